@@ -1,0 +1,190 @@
+"""The command ``minicnn``: its arguments, and how its errors look; each command itself is in its own file."""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+EXAMPLES = """\
+examples:
+  minicnn train lenet5                     learn MNIST in 5 epochs, into runs/lenet5
+  minicnn train simplecnn --epochs 1 --optimizer sgd --momentum 0.9
+  minicnn evaluate runs/lenet5             accuracy on the test images, for each digit too
+  minicnn predict runs/lenet5 photo.png    which digit is on a picture
+  minicnn summary lenet5                   layers, shapes and parameters
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process unless given.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when all went well, 1 when some pictures could not be read, 2 after an error,
+        130 after Ctrl-C.
+    """
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    try:
+        code: int = COMMANDS[args.command](args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("minicnn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in "minicnn ... | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, ValueError, FloatingPointError) as error:
+        print_error(error)
+        return 2
+    return code
+
+
+def print_error(error: Exception) -> None:
+    """Tell an error in one line on standard error."""
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    print("minicnn: error:", " ".join(text.split()), file=sys.stderr)
+
+
+def version() -> str:
+    """The version that is installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("minicnn")
+    except metadata.PackageNotFoundError:
+        return "(from source, not installed)"
+
+
+# The commands, each imported only when it is called.
+
+
+def _train(args: argparse.Namespace) -> int:
+    from minicnn.cli.train import run
+
+    return run(args)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from minicnn.cli.evaluate import run
+
+    return run(args)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from minicnn.cli.predict import run
+
+    return run(args)
+
+
+def _summary(args: argparse.Namespace) -> int:
+    from minicnn.cli.summary import run
+
+    return run(args)
+
+
+COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "summary": _summary}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"minicnn: error: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="minicnn",
+        description="Train small convolutional networks, and use them.",
+        epilog=EXAMPLES,
+        formatter_class=form,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    train = commands.add_parser(
+        "train",
+        help="train a model on MNIST",
+        description="Train a model on MNIST by its recipe, and keep it in a folder: model.safetensors,\n"
+        "history.json, curves.png and settings.json. Ctrl-C keeps what has been learnt so far.",
+        formatter_class=form,
+    )
+    train.add_argument("model", metavar="MODEL", help="lenet5, simplecnn, twolayer, threeconv")
+    add = train.add_argument
+    add("--epochs", type=_whole(1), metavar="N", help="passes over the training images (default 5)")
+    add("--batch-size", type=_whole(1), metavar="N", help="images in a step (default 64)")
+    add("--lr", type=_positive, help="learning rate (default 0.001; sgd 0.01)")
+    add("--optimizer", choices=("adam", "adamw", "sgd"), help="default adam")
+    add("--momentum", type=_momentum, help="of sgd (default 0.9)")
+    add("--seed", type=_whole(0), default=0, metavar="N", help="of all random numbers (default 0)")
+    add("--data", metavar="DIR", help="a folder with four IDX files to use in place of MNIST's")
+    add("--out", metavar="DIR", help="where to keep the run (default runs/MODEL or the next free name)")
+    add("--overwrite", action="store_true", help="let --out replace an earlier run")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="measure a trained model", description="Measure a trained model on the test images."
+    )
+    evaluate.add_argument("folder", metavar="RUN", help="the folder of a run")
+    evaluate.add_argument(
+        "--data", metavar="DIR", help="a folder with IDX files (default: that of the training)"
+    )
+
+    predict = commands.add_parser(
+        "predict",
+        help="tell the digits on pictures",
+        description="Tell which digit is on each picture. Any size and colour will do, light on dark\n"
+        "or dark on light. The exit code is 1 if a picture cannot be read.",
+        formatter_class=form,
+    )
+    predict.add_argument("folder", metavar="RUN", help="the folder of a run")
+    predict.add_argument("images", metavar="IMAGE", nargs="+", help="a picture file")
+
+    summary = commands.add_parser(
+        "summary", help="show a model's layers", description="Show a model's layers, shapes and sizes."
+    )
+    summary.add_argument("model", metavar="MODEL", help="one that train knows, or simplecnn_cifar")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, *unused: object) -> None:
+        print("minicnn", version())
+        sys.exit(0)
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected {least} or more, got {text}")
+        return number
+
+    whole.__name__ = "whole number"  # argparse says: invalid whole number value: 'x'
+    return whole
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return number
+
+
+def _momentum(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to below 1, got {text}")
+    return number

@@ -1,0 +1,13 @@
+"""``minicnn summary MODEL``."""
+
+import argparse
+
+from minicnn import models
+from minicnn.inspect import summary
+from minicnn.training.recipes import INPUT_SIZES
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the model's layers, output shapes, parameters and multiply-accumulates."""
+    print(summary(models.create(args.model), INPUT_SIZES[args.model]))
+    return 0

@@ -1,0 +1,104 @@
+"""``minicnn train MODEL``."""
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from minicnn import models
+from minicnn.cli import version
+from minicnn.data import DataLoader
+from minicnn.random import manual_seed
+from minicnn.training import History, Trainer
+from minicnn.training.recipes import LEARNING_RATES, MOMENTUM, make_optimizer, mnist, recipe
+from minicnn.training.run import holds_run, save_run
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, with a line for each epoch, and keep what there is after each and after Ctrl-C."""
+    manual_seed(args.seed)
+    model = models.create(args.model)
+    settings = _settings(args)
+    optimizer = make_optimizer(settings["optimizer"], model, settings["lr"], settings["momentum"] or 0.0)
+    trainer = Trainer(model, optimizer)
+    train = DataLoader(mnist(args.model, True, args.data), settings["batch_size"], shuffle=True)
+    test = DataLoader(mnist(args.model, False, args.data), batch_size=256)
+    folder, made = _folder(args)
+
+    def save(history: History) -> None:
+        save_run(folder, model, history, settings)
+
+    parameters = sum(p.numel() for p in model.parameters())
+    print(f"{args.model}: {parameters:,} parameters")
+    print(f"{args.data or 'MNIST'}: {len(train.dataset):,} training and {len(test.dataset):,} test images")
+    print(_sentence(settings), flush=True)
+    try:
+        trainer.fit(train, settings["epochs"], validation=test, on_epoch_end=save)
+    except KeyboardInterrupt:
+        save(trainer.history)
+        done = _epochs(trainer.history.epochs)
+        print(f"minicnn: interrupted after {done}; what has been learnt is in {folder}", file=sys.stderr)
+        return 130
+    except FloatingPointError as error:
+        kept = f"; what {_epochs(trainer.history.epochs)} gave is in {folder}" if trainer.history else ""
+        raise FloatingPointError(f"{error}{kept}") from error
+    finally:
+        if made:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+    print(f"test accuracy {100 * trainer.history['val_accuracy'][-1]:.2f} %")
+    print(f"weights, curves and settings are in {folder}")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments say, and the recipe where they say nothing; for settings.json."""
+    usual = recipe(args.model)
+    optimizer = args.optimizer or usual.optimizer
+    if args.momentum is not None and optimizer != "sgd":
+        raise ValueError(f"--momentum is for --optimizer sgd, not for {optimizer}")
+    return {
+        "model": args.model,
+        "epochs": args.epochs or usual.epochs,
+        "batch_size": args.batch_size or usual.batch_size,
+        "optimizer": optimizer,
+        "lr": args.lr or LEARNING_RATES[optimizer],
+        "momentum": None if optimizer != "sgd" else MOMENTUM if args.momentum is None else args.momentum,
+        "seed": args.seed,
+        "data": args.data and str(Path(args.data).resolve()),
+        "minicnn": version(),
+    }
+
+
+def _sentence(settings: dict[str, Any]) -> str:
+    momentum = "" if settings["momentum"] is None else f", momentum {settings['momentum']:g}"
+    return (
+        f"{_epochs(settings['epochs'])} in batches of {settings['batch_size']}, {settings['optimizer']} with "
+        f"learning rate {settings['lr']:g}{momentum}, seed {settings['seed']}"
+    )
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch" if number == 1 else f"{number} epochs"
+
+
+def _folder(args: argparse.Namespace) -> tuple[Path, bool]:
+    """The folder for the run, there from now on, and whether it was made here; never one that holds a run."""
+    if args.out is not None:
+        folder = Path(args.out)
+        if holds_run(folder) and not args.overwrite:
+            raise ValueError(
+                f"{folder} already holds a run; give another --out, or --overwrite to replace it"
+            )
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder, made
+    number = 1
+    while True:
+        folder = Path("runs", args.model if number == 1 else f"{args.model}-{number}")
+        try:
+            folder.mkdir(parents=True)  # fails if another process was faster, too
+            return folder, True
+        except FileExistsError:
+            number += 1

@@ -1,0 +1,148 @@
+"""Convolution as im2col and a product of matrices, band by band in cache.
+
+im2col (see im2col.py) lays the picture out so that the convolution of a band of output rows becomes one matrix product: a
+column of K = C/G*KH*KW numbers for each of the band's pixels.
+
+    y (O, pixels)        = weight (O, K) columns (K, pixels) + bias
+    dcolumns (K, pixels) = weight' dy (O, pixels), then added back to where the columns came from
+    dweight (O, K)       = dy (O, pixels) columns' (pixels, K), summed over bands and pictures
+
+The columns of a whole layer would not fit into memory, let alone cache; those of a band do, and each thread has a buffer
+for one. The weight gradient sums in a fixed number of chunks, so it is the same, bit by bit, for any number of threads.
+"""
+
+import numpy as np
+from numba import get_num_threads, prange
+
+from minicnn.kernels.cpu.gemm import multiply, multiply_rows, pack
+from minicnn.kernels.cpu.im2col import col2im, crop, im2col, pad, padded, padded_size
+from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.simd import lanes
+from minicnn.kernels.geometry import Window
+
+__all__ = ["conv2d", "conv2d_input_gradient", "conv2d_weight_gradient"]
+
+BAND = 1 << 17  # numbers in a band's columns: half a megabyte of float32, which an L2 cache holds
+SUM = 1024  # pixels a weight gradient sums at once, in pictures of fewer
+
+
+@jit
+def pack_groups(weight, groups):
+    """The filters (O, K) of each group, packed."""
+    O, K = weight.shape
+    return [pack(weight[g * O // groups : (g + 1) * O // groups]) for g in range(groups)]
+
+
+@parallel
+def forward(x, weight, bias, y, groups, numbers, size, band, threads):
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O), `band` output rows at a time."""
+    N, O, OH, OW = y.shape
+    OG, CG, K = O // groups, x.shape[1] // groups, weight.shape[1]
+    panels = pack_groups(weight, groups)
+    bands = (OH + band - 1) // band
+    for t in prange(threads):
+        picture = padded(x[0], size, 0)
+        columns = np.empty((K, band * OW + lanes(x)), x.dtype)
+        begin, end = t * N * bands // threads, (t + 1) * N * bands // threads
+        for job in range(begin, end):
+            n, row0 = job // bands, job % bands * band
+            rows = min(band, OH - row0)
+            if job == begin or row0 == 0:
+                pad(x[n], picture, numbers[4], numbers[5])
+            for g in range(groups):
+                im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
+                out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
+                multiply(panels[g], columns, bias[g * OG : (g + 1) * OG], out, 0, rows * OW)
+
+
+@parallel
+def input_gradient(dy, weight, dx, groups, numbers, size, band, threads):
+    """dx (N, C, H, W) from dy (N, O, OH, OW) and the transposed weight of each group (G, K, O/G)."""
+    N, O, OH, OW = dy.shape
+    OG, CG, K = O // groups, dx.shape[1] // groups, weight.shape[1]
+    panels, none = [pack(weight[g]) for g in range(groups)], np.zeros(K, dx.dtype)
+    for t in prange(threads):
+        picture = padded(dx[0], size, 0)
+        columns = np.empty((K, band * OW), dx.dtype)
+        for n in range(t * N // threads, (t + 1) * N // threads):
+            picture[:] = 0
+            for g in range(groups):
+                gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
+                for row0 in range(0, OH, band):
+                    rows = min(band, OH - row0)
+                    multiply(panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
+                    col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
+            crop(picture, dx[n], numbers[4], numbers[5])
+
+
+@parallel
+def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
+    """partial (chunks, O, K): each chunk's part of the gradient, bands of `pictures` pictures at a time."""
+    chunks, O, K = partial.shape
+    N, _, OH, OW = dy.shape
+    OG, CG = O // groups, x.shape[1] // groups
+    for t in prange(chunks):
+        partial[t] = 0
+        picture = padded(x[0], size, 0)
+        columns = np.empty((K, pictures * band * OW + lanes(x)), x.dtype)
+        gradient = np.empty((O, pictures * band * OW), x.dtype)
+        end = (t + 1) * N // chunks
+        for n0 in range(t * N // chunks, end, pictures):
+            together = min(pictures, end - n0)
+            for row0 in range(0, OH, band):
+                rows = min(band, OH - row0)
+                pixels = rows * OW
+                for g in range(groups):
+                    for i in range(together):
+                        pad(x[n0 + i], picture, numbers[4], numbers[5])
+                        im2col(picture[g * CG : (g + 1) * CG], columns, i * pixels, row0, rows, OW, numbers)
+                        for o in range(g * OG, (g + 1) * OG):
+                            source = dy[n0 + i, o].reshape(OH * OW)[row0 * OW : row0 * OW + pixels]
+                            line = gradient[o, i * pixels : (i + 1) * pixels]
+                            for p in range(pixels):
+                                line[p] = source[p]
+                    lo, hi = g * OG, (g + 1) * OG
+                    total = together * pixels
+                    multiply_rows(gradient[lo:hi, :total], columns[:, :total], partial[t, lo:hi], 0, K)
+
+
+def band_rows(K: int, OH: int, OW: int) -> int:
+    """How many output rows make a band."""
+    return min(max(BAND // (K * OW), 1), OH)
+
+
+def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int) -> np.ndarray:
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    O, K = len(weight), weight[0].size
+    y = np.empty((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)
+    bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight).reshape(O, K)
+    size, band = padded_size(x.shape, window), band_rows(K, *y.shape[2:])
+    forward(x, weight, bias, y, groups, window.numbers(), size, band, get_num_threads())
+    return y
+
+
+def conv2d_input_gradient(
+    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
+) -> np.ndarray:
+    """dx (N, C, H, W) from dy (N, O, OH, OW)."""
+    O, K = len(weight), weight[0].size
+    dx = np.empty(x_shape, dy.dtype)
+    turned = np.ascontiguousarray(weight.reshape(groups, O // groups, K).transpose(0, 2, 1))
+    dy = np.ascontiguousarray(dy)
+    size, band = padded_size(x_shape, window), band_rows(K, *dy.shape[2:])
+    input_gradient(dy, turned, dx, groups, window.numbers(), size, band, get_num_threads())
+    return dx
+
+
+def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
+    """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
+    (N, O, OH, OW), CG = dy.shape, x.shape[1] // groups
+    K = CG * window.kernel[0] * window.kernel[1]
+    size, band = padded_size(x.shape, window), band_rows(K, OH, OW)
+    pictures = max(1, min(SUM // (OH * OW), N)) if band == OH else 1
+    chunks = max(1, min(N, 8, N * OH * OW // SUM))
+    partial = np.empty((chunks, O, K), dy.dtype)
+    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
+    weight_gradient(dy, x, partial, groups, window.numbers(), size, band, pictures)
+    return partial.sum(axis=0).reshape(O, CG, *window.kernel)

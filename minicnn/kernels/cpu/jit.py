@@ -1,0 +1,83 @@
+"""How the CPU kernels are compiled: lazily, once, into a cache of the user's own.
+
+Numba's cache notices an edit of the file a kernel stands in, but not of the files it calls into. So the cache folder's
+name holds a hash of this whole folder. Its files are pickles: the folder belongs to the user alone (mode 0700).
+"""
+
+import functools
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config, event
+
+# all but nnan and ninf, with which a NaN in the data would go unnoticed
+FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+
+
+def cache_folder() -> str | None:
+    """The per-user folder for compiled kernels; None if there is nowhere to write."""
+    source = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        source.update(file.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "minicnn" / f"kernels-{source.hexdigest()[:16]}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+    except (OSError, RuntimeError):
+        return None
+    if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o022):
+        return None  # somebody else could have put files there
+    return str(folder) if os.access(folder, os.W_OK) else None
+
+
+FOLDER = cache_folder()
+LOCK = threading.Lock()  # Numba's simplest threading layer aborts when two threads enter parallel kernels
+
+
+def jit(function: Callable, **options: Any) -> Any:
+    """A Numba function, cached in the folder above."""
+    before, config.CACHE_DIR = config.CACHE_DIR, FOLDER or config.CACHE_DIR
+    try:
+        return numba.njit(function, cache=FOLDER is not None, **OPTIONS, **options)
+    finally:
+        config.CACHE_DIR = before
+
+
+def parallel(function: Callable) -> Callable:
+    """A Numba function whose `prange` loops share the cores; one runs at a time."""
+    compiled = jit(function, parallel=True)
+
+    @functools.wraps(function)
+    def one_at_a_time(*args: Any) -> Any:
+        with LOCK:
+            return compiled(*args)
+
+    return one_at_a_time
+
+
+class Progress(event.Listener):
+    """Says on stderr which kernel is being compiled, not counting those it calls."""
+
+    depth = 0
+
+    def on_start(self, happened: event.Event) -> None:
+        kernel = happened.data["dispatcher"].py_func
+        if self.depth == 0 and kernel.__module__.startswith(__package__):
+            kept = "then cached" if FOLDER else "no cache folder is writable"
+            name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
+            print(f"minicnn: compiling {name} (once, {kept})", file=sys.stderr, flush=True)
+        self.depth += 1
+
+    def on_end(self, happened: event.Event) -> None:
+        self.depth -= 1
+
+
+event.register("numba:compile", Progress())

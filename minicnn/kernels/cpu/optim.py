@@ -1,0 +1,126 @@
+"""Optimizer steps in one pass over the parameter, its gradient and its state."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numba import get_num_threads, prange
+
+from minicnn.kernels.cpu.jit import jit, parallel
+
+__all__ = ["adam_step", "sgd_step"]
+
+SHARE = 1 << 15  # fewer numbers than this are not worth another thread
+
+
+@jit
+def plain(p, g, lr, decay, sign):
+    """The step without momentum; decay is the weight decay, sign -1 to maximize."""
+    for i in range(p.size):
+        p[i] -= lr * (sign * g[i] + decay * p[i])
+
+
+@jit
+def heavy_ball(p, g, b, lr, decay, sign, keep, damp, momentum, nesterov):
+    """b = keep * b + damp * gradient, then the step."""
+    for i in range(p.size):
+        d = sign * g[i] + decay * p[i]
+        b[i] = keep * b[i] + damp * d
+        p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
+
+
+@jit
+def adam(p, g, m, v, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps):
+    """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1."""
+    for i in range(p.size):
+        old = shrink * p[i]
+        d = sign * g[i] + decay * old
+        m[i] += rest1 * (d - m[i])
+        v[i] = beta2 * v[i] + rest2 * d * d
+        p[i] = old - rate * m[i] / (math.sqrt(v[i]) / bias2 + eps)
+
+
+@parallel
+def share_plain(p, g, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        plain(p[lo:hi], g[lo:hi], *numbers)
+
+
+@parallel
+def share_heavy_ball(p, g, b, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        heavy_ball(p[lo:hi], g[lo:hi], b[lo:hi], *numbers)
+
+
+@parallel
+def share_adam(p, g, m, v, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
+
+
+def run(alone: Callable, shared: Callable, arrays: tuple[np.ndarray, ...], numbers: tuple) -> None:
+    """Run a step over flat arrays, in as many threads as it is worth, and write back what is not contiguous."""
+    flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
+    threads = min(get_num_threads(), flat[0].size // SHARE)
+    if threads > 1:
+        shared(*flat, threads, *numbers)
+    else:
+        alone(*flat, *numbers)
+    for a, f in zip(arrays, flat, strict=True):
+        if not a.flags.c_contiguous:
+            a[...] = f.reshape(a.shape)
+
+
+def sgd_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    buffer: np.ndarray | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
+    """Gradient descent with momentum; see the reference for the formulas."""
+    number = param.dtype.type
+    numbers = number(lr), number(weight_decay), number(-1 if maximize else 1)
+    if buffer is None:
+        run(plain, share_plain, (param, grad), numbers)
+        return
+    keep, damp = (0, 1) if first else (momentum, 1 - dampening)
+    numbers = (*numbers, number(keep), number(damp), number(momentum), nesterov)
+    run(heavy_ball, share_heavy_ball, (param, grad, buffer), numbers)
+
+
+def adam_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    step: int,
+) -> None:
+    """Adam, or AdamW if the weight decay is `decoupled`; see the reference for the formulas."""
+    numbers = (
+        lr / (1 - beta1**step),
+        0 if decoupled else weight_decay,
+        -1 if maximize else 1,
+        1 - lr * weight_decay if decoupled else 1,
+        1 - beta1,
+        beta2,
+        1 - beta2,
+        math.sqrt(1 - beta2**step),
+        eps,
+    )
+    run(adam, share_adam, (param, grad, m, v), tuple(map(param.dtype.type, numbers)))

@@ -1,0 +1,258 @@
+"""Vectors of floats for Numba kernels: as many numbers as one CPU register holds.
+
+    L = lanes(a)                            how many numbers of a's dtype that is: 16 float32 with AVX-512, 8 with AVX2
+    v = load(a, i, j)                       a[i, j : j+L] as one vector; any number of indices, never checked
+    store(a, i, j, v)                       and back
+    load_part(n, a, i, j)                   the first n lanes only, the others 0
+    store_part(n, a, i, j, v)               the first n lanes only
+    splat(a, i, j)                          a[i, j] in every lane
+    v + w, v * w, hsum(v)                   lane by lane; the sum of all lanes
+    acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
+
+Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
+NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands for it.
+
+A tile lives in registers once the loops over it are unrolled. So loop over it with ``range`` of module constants, keep
+ROWS * COLS + COLS + 1 <= REGISTERS, and never return it.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, config, types
+from numba.core.imputils import lower_builtin
+from numba.core.typing import signature
+from numba.core.typing.templates import AbstractTemplate, infer_global
+from numba.extending import models, register_model
+
+FEATURES = (config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()).split(",")
+BYTES, REGISTERS = (64, 32) if "+avx512f" in FEATURES else (32, 16) if "+avx2" in FEATURES else (16, 16)
+
+
+# The meaning of each operation
+
+
+def lanes(a):
+    return BYTES // a.itemsize
+
+
+def load(a, *index):
+    return a[index[:-1]][index[-1] : index[-1] + lanes(a)].copy()
+
+
+def store(a, *index_and_v):
+    *i, j, v = index_and_v
+    a[tuple(i)][j : j + lanes(a)] = v
+
+
+def load_part(n, a, *index):
+    v = np.zeros(lanes(a), a.dtype)
+    v[:n] = a[index[:-1]][index[-1] : index[-1] + n]
+    return v
+
+
+def store_part(n, a, *index_and_v):
+    *i, j, v = index_and_v
+    a[tuple(i)][j : j + n] = v[:n]
+
+
+def splat(a, *index):
+    return np.full(lanes(a), a[index])
+
+
+def hsum(v):
+    return v.sum()
+
+
+def tile(rows, cols, a):
+    return np.zeros((rows, cols, lanes(a)), a.dtype)
+
+
+def noinline():
+    """Called in a kernel: compile it apart from its callers, whose variables would compete for registers."""
+
+
+# The types Numba gives them
+
+
+class Vector(types.Type):
+    """A register of numbers of one floating point type."""
+
+    def __init__(self, element: types.Float) -> None:
+        self.element, self.lanes = element, BYTES * 8 // element.bitwidth
+        super().__init__(f"{element}x{self.lanes}")
+
+
+class Tile(types.Type):
+    """Rows and columns of vectors."""
+
+    def __init__(self, rows: int, cols: int, vector: Vector) -> None:
+        self.rows, self.cols, self.vector = rows, cols, vector
+        super().__init__(f"tile{rows}x{cols} of {vector.name}")
+
+
+def llvm_vector(vector: Vector) -> ir.VectorType:
+    return ir.VectorType(ir.FloatType() if vector.element == types.float32 else ir.DoubleType(), vector.lanes)
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, ty: Vector) -> None:
+        super().__init__(manager, ty, llvm_vector(ty))
+
+
+@register_model(Tile)
+class TileModel(models.PrimitiveModel):
+    """A pointer into the stack frame, which LLVM then dissolves into registers."""
+
+    def __init__(self, manager: Any, ty: Tile) -> None:
+        block = ir.ArrayType(ir.ArrayType(llvm_vector(ty.vector), ty.cols), ty.rows)
+        super().__init__(manager, ty, block.as_pointer())
+
+
+# The instructions. emit(context, builder, signature, arguments) writes them.
+
+I32 = ir.IntType(32)
+
+
+def define(symbol: Callable, typing: Callable, emit: Callable, *patterns: tuple) -> None:
+    """Teach Numba `symbol`: typing(*argument types) gives the type of the result, None if the symbol is not meant."""
+
+    @infer_global(symbol)
+    class Typing(AbstractTemplate):
+        prefer_literal = symbol is tile
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            result = typing(*args)
+            return result and signature(result, *args)
+
+    for pattern in patterns or ((types.VarArg(types.Any),),):
+        lower_builtin(symbol, *pattern)(emit)
+
+
+def element_pointer(context: Any, builder: Any, ty: Any, a: Any, tys: Any, index: Any) -> Any:
+    array = context.make_array(ty)(context, builder, a)
+    index = [context.cast(builder, i, t, types.intp) for i, t in zip(index, tys, strict=True)]
+    return cgutils.get_item_pointer(context, builder, ty, array, index, wraparound=False)
+
+
+def call(builder: Any, name: str, result: Any, *args: Any, **flags: Any) -> Any:
+    function = ir.FunctionType(result, [a.type for a in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function, name), args, **flags)
+
+
+def repeat(builder: Any, x: Any, count: int) -> Any:
+    vector = ir.VectorType(x.type, count)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), x, I32(0))
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, count), [0] * count))
+
+
+def first_lanes(builder: Any, n: Any, count: int) -> Any:
+    numbers = ir.Constant(ir.VectorType(I32, count), list(range(count)))
+    return builder.icmp_signed("<", numbers, repeat(builder, builder.trunc(n, I32), count))
+
+
+def masked(what: str, vector: ir.VectorType) -> str:
+    return f"llvm.masked.{what}.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}.p0"
+
+
+def emit_load(context: Any, builder: Any, sig: Any, args: Any, n: Any = None) -> Any:
+    vector = llvm_vector(sig.return_type)
+    pointer = element_pointer(context, builder, sig.args[0], args[0], sig.args[1:], args[1:])
+    pointer = builder.bitcast(pointer, vector.as_pointer())
+    align = sig.args[0].dtype.bitwidth // 8
+    if n is None:
+        return builder.load(pointer, align=align)
+    mask = first_lanes(builder, n, vector.count)
+    return call(builder, masked("load", vector), vector, pointer, I32(align), mask, ir.Constant(vector, None))
+
+
+def emit_store(context: Any, builder: Any, sig: Any, args: Any, n: Any = None) -> Any:
+    v = args[-1]
+    pointer = element_pointer(context, builder, sig.args[0], args[0], sig.args[1:-1], args[1:-1])
+    pointer = builder.bitcast(pointer, v.type.as_pointer())
+    align = sig.args[0].dtype.bitwidth // 8
+    if n is None:
+        builder.store(v, pointer, align=align)
+    else:
+        mask = first_lanes(builder, n, v.type.count)
+        call(builder, masked("store", v.type), ir.VoidType(), v, pointer, I32(align), mask)
+    return context.get_dummy_value()
+
+
+def part_of(emit: Callable) -> Callable:
+    def emit_part(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        n = context.cast(builder, args[0], sig.args[0], types.intp)
+        return emit(context, builder, signature(sig.return_type, *sig.args[1:]), args[1:], n)
+
+    return emit_part
+
+
+def emit_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    pointer = element_pointer(context, builder, sig.args[0], args[0], sig.args[1:], args[1:])
+    return repeat(builder, builder.load(pointer), sig.return_type.lanes)
+
+
+def emit_hsum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    vector = args[0].type
+    name = f"llvm.vector.reduce.fadd.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
+    return call(builder, name, vector.element, vector.element(-0.0), args[0], fastmath=("reassoc",))
+
+
+def emit_tile(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    block = context.get_value_type(sig.return_type).pointee
+    pointer = cgutils.alloca_once(builder, block)
+    builder.store(ir.Constant(block, None), pointer)
+    return pointer
+
+
+def vector_in(builder: Any, pointer: Any, index: Any) -> Any:
+    return builder.gep(pointer, [I32(0), *cgutils.unpack_tuple(builder, index)], inbounds=True)
+
+
+def vector_of(a: Any) -> Any:
+    return Vector(a.dtype) if isinstance(a, types.Array) and a.dtype in (types.float32, types.float64) else None
+
+
+define(lanes, lambda a: vector_of(a) and types.intp, lambda context, b, sig, args: ir.IntType(64)(vector_of(sig.args[0]).lanes))
+define(load, lambda a, *index: vector_of(a), emit_load)
+define(store, lambda a, *index_and_v: types.none, emit_store)
+define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))
+define(store_part, lambda n, a, *index_and_v: types.none, part_of(emit_store))
+define(splat, lambda a, *index: vector_of(a), emit_splat)
+define(hsum, lambda v: v.element if isinstance(v, Vector) else None, emit_hsum)
+define(tile, lambda rows, cols, a: Tile(rows.literal_value, cols.literal_value, vector_of(a)), emit_tile)
+define(
+    noinline,
+    lambda: types.none,
+    lambda context, b, sig, args: b.function.attributes.add("noinline") or context.get_dummy_value(),
+)
+
+FUSE = ("contract",)  # lets LLVM turn v * w + u into one instruction
+for symbol, in_place, instruction in (
+    (operator.add, operator.iadd, ir.IRBuilder.fadd),
+    (operator.mul, operator.imul, ir.IRBuilder.fmul),
+):
+    for spelling in (symbol, in_place):
+        define(
+            spelling,
+            lambda v, w: v if isinstance(v, Vector) and v == w else None,
+            lambda context, b, sig, args, instruction=instruction: instruction(b, *args, flags=FUSE),
+            (Vector, Vector),
+        )
+define(
+    operator.getitem,
+    lambda t, index: t.vector if isinstance(t, Tile) else None,
+    lambda context, b, sig, args: b.load(vector_in(b, *args)),
+    (Tile, types.BaseTuple),
+)
+define(
+    operator.setitem,
+    lambda t, index, v: types.none if isinstance(t, Tile) else None,
+    lambda context, b, sig, args: b.store(args[2], vector_in(b, *args[:2])) and context.get_dummy_value(),
+    (Tile, types.BaseTuple, Vector),
+)

@@ -1,0 +1,53 @@
+"""The geometry of a window that slides over a plane, shared by convolution and pooling."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of KH x KW taps that slides over a padded plane.
+
+    Attributes
+    ----------
+    kernel : (int, int)
+        Taps down and across: KH, KW.
+    stride : (int, int)
+        Steps between neighbouring windows.
+    padding : (int, int, int, int)
+        Cells added at the top, bottom, left and right.
+    dilation : (int, int)
+        Distance between neighbouring taps.
+    ceil_mode : bool
+        Also count a last window that sticks out below or to the right, if it starts inside the plane or its
+        top or left padding.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    ceil_mode: bool = False
+
+    def extent(self) -> tuple[int, int]:
+        """Rows and columns from the first tap to the last."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))  # type: ignore[return-value]
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """OH, OW: how many windows fit into a plane; zero or less if it is too small."""
+        top, bottom, left, right = self.padding
+        tall, wide = self.extent()
+        return (
+            self._count(height, top, bottom, tall, self.stride[0]),
+            self._count(width, left, right, wide, self.stride[1]),
+        )
+
+    def _count(self, size: int, before: int, after: int, extent: int, stride: int) -> int:
+        room = size + before + after - extent
+        count = room // stride + 1
+        if self.ceil_mode and room % stride and count * stride < size + before:
+            count += 1
+        return count
+
+    def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
+        """KH, KW, stride down and across, top and left padding, dilation down and across, for a kernel's loops."""
+        return (*self.kernel, *self.stride, self.padding[0], self.padding[2], *self.dilation)

@@ -1,0 +1,37 @@
+"""Softmax and cross-entropy as their definition."""
+
+import math
+
+import numpy as np
+
+__all__ = ["cross_entropy"]
+
+
+def cross_entropy(
+    logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int, label_smoothing: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each row's loss (N) and its gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None.
+
+    With p = softmax(z), the target t, weights w and smoothing e over C classes
+
+        loss = -(1 - e) w[t] log p[t] - e/C sum over c of w[c] log p[c]
+        dloss/dz = (1 - e) w[t] (p - onehot(t)) + e/C (sum(w) p - w)
+
+    and both are 0 where the target is `ignore_index`.
+    """
+    N, C = logits.shape
+    w = np.ones(C, logits.dtype) if weight is None else weight
+    losses, gradient = np.zeros(N, logits.dtype), np.zeros((N, C), logits.dtype)
+    for n in range(N):
+        t = int(target[n])
+        if t == ignore_index:
+            continue
+        largest = max(logits[n])  # softmax does not change when all logits shift, and exp cannot overflow
+        log_sum = math.log(sum(math.exp(z - largest) for z in logits[n])) + largest
+        on_target, on_all = (1 - label_smoothing) * w[t], label_smoothing / C
+        for c in range(C):
+            log_p = logits[n, c] - log_sum
+            p = math.exp(log_p)
+            losses[n] -= (on_target * (c == t) + on_all * w[c]) * log_p
+            gradient[n, c] = on_target * (p - (c == t)) + on_all * (sum(w) * p - w[c])
+    return losses, gradient

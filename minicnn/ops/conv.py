@@ -1,0 +1,55 @@
+"""Two-dimensional convolution: the checks, and the one rule for its gradients."""
+
+from minicnn.autograd import Function
+from minicnn.device import kernels_for
+from minicnn.kernels.geometry import Window
+
+
+class Conv2d(Function):
+    """Cross-correlation of x (N, C, H, W) with weight (O, C/G, KH, KW), plus bias (O)."""
+
+    def forward(self, x, weight, bias, window: Window, groups: int = 1):
+        check_conv2d(x, weight, bias, window, groups)
+        self.window, self.groups, self.shape = window, groups, x.shape
+        self.x = x if self.needs[1] else None
+        self.weight = weight if self.needs[0] else None
+        return kernels_for(x).conv2d(x, weight, bias, window, groups)
+
+    def backward(self, grad):
+        kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
+        if self.needs[0]:
+            by_x = kernels.conv2d_input_gradient(grad, self.weight, self.shape, self.window, self.groups)
+        if self.needs[1]:
+            by_weight = kernels.conv2d_weight_gradient(grad, self.x, self.window, self.groups)
+        if self.needs[2]:
+            by_bias = grad.sum(axis=(0, 2, 3))
+        return by_x, by_weight, by_bias
+
+
+def check_conv2d(x, weight, bias, window, groups):
+    """Raise RuntimeError unless the shapes and dtypes fit together."""
+    if x.ndim != 4 or weight.ndim != 4:
+        raise RuntimeError(f"conv2d: expected x (N, C, H, W) and weight (O, C/G, KH, KW), got {x.shape} and {weight.shape}")
+    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
+        given = f"x is {x.dtype}, weight {weight.dtype}" + (f", bias {bias.dtype}" if bias is not None else "")
+        raise RuntimeError(f"conv2d: expected one dtype, but {given}")
+    if x.dtype.kind != "f":
+        raise RuntimeError(f"conv2d: expected floating point numbers, got {x.dtype}")
+    if x.shape[1] != weight.shape[1] * groups:
+        expected = f"{weight.shape[1]}" if groups == 1 else f"{weight.shape[1]} x {groups} groups"
+        raise RuntimeError(f"conv2d: x has {x.shape[1]} channels {x.shape} but weight expects {expected} {weight.shape}")
+    if weight.shape[0] % groups or not weight.shape[0]:
+        raise RuntimeError(f"conv2d: the filters {weight.shape} do not divide into {groups} groups")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise RuntimeError(f"conv2d: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
+    if min(window.output_size(*x.shape[2:])) < 1:
+        raise RuntimeError(
+            f"conv2d: the kernel spans {window.extent()} but the padded picture has only "
+            f"{padded_size(x.shape, window)} (x {x.shape}, weight {weight.shape})"
+        )
+
+
+def padded_size(shape, window):
+    """Height and width of a plane with its padding."""
+    top, bottom, left, right = window.padding
+    return shape[-2] + top + bottom, shape[-1] + left + right

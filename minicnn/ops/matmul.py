@@ -1,0 +1,64 @@
+"""Matrix products."""
+
+from minicnn.autograd import Function
+from minicnn.device import kernels_for
+
+
+class MatMul(Function):
+    """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
+
+    def forward(self, x, y):
+        if x.ndim == 0 or y.ndim == 0:
+            raise RuntimeError(f"matmul: both arguments need at least one dimension, got {x.shape} and {y.shape}")
+        if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+            raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
+        self.row, self.column = x.ndim == 1, y.ndim == 1
+        self.x = x if self.needs[1] else None
+        self.y = y if self.needs[0] else None
+        try:
+            return x @ y
+        except ValueError:
+            raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast") from None
+
+    def backward(self, grad):
+        by_x = by_y = None
+        if self.column:
+            grad = grad[..., None]
+        if self.row:
+            grad = grad[..., None, :]
+        if self.needs[0]:
+            by_x = grad @ (self.y[None] if self.column else self.y.swapaxes(-1, -2))
+            by_x = by_x[..., 0, :] if self.row else by_x
+        if self.needs[1]:
+            by_y = (self.x[:, None] if self.row else self.x.swapaxes(-1, -2)) @ grad
+            by_y = by_y[..., 0] if self.column else by_y
+        return by_x, by_y
+
+
+class Linear(Function):
+    """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
+
+    def forward(self, x, weight, bias):
+        if weight.ndim != 2:
+            raise RuntimeError(f"linear: expected a weight of 2 dimensions (out, in), got {weight.shape}")
+        if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+            raise RuntimeError(
+                f"linear: x has {x.shape[-1] if x.ndim else 'no'} features {x.shape} "
+                f"but weight expects {weight.shape[1]} {weight.shape}"
+            )
+        if bias is not None and bias.shape != weight.shape[:1]:
+            raise RuntimeError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
+        if x.dtype != weight.dtype:
+            raise RuntimeError(f"linear: x is {x.dtype} but weight is {weight.dtype}")
+        self.shape, x = x.shape, x.reshape(-1, weight.shape[1])
+        self.x = x if self.needs[1] else None
+        self.weight = weight if self.needs[0] else None
+        out = kernels_for(x).linear(x, weight, bias)
+        return out.reshape(*self.shape[:-1], weight.shape[0])
+
+    def backward(self, grad):
+        grad = grad.reshape(-1, grad.shape[-1])
+        kernels = kernels_for(grad)
+        by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape) if self.needs[0] else None
+        by_weight = kernels.linear_weight_gradient(grad, self.x) if self.needs[1] else None
+        return by_x, by_weight, grad.sum(axis=0) if self.needs[2] else None

@@ -1,0 +1,47 @@
+"""Pooling: the checks, and the gradients."""
+
+from minicnn.autograd import Function
+from minicnn.device import kernels_for
+from minicnn.kernels.geometry import Window
+from minicnn.ops.conv import padded_size
+
+
+class MaxPool2d(Function):
+    """The largest value in each window of x (N, C, H, W); `index` keeps where it was in its plane (int32)."""
+
+    def forward(self, x, window: Window):
+        check_pool2d("max_pool2d", x, window)
+        self.shape = x.shape
+        out, self.index = kernels_for(x).max_pool2d(x, window)
+        return out
+
+    def backward(self, grad):
+        return kernels_for(grad).max_pool2d_gradient(grad, self.index, self.shape)
+
+
+class AvgPool2d(Function):
+    """The mean of each window of x (N, C, H, W)."""
+
+    def forward(self, x, window: Window, count_include_pad: bool = True, divisor: int = 0):
+        check_pool2d("avg_pool2d", x, window)
+        self.shape, self.settings = x.shape, (window, count_include_pad, divisor)
+        return kernels_for(x).avg_pool2d(x, *self.settings)
+
+    def backward(self, grad):
+        return kernels_for(grad).avg_pool2d_gradient(grad, self.shape, *self.settings)
+
+
+def check_pool2d(name, x, window):
+    """Raise RuntimeError unless the windows fit."""
+    if x.ndim != 4:
+        raise RuntimeError(f"{name}: expected x (N, C, H, W) or (C, H, W), got {x.shape}")
+    if x.dtype.kind != "f":
+        raise RuntimeError(f"{name}: expected floating point numbers, got {x.dtype}")
+    top, bottom, left, right = window.padding
+    if 2 * max(top, bottom) > window.extent()[0] or 2 * max(left, right) > window.extent()[1]:
+        raise RuntimeError(f"{name}: padding {(top, left)} is more than half of the window {window.extent()}")
+    if min(window.output_size(*x.shape[2:])) < 1:
+        raise RuntimeError(
+            f"{name}: the kernel spans {window.extent()} but the padded picture has only "
+            f"{padded_size(x.shape, window)} (x {x.shape})"
+        )

@@ -1,0 +1,110 @@
+"""The same numbers in another arrangement: reshaping, permuting, expanding, indexing, joining."""
+
+from minicnn.autograd import Function
+from minicnn.device import array_module
+
+
+class Reshape(Function):
+    """The same elements, row by row, in another shape."""
+
+    is_view = True
+
+    def forward(self, x, shape):
+        self.shape = x.shape
+        return x.reshape(shape)
+
+    def backward(self, grad):
+        return grad.reshape(self.shape)
+
+
+class Permute(Function):
+    """The axes in another order."""
+
+    is_view = True
+
+    def forward(self, x, axes):
+        self.axes = axes
+        return x.transpose(axes)
+
+    def backward(self, grad):
+        return grad.transpose([self.axes.index(i) for i in range(len(self.axes))])
+
+
+class Expand(Function):
+    """The same elements, repeated along new axes and axes of size 1; the engine sums the gradient back."""
+
+    is_view = True
+
+    def forward(self, x, shape):
+        return array_module(x).broadcast_to(x, shape)
+
+    def backward(self, grad):
+        return grad
+
+
+class Slice(Function):
+    """x[index] for integers, slices, ... and None: a view."""
+
+    is_view = True
+
+    def forward(self, x, index):
+        self.like, self.index = (x.shape, x.dtype), index
+        return x[index]
+
+    def backward(self, grad):
+        out = array_module(grad).zeros(*self.like)
+        out[self.index] = grad
+        return out
+
+
+class Gather(Function):
+    """x[view][index], where the index has integer or boolean arrays. An element taken twice gets both gradients."""
+
+    def forward(self, x, index, view=...):
+        self.like, self.view, self.index = (x.shape, x.dtype), view, index
+        return x[view][index]
+
+    def backward(self, grad):
+        xp = array_module(grad)
+        out = xp.zeros(*self.like)
+        xp.add.at(out[self.view], self.index, grad)
+        return out
+
+
+class Put(Function):
+    """A copy of x with x[view][index] = value."""
+
+    def forward(self, x, value, view, index):
+        self.view, self.index = view, index
+        out = x.copy()
+        out[view][index] = value
+        return out
+
+    def backward(self, grad):
+        by_x = None
+        if self.needs[0]:
+            by_x = grad.copy()
+            by_x[self.view][self.index] = 0
+        return by_x, grad[self.view][self.index] if self.needs[1] else None
+
+
+class Concatenate(Function):
+    """Arrays one after the other along an axis."""
+
+    def forward(self, *arrays, axis):
+        self.axis, self.sizes = axis, [x.shape[axis] for x in arrays]
+        return array_module(arrays[0]).concatenate(arrays, axis=axis)
+
+    def backward(self, grad):
+        ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
+        return tuple(array_module(grad).split(grad, ends, axis=self.axis))
+
+
+class Copy(Function):
+    """The same values in memory of their own."""
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward(self, grad):
+        return grad

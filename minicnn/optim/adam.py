@@ -1,0 +1,103 @@
+"""Adam, and AdamW."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.tensor import Tensor
+
+
+class Adam(Optimizer):
+    """Steps scaled by running means of the gradient and of its square.
+
+    Source: Kingma and Ba, Adam: a method for stochastic optimization, 2015 (algorithm 1).
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        What to optimize; see `Optimizer`.
+    lr : float
+        Learning rate: about the size of a step.
+    betas : (float, float)
+        How much of the two running means each step keeps.
+    eps : float
+        Added to the root of the mean square.
+    weight_decay : float
+        Times the parameter, added to the gradient.
+    maximize : bool
+        Go up instead of down.
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**settings, "amsgrad": amsgrad, "maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        name = type(self).__name__
+        check_range(name, group, "lr", "eps", "weight_decay")
+        betas = group["betas"]
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{name}: expected betas as two numbers from 0 to below 1, got {betas}")
+        if group["amsgrad"]:
+            raise NotImplementedError(f"{name}: amsgrad is not there; SGD, Adam and AdamW are, without it")
+
+    def update(
+        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = Tensor(np.zeros(param.shape, param.dtype))
+            state["exp_avg_sq"] = Tensor(np.zeros(param.shape, param.dtype))
+        state["step"] += 1
+        beta1, beta2 = group["betas"]
+        kernels_for(param).adam_step(
+            param,
+            grad,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            group["lr"],
+            beta1,
+            beta2,
+            group["eps"],
+            group["weight_decay"],
+            self.decoupled,
+            group["maximize"],
+            state["step"],
+        )
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameter itself: param -= lr * weight_decay * param, first.
+
+    Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019. Parameters are as for `Adam`.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

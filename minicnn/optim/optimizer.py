@@ -1,0 +1,199 @@
+"""What all optimizers share: groups of parameters, the loop over them, and their state."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minicnn.autograd import enable_grad
+from minicnn.tensor import Tensor
+
+
+class Optimizer:
+    """Base class: a subclass defines `update`, one step of one parameter, and `check`.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        What to optimize. A dict is a group with settings of its own: ``{"params": [...], "lr": 0.1}``.
+    defaults : dict
+        The settings of groups that do not give their own.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each with "params" and all settings; they may be changed between steps.
+    state : dict
+        Parameter -> what its updates need to remember.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError("optimizer: expected params as a list of Tensors or dicts, got a Tensor")
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                f"optimizer: expected params as a list, got {type(params).__name__}; pass its parameters()"
+            )
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer: got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def update(
+        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        """Change the array of one parameter in place."""
+        raise NotImplementedError(f"{type(self).__name__} does not define update")
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raise ValueError if a group's settings make no sense."""
+        raise NotImplementedError(f"{type(self).__name__} does not define check")
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Optimize more parameters, with settings of their own.
+
+        Raises
+        ------
+        TypeError
+            Something else than Tensors, or a set, which has no order.
+        ValueError
+            A Tensor that is no leaf or given twice, or a setting out of its range.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(
+                f"optimizer: expected a parameter group as a dict, got {type(param_group).__name__}"
+            )
+        params = param_group["params"]
+        if isinstance(params, set):
+            raise TypeError("optimizer: a set has no order, so a saved state would not fit it; pass a list")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        known = {p for group in self.param_groups for p in group["params"]}
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"optimizer: can only optimize Tensors, got {type(p).__name__}")
+            if p.node is not None:
+                raise ValueError(f"optimizer: can only optimize leaves, got the result of {p.node.name()}")
+            if p in known:
+                raise ValueError(f"optimizer: a parameter of shape {p.shape} is given twice")
+            known.add(p)
+        group = {**self.defaults, **param_group, "params": params}
+        self.check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the parameters' gradients, or set them to zero."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad.zero_()
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the loss and its gradients first; its result is returned.
+
+        Raises
+        ------
+        RuntimeError
+            A gradient differs from its parameter in shape or dtype.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._step_one(p, p.grad.array, group)
+        return loss
+
+    def _step_one(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
+        array = p.array
+        if grad.shape != array.shape or grad.dtype != array.dtype:
+            raise RuntimeError(
+                f"{type(self).__name__}.step: a parameter is {array.dtype} {array.shape}, "
+                f"its gradient {grad.dtype} {grad.shape}"
+            )
+        self.update(array, grad, self.state[p], group)
+        p.writes[0] += 1  # so that a graph recorded before this step is known to be stale
+        p.writes[1] = array
+
+    # saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """All settings and memories, the parameters as their numbers in the order of the groups.
+
+        Returns
+        -------
+        dict
+            ``{"state": {number: {...}}, "param_groups": [{..., "params": [number, ...]}]}``
+        """
+        number = {p: i for i, p in enumerate(self._all())}
+        groups = [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups]
+        state = {number[p]: dict(memory) for p, memory in self.state.items() if memory}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over settings and memories, copied and in the parameters' dtypes.
+
+        Raises
+        ------
+        ValueError
+            They are of other parameters or another kind of optimizer; nothing has changed.
+        """
+        name = type(self).__name__
+        groups = [dict(group) for group in state_dict["param_groups"]]
+        sizes = [[len(group["params"]) for group in gs] for gs in (self.param_groups, groups)]
+        if sizes[0] != sizes[1]:
+            raise ValueError(f"load_state_dict: {name} has groups of {sizes[0]} parameters, got {sizes[1]}")
+        params = dict(zip((i for group in groups for i in group["params"]), self._all(), strict=True))
+        for mine, group in zip(self.param_groups, groups, strict=True):
+            missing = sorted(self.defaults.keys() - group.keys())
+            if missing:
+                raise ValueError(f"load_state_dict: {name} needs the settings {missing}, which are not given")
+            group["params"] = mine["params"]
+            self.check(group)
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, memory in state_dict["state"].items():
+            if number not in params:
+                raise ValueError(
+                    f"load_state_dict: there is no parameter {number}, only {len(params)} of them"
+                )
+            state[params[number]] = {
+                key: copied(number, key, value, params[number]) for key, value in memory.items()
+            }
+        self.param_groups, self.state = groups, state
+
+    def _all(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+
+def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:
+    """A part of a loaded state, for the parameter p; a Tensor must have its shape."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.shape != p.shape:
+        raise ValueError(
+            f"load_state_dict: {key} of parameter {number} has shape {value.shape}, expected {p.shape}"
+        )
+    return Tensor(np.array(value.array, p.dtype, order="C"))
+
+
+def check_range(name: str, group: dict[str, Any], *settings: str) -> None:
+    """Raise unless these settings are numbers of at least 0."""
+    for setting in settings:
+        value = group[setting]
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise TypeError(f"{name}: expected {setting} as a number, got {value!r}")
+        if not value >= 0:  # NaN too
+            raise ValueError(f"{name}: {setting} must be at least 0, got {value}")

@@ -1,0 +1,72 @@
+"""Stochastic gradient descent."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.tensor import Tensor
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+    With gradient g (plus weight_decay times the parameter) and buffer b, at first g itself:
+    b = momentum * b + (1 - dampening) * g; the step is -lr * b, or with Nesterov's momentum
+    -lr * (g + momentum * b).
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        What to optimize; see `Optimizer`.
+    lr : float
+        Learning rate.
+    momentum, dampening, weight_decay : float
+        As above.
+    nesterov : bool
+        Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+    maximize : bool
+        Go up instead of down.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
+        super().__init__(params, {**settings, "nesterov": nesterov, "maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        check_range("SGD", group, "lr", "momentum", "weight_decay")
+        if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
+            raise ValueError("SGD: nesterov requires a momentum and zero dampening")
+
+    def update(
+        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        momentum = group["momentum"]
+        buffer = state.get("momentum_buffer") if momentum else None
+        first = momentum != 0 and buffer is None
+        if first:
+            buffer = state["momentum_buffer"] = Tensor(np.zeros(param.shape, param.dtype))
+        kernels_for(param).sgd_step(
+            param,
+            grad,
+            None if buffer is None else buffer.array,
+            group["lr"],
+            momentum,
+            group["dampening"],
+            group["weight_decay"],
+            group["nesterov"],
+            group["maximize"],
+            first,
+        )

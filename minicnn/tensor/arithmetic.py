@@ -1,0 +1,204 @@
+"""Operators between Tensors and numbers: arithmetic and comparisons."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minicnn import ops
+from minicnn.autograd import Function
+from minicnn.tensor.apply import Variable, apply
+
+if TYPE_CHECKING:
+    from minicnn.tensor.tensor import Tensor
+
+DEFAULT = np.dtype(np.float32)
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+NUMBER = (bool, int, float)
+
+
+def category(x: Any) -> int:
+    """0 for truth values, 1 for integers, 2 for floating point numbers."""
+    if isinstance(x, Variable):
+        return RANK[x.array.dtype.kind]
+    return 0 if isinstance(x, bool | np.bool_) else 1 if isinstance(x, int | np.integer) else 2
+
+
+def result_dtype(*operands: Any) -> np.dtype:
+    """The dtype of a result, by PyTorch's rule.
+
+    The highest category decides (bool, integer, floating point); among Tensors of that category those with
+    dimensions go before those without, and both before plain numbers.
+    """
+    top = max(category(x) for x in operands)
+    for group in (
+        [x.array.dtype for x in operands if isinstance(x, Variable) and x.array.ndim and category(x) == top],
+        [x.array.dtype for x in operands if isinstance(x, Variable) and category(x) == top],
+    ):
+        if group:
+            return np.result_type(*group)
+    return (np.dtype(bool), np.dtype(np.int64), DEFAULT)[top]
+
+
+def operand(name: str, x: Any) -> Any:
+    """A Tensor or a plain number, from what the user wrote."""
+    if isinstance(x, (Variable, *NUMBER)):
+        return x
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, np.ndarray):
+        return Variable.wrap(x)
+    raise TypeError(f"{name}: expected a Tensor or a number, got {type(x).__name__}")
+
+
+def cast(x: Any, dtype: np.dtype) -> Any:
+    """A Tensor in another dtype, if it has not got it already; numbers stay as they are."""
+    return x if not isinstance(x, Variable) or x.array.dtype == dtype else apply(ops.Cast, x, dtype=dtype)
+
+
+def agree(x: Any, y: Any) -> bool:
+    """Whether two operands need no conversion: Tensors of one dtype, or a Tensor and a number that it can hold."""
+    if isinstance(x, Variable) and isinstance(y, Variable):
+        return x.array.dtype is y.array.dtype
+    if isinstance(x, Variable):
+        return isinstance(y, NUMBER) and category(y) <= category(x)
+    return isinstance(y, Variable) and isinstance(x, NUMBER) and category(x) <= category(y)
+
+
+def promoted(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Both operands, Tensors converted to the result's dtype."""
+    x, y = operand(name, x), operand(name, y)
+    dtype = result_dtype(x, y)
+    return cast(x, dtype), cast(y, dtype)
+
+
+def check_broadcast(name: str, x: Any, y: Any) -> None:
+    """Raise RuntimeError if two Tensors' shapes do not broadcast."""
+    if isinstance(x, Variable) and isinstance(y, Variable):
+        try:
+            np.broadcast_shapes(x.array.shape, y.array.shape)
+        except ValueError:
+            message = f"{name}: the shapes {x.array.shape} and {y.array.shape} do not broadcast"
+            raise RuntimeError(message) from None
+
+
+def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
+    """Apply an operation of two operands after promotion."""
+    if not agree(x, y):
+        x, y = promoted(function.__name__.lower(), x, y)
+    try:
+        return apply(function, x, y)
+    except ValueError as error:
+        check_broadcast(function.__name__.lower(), x, y)
+        raise RuntimeError(f"{function.__name__.lower()}: {error}") from None
+
+
+def divide(x: Any, y: Any) -> "Tensor":
+    """x / y, in floating point also for integers."""
+    if not agree(x, y):
+        x, y = promoted("div", x, y)
+    if category(x) < 2 and category(y) < 2:
+        x, y = cast(x, DEFAULT), cast(y, DEFAULT)
+    return binary(ops.Div, x, y)
+
+
+def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
+    """A comparison: a Tensor of truth values, without a gradient."""
+    if not agree(x, y):
+        try:
+            x, y = promoted(ufunc.__name__, x, y)
+        except TypeError:
+            return NotImplemented  # so == and != are False and True for anything but numbers, and < is a TypeError
+    try:
+        return Variable.wrap(ufunc(x.array, y.array if isinstance(y, Variable) else y))
+    except ValueError:
+        check_broadcast(ufunc.__name__, x, y)
+        raise
+
+
+class Arithmetic(Variable):
+    """The operators of a Tensor."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__  # a Tensor is itself alone, although == compares elements
+
+    def __add__(self, other: Any) -> "Tensor":
+        return binary(ops.Add, self, other)
+
+    def __sub__(self, other: Any) -> "Tensor":
+        return binary(ops.Sub, self, other)
+
+    def __mul__(self, other: Any) -> "Tensor":
+        return binary(ops.Mul, self, other)
+
+    def __truediv__(self, other: Any) -> "Tensor":
+        return divide(self, other)
+
+    def __pow__(self, other: Any) -> "Tensor":
+        return binary(ops.Pow, self, other)
+
+    def __radd__(self, other: Any) -> "Tensor":
+        return binary(ops.Add, self, other)
+
+    def __rsub__(self, other: Any) -> "Tensor":
+        return binary(ops.Sub, other, self)
+
+    def __rmul__(self, other: Any) -> "Tensor":
+        return binary(ops.Mul, self, other)
+
+    def __rtruediv__(self, other: Any) -> "Tensor":
+        return divide(other, self)
+
+    def __rpow__(self, other: Any) -> "Tensor":
+        return binary(ops.Pow, other, self)
+
+    def __matmul__(self, other: Any) -> "Tensor":
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> "Tensor":
+        return matmul(other, self)
+
+    def __neg__(self) -> "Tensor":
+        return apply(ops.Neg, self)
+
+    def __abs__(self) -> "Tensor":
+        return apply(ops.Abs, self)
+
+    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return compare(np.equal, self, other)
+
+    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return compare(np.not_equal, self, other)
+
+    def __lt__(self, other: Any) -> "Tensor":
+        return compare(np.less, self, other)
+
+    def __le__(self, other: Any) -> "Tensor":
+        return compare(np.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> "Tensor":
+        return compare(np.greater, self, other)
+
+    def __ge__(self, other: Any) -> "Tensor":
+        return compare(np.greater_equal, self, other)
+
+    def __invert__(self) -> "Tensor":
+        return Variable.wrap(~self.array)
+
+    def __and__(self, other: Any) -> "Tensor":
+        return compare(np.bitwise_and, self, other)
+
+    def __or__(self, other: Any) -> "Tensor":
+        return compare(np.bitwise_or, self, other)
+
+    def __xor__(self, other: Any) -> "Tensor":
+        return compare(np.bitwise_xor, self, other)
+
+
+def matmul(x: Any, y: Any) -> "Tensor":
+    """The matrix product of two Tensors: vectors, matrices, or stacks of matrices (..., N, K) @ (..., K, M)."""
+    x, y = operand("matmul", x), operand("matmul", y)
+    if not (isinstance(x, Variable) and isinstance(y, Variable)):
+        raise TypeError("matmul: expected two Tensors; multiply by a number with *")
+    if x.array.dtype != y.array.dtype:
+        raise RuntimeError(f"matmul: expected one dtype, got {x.array.dtype} and {y.array.dtype}")
+    return apply(ops.MatMul, x, y)

@@ -1,0 +1,47 @@
+"""What may stand between the brackets of a Tensor."""
+
+from types import EllipsisType, NoneType
+from typing import Any
+
+import numpy as np
+
+from minicnn.tensor.apply import Variable
+
+BASIC = frozenset((int, slice, NoneType, EllipsisType))
+
+
+def split_index(index: Any) -> tuple[tuple, Any]:
+    """An index in two: `view`, which selects a view, and what is to be picked from it with arrays (... if all).
+
+    So it is read as by PyTorch: ``x[0, :, [1, 2]]`` is ``x[0][:, [1, 2]]``. NumPy would count 0 as an array, and
+    put the dimension of [1, 2] in front.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    if not BASIC.issuperset(map(type, parts)):
+        parts = tuple([plain(i) for i in parts])
+    if not any(isinstance(i, np.ndarray) for i in parts):
+        return (parts if ... in parts else (*parts, ...)), ...  # with "..." one element, too, is a view
+    if not any(isinstance(i, int) for i in parts):
+        return (...,), parts
+    view: list[Any] = []
+    picked: list[Any] = []
+    for i in parts:
+        if isinstance(i, np.ndarray):
+            view += [slice(None)] * (i.ndim if i.dtype == bool else 1)
+            picked.append(i)
+        else:
+            view.append(i)
+            picked += [] if isinstance(i, int) else [i if i is ... else slice(None)]
+    return tuple(view), tuple(picked)
+
+
+def plain(index: Any) -> Any:
+    """A part of an index as an int, a slice, ..., None or an array of its own, which nobody can change later."""
+    if isinstance(index, Variable):
+        index = index.array
+    if isinstance(index, list):
+        index = np.array(index) if index else np.array(index, np.int64)
+    elif isinstance(index, bool | np.ndarray):
+        index = np.array(index)
+    is_int = isinstance(index, np.integer) or (isinstance(index, np.ndarray) and not index.ndim and index.dtype.kind in "iu")
+    return int(index) if is_int else index

@@ -1,0 +1,122 @@
+"""What changes a Tensor itself: operators in place, filling, setting elements."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minicnn import ops
+from minicnn.autograd import is_grad_enabled, quiet
+from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.arithmetic import Arithmetic, cast, category, operand
+from minicnn.tensor.indexing import split_index
+
+if TYPE_CHECKING:
+    from minicnn.tensor.tensor import Tensor
+
+
+class InPlace(Arithmetic):
+    """Methods that give a Tensor new values and return it."""
+
+    __slots__ = ()
+
+    def __iadd__(self, other: Any) -> "Tensor":
+        return self.assign("+=", self + other)
+
+    def __isub__(self, other: Any) -> "Tensor":
+        return self.assign("-=", self - other)
+
+    def __imul__(self, other: Any) -> "Tensor":
+        return self.assign("*=", self * other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":
+        return self.assign("/=", self / other)
+
+    def add_(self, other: Any, *, alpha: float = 1) -> "Tensor":
+        """Add alpha times `other` in place."""
+        return self.assign("add_", self + (other if alpha == 1 else other * alpha))
+
+    def sub_(self, other: Any, *, alpha: float = 1) -> "Tensor":
+        """Subtract alpha times `other` in place."""
+        return self.assign("sub_", self - (other if alpha == 1 else other * alpha))
+
+    def mul_(self, other: Any) -> "Tensor":
+        """Multiply in place."""
+        return self.assign("mul_", self * other)
+
+    def div_(self, other: Any) -> "Tensor":
+        """Divide in place."""
+        return self.assign("div_", self / other)
+
+    def fill_(self, value: Any) -> "Tensor":
+        """Set every element."""
+        return self.put("fill_", ..., value)
+
+    def zero_(self) -> "Tensor":
+        """Set every element to zero."""
+        return self.put("zero_", ..., 0)
+
+    def copy_(self, source: Any) -> "Tensor":
+        """Take over the values of `source`, broadcast to this shape and converted to this dtype."""
+        return self.put("copy_", ..., source)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.put("index", index, value)
+
+    def assign(self, name: str, value: "Tensor") -> "Tensor":
+        """Give this same object a new value and, where gradients are recorded, its node.
+
+        Without a gradient to record, the memory itself is written, so views of it change too. With one, the
+        value is new memory, since nodes may need the old: a view made earlier keeps the old value.
+
+        Raises
+        ------
+        RuntimeError
+            If this is a leaf that requires grad (outside `no_grad`), or the value does not fit its shape or dtype.
+        """
+        if value.array.shape != self.array.shape:
+            raise RuntimeError(f"{name}: a Tensor of shape {self.array.shape} cannot take a result of {value.array.shape}")
+        if category(value) > category(self):
+            raise RuntimeError(f"{name}: a result of dtype {value.array.dtype} cannot be kept in {self.array.dtype}")
+        if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+            self._check_leaf(name)
+            value = cast(value, self.array.dtype)
+            self.array, self.writes = value.array, value.writes
+            self.node, self.requires_grad = value.node, value.requires_grad
+        else:
+            self._write(name, self.array, ..., value.array)
+        return self  # type: ignore[return-value]
+
+    def put(self, name: str, index: Any, value: Any) -> "Tensor":
+        """Set self[index], after `value` is broadcast to its shape and converted to this dtype; as `assign`."""
+        view, picked = split_index(index)
+        value = operand(name, value)
+        value = cast(value if isinstance(value, Variable) else Variable.wrap(value), self.array.dtype)
+        try:
+            spot = self.array[view]
+            shape = spot.shape if picked is ... else spot[picked].shape
+        except IndexError as error:
+            raise IndexError(f"{name}: {error} (shape {self.array.shape})") from None
+        while value.array.ndim > len(shape) and value.array.shape[0] == 1:  # as PyTorch lets through
+            value = apply(ops.Reshape, value, shape=value.array.shape[1:])
+        try:
+            value = apply(ops.Expand, value, shape=shape)
+        except ValueError:
+            raise RuntimeError(f"{name}: values of shape {value.array.shape} do not fit into shape {shape}") from None
+        if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+            self._check_leaf(name)
+            return self.assign(name, apply(ops.Put, self, value, view=view, index=picked))
+        self._write(name, spot, picked, value.array)
+        return self  # type: ignore[return-value]
+
+    @quiet
+    def _write(self, name: str, memory: np.ndarray, index: Any, values: np.ndarray) -> None:
+        if not memory.flags.writeable:
+            raise RuntimeError(f"{name}: elements share memory, as after expand(), or may not be changed; use clone() first")
+        memory[index] = values
+        self.note_write()
+
+    def _check_leaf(self, name: str) -> None:
+        if self.requires_grad and self.node is None:
+            raise RuntimeError(
+                f"{name}: a leaf Tensor that requires grad cannot be changed in place; do it inside no_grad()"
+            )

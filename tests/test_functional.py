@@ -1,0 +1,202 @@
+"""Convolution, linear maps and pooling of minicnn.nn.functional against torch.nn.functional."""
+
+import numpy as np
+import pytest
+import torch.nn.functional as TF
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import minicnn as mc
+import minicnn.nn.functional as F
+from parity import assert_same, numbers
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+# convolution
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch copies there
+@DTYPES
+@pytest.mark.parametrize(
+    ("x", "weight", "arguments"),
+    [
+        ((2, 3, 7, 5), (4, 3, 3, 3), {}),
+        ((1, 1, 5, 9), (1, 1, 5, 9), {}),
+        ((3, 2, 8, 7), (5, 2, 3, 2), {"stride": 2, "padding": 1}),
+        ((2, 3, 9, 8), (4, 3, 2, 3), {"stride": (3, 2), "padding": (0, 2)}),
+        ((2, 2, 11, 9), (3, 2, 3, 3), {"dilation": (2, 3), "padding": [4, 1]}),
+        ((1, 6, 5, 7), (4, 3, 3, 1), {"groups": 2}),
+        ((2, 4, 6, 5), (8, 1, 3, 3), {"groups": 4, "padding": "same"}),
+        ((2, 3, 6, 7), (2, 3, 2, 4), {"padding": "same"}),  # an odd number of rows and columns to add
+        ((2, 3, 9, 8), (2, 3, 4, 3), {"padding": "same", "dilation": (1, 2)}),
+        ((2, 3, 6, 7), (2, 3, 2, 4), {"padding": "valid", "stride": (2,)}),
+        ((6, 5, 7), (2, 3, 3, 3), {"groups": 2, "padding": 2}),  # one picture without a batch
+        ((2, 1, 1, 1), (3, 1, 1, 1), {}),
+    ],
+)
+def test_conv2d(x, weight, arguments, dtype):
+    arrays = numbers(*x, dtype=dtype), numbers(*weight, dtype=dtype), numbers(weight[0], dtype=dtype)
+    assert_same(lambda *t: F.conv2d(*t, **arguments), lambda *t: TF.conv2d(*t, **arguments), *arrays)
+    assert_same(lambda *t: F.conv2d(*t, **arguments), lambda *t: TF.conv2d(*t, **arguments), *arrays[:2])
+
+
+@given(st.data())
+def test_conv2d_of_any_geometry(data):
+    def draw(low, high):
+        return data.draw(st.integers(low, high))
+
+    mc.manual_seed(draw(0, 99))
+    groups, n, c, o = draw(1, 3), draw(1, 3), draw(1, 3), draw(1, 3)
+    kernel, stride, dilation = ((draw(1, 3), draw(1, 3)) for _ in range(3))
+    padding, size = (draw(0, 2), draw(0, 2)), (draw(1, 8), draw(1, 8))
+    extents = [(k - 1) * d + 1 - 2 * p for k, d, p in zip(kernel, dilation, padding, strict=True)]
+    assume(all(s >= e for s, e in zip(size, extents, strict=True)))
+    arguments = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    assert_same(
+        lambda *t: F.conv2d(*t, **arguments),
+        lambda *t: TF.conv2d(*t, **arguments),
+        numbers(n, c * groups, *size, dtype=np.float64),
+        numbers(o * groups, c, *kernel, dtype=np.float64),
+        numbers(o * groups, dtype=np.float64),
+    )
+
+
+def test_conv2d_of_what_lies_otherwise_in_memory():
+    x, w = numbers(2, 7, 6, 3), numbers(3, 3, 4, 3)
+    assert_same(
+        lambda x, w: F.conv2d(x.permute(0, 3, 1, 2), w.transpose(0, 3)),
+        lambda x, w: TF.conv2d(x.permute(0, 3, 1, 2), w.transpose(0, 3)),
+        x,
+        w,
+    )
+
+
+X, W = mc.zeros(2, 3, 5, 7), mc.zeros(4, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"stride": 0}, RuntimeError, ["stride", "at least 1", "got 0"]),
+        ({"stride": (1, -2)}, RuntimeError, ["stride", "at least 1", "(1, -2)"]),
+        ({"stride": 1.5}, TypeError, ["stride", "int", "1.5"]),
+        ({"stride": True}, TypeError, ["stride", "int", "True"]),
+        ({"stride": (1, 2, 3)}, RuntimeError, ["stride", "one number or two", "(1, 2, 3)"]),
+        ({"padding": -1}, RuntimeError, ["padding", "at least 0", "got -1"]),
+        ({"padding": "full"}, RuntimeError, ["padding", "same", "valid", "'full'"]),
+        ({"padding": "same", "stride": 2}, RuntimeError, ["same", "stride 1", "(2, 2)"]),
+        ({"dilation": 0}, RuntimeError, ["dilation", "at least 1", "got 0"]),
+        ({"groups": 0}, RuntimeError, ["groups", "at least 1", "got 0"]),
+        ({"groups": 2}, RuntimeError, ["3 channels", "3 x 2 groups", "(2, 3, 5, 7)"]),
+        ({"groups": "2"}, TypeError, ["groups", "int", "'2'"]),
+        ({"weight": mc.zeros(4, 2, 3, 3)}, RuntimeError, ["3 channels", "expects 2", "(4, 2, 3, 3)"]),
+        ({"weight": mc.zeros(4, 3, 3)}, RuntimeError, ["(O, C/groups, KH, KW)", "(4, 3, 3)"]),
+        ({"weight": mc.zeros(4, 3, 0, 3)}, RuntimeError, ["kernel", "at least 1", "(0, 3)"]),
+        ({"weight": mc.zeros(4, 3, 9, 3)}, RuntimeError, ["(9, 3)", "(5, 7)"]),
+        ({"weight": W.double()}, RuntimeError, ["dtype", "float32", "float64"]),
+        ({"weight": W.array}, TypeError, ["weight", "Tensor", "ndarray"]),
+        ({"bias": mc.zeros(3)}, RuntimeError, ["bias", "(4,)", "(3,)"]),
+        ({"bias": 1.0}, TypeError, ["bias", "Tensor", "float"]),
+        ({"input": mc.zeros(5, 7)}, RuntimeError, ["(C, H, W)", "(5, 7)"]),
+        ({"input": [1, 2]}, TypeError, ["input", "Tensor", "list"]),
+        ({"input": X.long(), "weight": W.long()}, RuntimeError, ["floating point", "int64"]),
+    ],
+)
+def test_conv2d_errors(arguments, kind, words):
+    with pytest.raises(kind) as error:
+        F.conv2d(**{"input": X, "weight": W, **arguments})
+    assert all(word in str(error.value) for word in ["conv2d", *words]), str(error.value)
+
+
+# linear
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(4, 5), (5,), (2, 3, 5), (0, 5)])
+def test_linear(shape, dtype):
+    arrays = numbers(*shape, dtype=dtype), numbers(3, 5, dtype=dtype), numbers(3, dtype=dtype)
+    assert_same(F.linear, TF.linear, *arrays)
+    assert_same(F.linear, TF.linear, *arrays[:2])
+
+
+def test_linear_errors():
+    with pytest.raises(
+        RuntimeError, match=r"linear: x has 4 features \(2, 4\) but weight expects 5 \(3, 5\)"
+    ):
+        F.linear(mc.zeros(2, 4), mc.zeros(3, 5))
+    with pytest.raises(RuntimeError, match=r"linear: .*bias.*\(3,\).*\(2,\)"):
+        F.linear(mc.zeros(2, 5), mc.zeros(3, 5), mc.zeros(2))
+    with pytest.raises(TypeError, match="linear: expected input to be a Tensor, got ndarray"):
+        F.linear(np.zeros((2, 5)), mc.zeros(3, 5))
+
+
+# pooling
+
+POOLS = [
+    ((2, 3, 6, 8), {"kernel_size": 2}),
+    ((2, 3, 7, 9), {"kernel_size": 2}),
+    ((1, 2, 7, 5), {"kernel_size": (3, 2), "stride": (2, 1), "padding": 1}),
+    ((2, 1, 9, 8), {"kernel_size": [3, 3], "stride": [2, 3], "padding": (1, 0), "ceil_mode": True}),
+    ((2, 2, 5, 5), {"kernel_size": 2, "stride": 3, "ceil_mode": True}),
+    ((1, 1, 6, 6), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ((3, 5, 7), {"kernel_size": 3, "stride": 1}),
+    ((2, 2, 4, 6), {"kernel_size": (4, 6)}),
+]
+
+
+@DTYPES
+@pytest.mark.parametrize(("shape", "arguments"), POOLS)
+def test_max_pool2d(shape, arguments, dtype):
+    x = numbers(*shape, dtype=dtype)
+    assert_same(lambda x: F.max_pool2d(x, **arguments), lambda x: TF.max_pool2d(x, **arguments), x)
+
+
+@DTYPES
+def test_max_pool2d_dilated(dtype):
+    arguments = {"kernel_size": (3, 2), "stride": 2, "padding": 1, "dilation": (2, 3)}
+    x = numbers(2, 2, 9, 8, dtype=dtype)
+    assert_same(lambda x: F.max_pool2d(x, **arguments), lambda x: TF.max_pool2d(x, **arguments), x)
+
+
+def test_max_pool2d_gives_the_gradient_of_equal_values_to_the_first():
+    assert_same(
+        lambda x: F.max_pool2d(x, 2), lambda x: TF.max_pool2d(x, 2), np.zeros((1, 1, 5, 4), np.float32)
+    )
+
+
+@DTYPES
+@pytest.mark.parametrize("extra", [{}, {"count_include_pad": False}, {"divisor_override": 3}])
+@pytest.mark.parametrize(("shape", "arguments"), POOLS)
+def test_avg_pool2d(shape, arguments, extra, dtype):
+    arguments = {**arguments, **extra}
+    x = numbers(*shape, dtype=dtype)
+    assert_same(lambda x: F.avg_pool2d(x, **arguments), lambda x: TF.avg_pool2d(x, **arguments), x)
+
+
+@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"kernel_size": 0}, RuntimeError, ["kernel_size", "at least 1", "got 0"]),
+        ({"kernel_size": 2.0}, TypeError, ["kernel_size", "int", "2.0"]),
+        ({"kernel_size": (2, 2, 2)}, RuntimeError, ["kernel_size", "one number or two"]),
+        ({"kernel_size": 2, "stride": 0}, RuntimeError, ["stride", "at least 1", "got 0"]),
+        ({"kernel_size": 2, "padding": -1}, RuntimeError, ["padding", "at least 0", "got -1"]),
+        ({"kernel_size": 2, "padding": 2}, RuntimeError, ["padding", "half"]),
+        ({"kernel_size": 6}, RuntimeError, ["(6, 6)", "(5, 7)"]),
+        ({"kernel_size": 2, "input": mc.zeros(5, 7)}, RuntimeError, ["(C, H, W)", "(5, 7)"]),
+        ({"kernel_size": 2, "input": np.zeros((1, 1, 5, 7))}, TypeError, ["input", "Tensor", "ndarray"]),
+        ({"kernel_size": 2, "input": X.long()}, RuntimeError, ["floating point", "int64"]),
+    ],
+)
+def test_pool_errors(pool, arguments, kind, words):
+    with pytest.raises(kind) as error:
+        pool(**{"input": X, **arguments})
+    assert all(word in str(error.value) for word in [pool.__name__, *words]), str(error.value)
+
+
+def test_errors_of_one_pool():
+    with pytest.raises(RuntimeError, match="max_pool2d: dilation must be at least 1, got 0"):
+        F.max_pool2d(X, 2, dilation=0)
+    with pytest.raises(RuntimeError, match="avg_pool2d: divisor_override must not be 0"):
+        F.avg_pool2d(X, 2, divisor_override=0)

@@ -116,13 +116,15 @@ def load(path: Any) -> dict[str, Tensor]:
     return load_file(path)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in LATER:
-        raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
-    module = importlib.import_module(f"minicnn.{LATER[name]}")
-    value = module if LATER[name] == name else getattr(module, name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # where this function is seen, every name is taken for one that exists
+
+    def __getattr__(name):
+        if name not in LATER:
+            raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
+        module = importlib.import_module(f"minicnn.{LATER[name]}")
+        value = module if LATER[name] == name else getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

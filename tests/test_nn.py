@@ -8,7 +8,6 @@ import minicnn as mc
 import minicnn.nn as nn
 from parity import assert_close, assert_same, numbers
 
-
 LAYERS = [
     ("Conv2d", (3, 4, 3), {}, (2, 3, 5, 7)),
     (

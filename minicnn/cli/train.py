@@ -94,11 +94,13 @@ def _folder(args: argparse.Namespace) -> tuple[Path, bool]:
         made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         return folder, made
+    runs = Path("runs")
+    runs.mkdir(exist_ok=True)
     number = 1
     while True:
-        folder = Path("runs", args.model if number == 1 else f"{args.model}-{number}")
+        folder = runs / (args.model if number == 1 else f"{args.model}-{number}")
         try:
-            folder.mkdir(parents=True)  # fails if another process was faster, too
+            folder.mkdir()  # fails if another process was faster, too
             return folder, True
         except FileExistsError:
             number += 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT = np.dtype(np.float32)
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
-NUMBER = (bool, int, float)
+NUMBERS = (bool, int, float)
 
 
 def category(x: Any) -> int:
@@ -41,10 +41,10 @@ def result_dtype(*operands: Any) -> np.dtype:
 
 def operand(name: str, x: Any) -> Any:
     """A Tensor or a plain number, from what the user wrote."""
-    if isinstance(x, (Variable, *NUMBER)):
-        return x
     if isinstance(x, np.generic):
-        return x.item()
+        return x.item()  # np.float64 is a float, but one that would make float32 float64
+    if isinstance(x, (Variable, *NUMBERS)):
+        return x
     if isinstance(x, np.ndarray):
         return Variable.wrap(x)
     raise TypeError(f"{name}: expected a Tensor or a number, got {type(x).__name__}")
@@ -60,8 +60,8 @@ def agree(x: Any, y: Any) -> bool:
     if isinstance(x, Variable) and isinstance(y, Variable):
         return x.array.dtype is y.array.dtype
     if isinstance(x, Variable):
-        return isinstance(y, NUMBER) and category(y) <= category(x)
-    return isinstance(y, Variable) and isinstance(x, NUMBER) and category(x) <= category(y)
+        return type(y) in NUMBERS and category(y) <= category(x)
+    return isinstance(y, Variable) and type(x) in NUMBERS and category(x) <= category(y)
 
 
 def promoted(name: str, x: Any, y: Any) -> tuple[Any, Any]:
@@ -87,7 +87,7 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
         x, y = promoted(function.__name__.lower(), x, y)
     try:
         return apply(function, x, y)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         check_broadcast(function.__name__.lower(), x, y)
         raise RuntimeError(f"{function.__name__.lower()}: {error}") from None
 

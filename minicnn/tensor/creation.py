@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.autograd import quiet
 from minicnn.random import generator
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
 
 
+@quiet
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A Tensor with a copy of the data. Python floats become float32, arrays keep their dtype."""
     if isinstance(data, Tensor):

@@ -57,10 +57,11 @@ class Elementwise(Variable):
         """Each element limited to [min, max]."""
         if min is None and max is None:
             raise RuntimeError("clamp: expected min, max or both")
-        bounds = [operand("clamp", bound) for bound in (min, max) if bound is not None]
-        if any(isinstance(bound, Variable) for bound in bounds):
+        low, high = (None if bound is None else operand("clamp", bound) for bound in (min, max))
+        if isinstance(low, Variable) or isinstance(high, Variable):
             raise TypeError("clamp: expected min and max as numbers; use maximum() and minimum() for Tensors")
-        return apply(ops.Clamp, cast(self, result_dtype(self, *bounds)), low=min, high=max)
+        dtype = result_dtype(self, *(bound for bound in (low, high) if bound is not None))
+        return apply(ops.Clamp, cast(self, dtype), low=low, high=high)
 
 
 def maximum(x: "Tensor", y: "Tensor") -> "Tensor":

@@ -86,11 +86,15 @@ class InPlace(Arithmetic):
             self._write(name, self.array, ..., value.array)
         return self  # type: ignore[return-value]
 
+    @quiet
     def put(self, name: str, index: Any, value: Any) -> "Tensor":
         """Set self[index], after `value` is broadcast to its shape and converted to this dtype; as `assign`."""
         view, picked = split_index(index)
         value = operand(name, value)
-        value = cast(value if isinstance(value, Variable) else Variable.wrap(value), self.array.dtype)
+        try:
+            value = cast(value if isinstance(value, Variable) else Variable.wrap(np.asarray(value, self.array.dtype)), self.array.dtype)
+        except (OverflowError, ValueError) as error:
+            raise RuntimeError(f"{name}: {error}") from None
         try:
             spot = self.array[view]
             shape = spot.shape if picked is ... else spot[picked].shape

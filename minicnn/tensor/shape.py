@@ -145,7 +145,8 @@ def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
     tensors = list(tensors)
     if len({t.array.shape for t in tensors}) != 1:
         raise RuntimeError(f"stack: expected Tensors of one shape, got {[t.array.shape for t in tensors]}")
-    return cat([t.unsqueeze(dim) for t in tensors], axis_of("stack", dim, tensors[0].array.ndim + 1))
+    axis = axis_of("stack", dim, tensors[0].array.ndim + 1)
+    return cat([t.unsqueeze(axis) for t in tensors], axis)
 
 
 def where(condition: "Tensor", x: Any, y: Any) -> "Tensor":

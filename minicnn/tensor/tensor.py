@@ -9,6 +9,7 @@ from minicnn.tensor.apply import Variable, apply
 from minicnn.tensor.arithmetic import cast, category, operand
 from minicnn.tensor.elementwise import Elementwise
 from minicnn.tensor.inplace import InPlace
+from minicnn.tensor.printing import text
 from minicnn.tensor.reduction import Reduction
 from minicnn.tensor.shape import Shape
 
@@ -147,13 +148,14 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
         return format(self.item(), spec) if spec else str(self)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.array, separator=", ", precision=4, prefix="tensor(")
-        notes = "" if self.array.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.array.dtype}"
+        notes = f", size={self.array.shape}" if not self.array.size and self.array.ndim != 1 else ""
+        if self.array.dtype not in (np.float32, np.int64, np.bool_):
+            notes += f", dtype={self.array.dtype}"
         if self.node is not None:
             notes += f", grad_fn=<{self.node.name()}>"
         elif self.requires_grad:
             notes += ", requires_grad=True"
-        return f"tensor({body}{notes})"
+        return f"tensor({text(self.array) if self.array.size else '[]'}{notes})"
 
     # the graph
 

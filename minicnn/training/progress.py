@@ -20,7 +20,7 @@ class Progress:
             self.bar = tqdm(
                 total=batches,
                 desc=title,
-                ascii=True,
+                ascii=" #",
                 leave=False,
                 mininterval=0,  # `step` decides when to draw
                 miniters=1,

@@ -1,8 +1,8 @@
 """The graph of operations, and the walk back through it.
 
-An operation that gradients must pass leaves a node behind: the `Function` that computed it, with the arrays its
-derivative needs. `backward` visits the nodes from the result to the leaves, each once and after all its users.
-It is a loop with a stack of its own, so only memory limits the length of the graph.
+An operation that gradients must pass leaves a node behind: the `Function` that computed it, with the arrays
+its derivative needs. `backward` visits the nodes from the result to the leaves, each once and after all its
+users. It is a loop with a stack of its own, so only memory limits the length of the graph.
 """
 
 import functools
@@ -17,7 +17,7 @@ import numpy as np
 from minicnn.device import array_module
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
-quiet = np.errstate(all="ignore")  # a decorator: as in PyTorch, log(0), 1 / 0 and overflow give inf or nan silently
+quiet = np.errstate(all="ignore")  # a decorator: as in PyTorch, log(0), 1 / 0 and overflow warn nobody
 
 
 def is_grad_enabled() -> bool:
@@ -102,9 +102,9 @@ class Function:
         backward(grad) -> gradients                  one, or a tuple of them, in the order of the arrays;
                                                      None, or nothing at the end, where there is none
 
-    `needs[i]` tells, from before `forward` on, whether the gradient of input i is wanted. A gradient may have the
-    shape of the broadcast input: the engine sums it back. `backward` must not write into `grad` or return one of
-    the arrays kept on self.
+    `needs[i]` tells, from before `forward` on, whether the gradient of input i is wanted. A gradient may have
+    the shape of the broadcast input: the engine sums it back. `backward` must not write into `grad` or return
+    one of the arrays kept on self.
     """
 
     __slots__ = ("__dict__", "edges", "needs", "writes")
@@ -158,7 +158,8 @@ class Function:
         self.__dict__.clear()
 
     def _check_kept(self, written: Any) -> None:
-        if any(isinstance(kept, np.ndarray) and np.may_share_memory(kept, written) for kept in vars(self).values()):
+        arrays = (kept for kept in vars(self).values() if isinstance(kept, np.ndarray))
+        if any(np.may_share_memory(kept, written) for kept in arrays):
             raise RuntimeError(
                 f"backward: an array that {self.name()} needs for its gradient was modified by an in-place "
                 "operation after the forward pass; write into a clone() of it instead"
@@ -196,7 +197,7 @@ def backward(root: Any, grad: Any, retain_graph: bool = False) -> None:
     RuntimeError
         If a part of the graph was freed before, or an array it needs was overwritten.
     """
-    waiting = {root: [grad, False]}  # node -> its gradient so far, and whether that array is ours to write into
+    waiting = {root: [grad, False]}  # node -> its gradient so far, and whether we may write into that array
     for node in order(root):
         grad, own = waiting.pop(node, (None, False))
         if grad is None:
@@ -207,7 +208,7 @@ def backward(root: Any, grad: Any, retain_graph: bool = False) -> None:
         pairs = node.input_gradients(grad)
         distinct = len({id(g) for _, g in pairs}) == len(pairs)
         for target, g in pairs:
-            fresh = distinct and g.base is None and g is not grad  # made for this input alone: ours to write into
+            fresh = distinct and g.base is None and g is not grad  # made for this input alone
             if target not in waiting:
                 waiting[target] = [g, fresh]
             elif waiting[target][1]:

@@ -8,7 +8,7 @@ import numpy as np
 from minicnn.autograd import enable_grad
 from minicnn.tensor import Tensor
 
-UPSTREAM = -0.7  # the gradient put in at one output element: not 1, so that a backward that forgets it is caught
+UPSTREAM = -0.7  # the gradient put in at an output element: not 1, so that forgetting it does not go unseen
 
 
 class GradcheckError(RuntimeError):
@@ -60,7 +60,9 @@ def gradcheck(
         raise ValueError("gradcheck: expected an input that requires grad")
     for i in checked:
         if args[i].dtype != np.float64:
-            raise ValueError(f"gradcheck: input {i} is {args[i].dtype}; differences are exact enough in float64 only")
+            raise ValueError(
+                f"gradcheck: input {i} is {args[i].dtype}; differences are exact enough in float64 only"
+            )
         args[i] = Tensor(args[i].array.copy(), requires_grad=True)  # a leaf whose values we may change
     try:
         with enable_grad():
@@ -85,7 +87,7 @@ def outputs_of(function: Callable[..., Any], args: list) -> list[Tensor]:
 
 
 def backward_jacobians(function: Callable[..., Any], args: list, checked: list[int]) -> list[np.ndarray]:
-    """For each checked input: derivatives (output elements, input elements) by one backward an output element."""
+    """For each checked input: derivatives (output elements, input elements), one backward a row."""
     rows: list[list[np.ndarray]] = [[] for _ in checked]
     for y in outputs_of(function, args):
         for j in range(y.numel()):
@@ -125,7 +127,9 @@ def numeric_jacobian(function: Callable[..., Any], args: list, i: int, eps: floa
     return np.array(columns).T
 
 
-def compare(i: int, shape: tuple[int, ...], analytic: np.ndarray, numeric: np.ndarray, atol: float, rtol: float) -> None:
+def compare(
+    i: int, shape: tuple[int, ...], analytic: np.ndarray, numeric: np.ndarray, atol: float, rtol: float
+) -> None:
     """Raise at the derivative that is furthest off, if any is."""
     if not analytic.size:
         return
@@ -136,6 +140,6 @@ def compare(i: int, shape: tuple[int, ...], analytic: np.ndarray, numeric: np.nd
     if excess[j, k] > 0:
         element = tuple(map(int, np.unravel_index(k, shape)))
         raise GradcheckError(
-            f"gradcheck: the derivative of output element {j} by input {i}{list(element)} is {analytic[j, k]:.10g} "
-            f"by backward but {numeric[j, k]:.10g} by differences"
+            f"gradcheck: the derivative of output element {j} by input {i}{list(element)} is "
+            f"{analytic[j, k]:.10g} by backward but {numeric[j, k]:.10g} by differences"
         )

@@ -80,7 +80,7 @@ def test_scalar_result_that_ignores_its_gradient_fails():
 @pytest.mark.parametrize("shape", [(2, 3), (3,), (1, 2), (6,), (3, 2, 2)])
 def test_wrong_shape_fails(x, shape):
     """The engine itself refuses a gradient that is no broadcast of its input, and sums one that is."""
-    with pytest.raises(RuntimeError, match="shape|derivative"):
+    with pytest.raises(RuntimeError, match=r"shape|derivative"):
         gradcheck(square(lambda grad, x: np.zeros(shape)), (x,))
 
 
@@ -100,7 +100,8 @@ def test_message_says_which_element_and_both_values():
     with pytest.raises(GradcheckError) as error:
         gradcheck(lambda factor, x: square(lambda g, x: g * x * [2, 2.1])(x) * factor, (factor, x))
     assert str(error.value) == (
-        "gradcheck: the derivative of output element 1 by input 1[1] is 12.6 by backward but 12 by differences"
+        "gradcheck: the derivative of output element 1 by input 1[1] is "
+        "12.6 by backward but 12 by differences"
     )
 
 
@@ -149,11 +150,15 @@ def test_inputs_stay_as_they_were(x):
     np.testing.assert_array_equal(x.grad.array, np.ones((3, 2)))
 
 
-@pytest.mark.parametrize("array", [np.ones((2, 3)).T, np.broadcast_to(1.5, (2, 2)), np.array(2.0), np.zeros((0, 2))])
+@pytest.mark.parametrize(
+    "array", [np.ones((2, 3)).T, np.broadcast_to(1.5, (2, 2)), np.array(2.0), np.zeros((0, 2))]
+)
 def test_any_layout_and_shape(array):
     assert gradcheck(square(right), (Tensor(array, requires_grad=True),))
     if array.size:
-        assert not gradcheck(square(lambda g, x: g * x), (Tensor(array, requires_grad=True),), raise_exception=False)
+        assert not gradcheck(
+            square(lambda g, x: g * x), (Tensor(array, requires_grad=True),), raise_exception=False
+        )
 
 
 def test_result_that_is_made_of_other_steps(x):

@@ -29,8 +29,8 @@ from minicnn.ops.reduce import Extreme, LogSoftmax, Mean, Softmax, Std, Sum, Var
 from minicnn.ops.shape import Concatenate, Copy, Expand, Gather, Permute, Put, Reshape, Slice
 
 __all__ = [
-    "Abs", "Add", "AvgPool2d", "Cast", "Clamp", "Concatenate", "Conv2d", "Copy", "CrossEntropy", "Div", "Exp", "Expand",
-    "Extreme", "Gather", "Linear", "Log", "LogSoftmax", "Mask", "MatMul", "MaxPool2d", "Maximum", "Mean", "Minimum", "Mul",
-    "Neg", "NegativeLogLikelihood", "Permute", "Pow", "Put", "ReLU", "Reshape", "Sigmoid", "Slice", "Softmax", "Sqrt",
-    "Std", "Sub", "Sum", "Tanh", "Var", "Where",
+    "Abs", "Add", "AvgPool2d", "Cast", "Clamp", "Concatenate", "Conv2d", "Copy", "CrossEntropy", "Div",
+    "Exp", "Expand", "Extreme", "Gather", "Linear", "Log", "LogSoftmax", "Mask", "MatMul", "MaxPool2d",
+    "Maximum", "Mean", "Minimum", "Mul", "Neg", "NegativeLogLikelihood", "Permute", "Pow", "Put", "ReLU",
+    "Reshape", "Sigmoid", "Slice", "Softmax", "Sqrt", "Std", "Sub", "Sum", "Tanh", "Var", "Where",
 ]  # fmt: skip

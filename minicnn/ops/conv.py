@@ -29,15 +29,21 @@ class Conv2d(Function):
 def check_conv2d(x, weight, bias, window, groups):
     """Raise RuntimeError unless the shapes and dtypes fit together."""
     if x.ndim != 4 or weight.ndim != 4:
-        raise RuntimeError(f"conv2d: expected x (N, C, H, W) and weight (O, C/G, KH, KW), got {x.shape} and {weight.shape}")
+        raise RuntimeError(
+            f"conv2d: expected x (N, C, H, W) and weight (O, C/G, KH, KW), got {x.shape} and {weight.shape}"
+        )
     if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
-        given = f"x is {x.dtype}, weight {weight.dtype}" + (f", bias {bias.dtype}" if bias is not None else "")
+        given = f"x is {x.dtype}, weight {weight.dtype}" + (
+            f", bias {bias.dtype}" if bias is not None else ""
+        )
         raise RuntimeError(f"conv2d: expected one dtype, but {given}")
     if x.dtype.kind != "f":
         raise RuntimeError(f"conv2d: expected floating point numbers, got {x.dtype}")
     if x.shape[1] != weight.shape[1] * groups:
         expected = f"{weight.shape[1]}" if groups == 1 else f"{weight.shape[1]} x {groups} groups"
-        raise RuntimeError(f"conv2d: x has {x.shape[1]} channels {x.shape} but weight expects {expected} {weight.shape}")
+        raise RuntimeError(
+            f"conv2d: x has {x.shape[1]} channels {x.shape} but weight expects {expected} {weight.shape}"
+        )
     if weight.shape[0] % groups or not weight.shape[0]:
         raise RuntimeError(f"conv2d: the filters {weight.shape} do not divide into {groups} groups")
     if bias is not None and bias.shape != weight.shape[:1]:

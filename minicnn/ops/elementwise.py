@@ -66,7 +66,8 @@ class Pow(Function):
             by_x = grad * (self.y * self.x ** (self.y - (self.y != 0)))
         if self.needs[1]:  # 0 ** y stays 0 for y > 0: gradient 0 rather than 0 * log 0
             zero = xp.equal(self.x, 0) & xp.greater_equal(self.y, 0)
-            by_y = grad * xp.where(zero, 0, self.out * xp.log(xp.where(zero, 1, self.x))).astype(self.out.dtype)
+            log = xp.log(xp.where(zero, 1, self.x)).astype(self.out.dtype)
+            by_y = grad * xp.where(zero, 0, self.out * log)
         return by_x, by_y
 
 

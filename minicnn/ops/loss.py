@@ -9,7 +9,9 @@ class CrossEntropy(Function):
 
     def forward(self, logits, target, weight, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
         check_classes("cross_entropy", logits, target, weight, ignore_index)
-        losses, self.gradient = kernels_for(logits).cross_entropy(logits, target, weight, ignore_index, label_smoothing)
+        losses, self.gradient = kernels_for(logits).cross_entropy(
+            logits, target, weight, ignore_index, label_smoothing
+        )
         loss, self.scale = reduce(losses, target, weight, ignore_index, reduction)
         return loss
 
@@ -38,7 +40,7 @@ class NegativeLogLikelihood(Function):
 
 
 def reduce(losses, target, weight, ignore_index, reduction):
-    """The losses' reduction and what it multiplies each of them by. The mean is over the weights of the targets."""
+    """The losses' reduction and what it multiplies each by. The mean is over the weights of the targets."""
     if reduction == "none":
         return losses, 1
     if reduction == "sum":
@@ -59,8 +61,12 @@ def check_classes(name, x, target, weight, ignore_index):
         raise RuntimeError(f"{name}: expected integer class indices, got {target.dtype}")
     classes = x.shape[1]
     if weight is not None and weight.shape != (classes,):
-        raise RuntimeError(f"{name}: expected a weight for each of {classes} classes, got shape {weight.shape}")
+        raise RuntimeError(
+            f"{name}: expected a weight for each of {classes} classes, got shape {weight.shape}"
+        )
     if target.size and not 0 <= target.min() <= target.max() < classes:
         wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
         if wrong.size:
-            raise IndexError(f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})")
+            raise IndexError(
+                f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})"
+            )

@@ -9,12 +9,16 @@ class MatMul(Function):
 
     def forward(self, x, y):
         if x.ndim == 0 or y.ndim == 0:
-            raise RuntimeError(f"matmul: both arguments need at least one dimension, got {x.shape} and {y.shape}")
+            raise RuntimeError(
+                f"matmul: both arguments need at least one dimension, got {x.shape} and {y.shape}"
+            )
         if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
             raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
-        self.row, self.column = x.ndim == 1, y.ndim == 1
-        self.x = x if self.needs[1] else None
-        self.y = y if self.needs[0] else None
+        self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
+        if self.needs[0]:
+            self.y = y[None] if self.column else y.swapaxes(-1, -2)
+        if self.needs[1]:
+            self.x = x[:, None] if self.row else x.swapaxes(-1, -2)
         try:
             return x @ y
         except ValueError:
@@ -27,11 +31,9 @@ class MatMul(Function):
         if self.row:
             grad = grad[..., None, :]
         if self.needs[0]:
-            by_x = grad @ (self.y[None] if self.column else self.y.swapaxes(-1, -2))
-            by_x = by_x[..., 0, :] if self.row else by_x
+            by_x = (grad @ self.y)[..., 0, :] if self.row else grad @ self.y
         if self.needs[1]:
-            by_y = (self.x[:, None] if self.row else self.x.swapaxes(-1, -2)) @ grad
-            by_y = by_y[..., 0] if self.column else by_y
+            by_y = (self.x @ grad)[..., 0] if self.column else self.x @ grad
         return by_x, by_y
 
 

@@ -58,7 +58,7 @@ class Slice(Function):
 
 
 class Gather(Function):
-    """x[view][index], where the index has integer or boolean arrays. An element taken twice gets both gradients."""
+    """x[view][index], where the index has arrays. An element taken twice gets both gradients."""
 
     def forward(self, x, index, view=...):
         self.like, self.view, self.index = (x.shape, x.dtype), view, index

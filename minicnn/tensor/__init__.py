@@ -22,6 +22,7 @@ from minicnn.tensor.shape import cat, stack, where
 from minicnn.tensor.tensor import Tensor
 
 __all__ = [
-    "Tensor", "apply", "arange", "cat", "empty", "from_numpy", "full", "matmul", "maximum", "minimum", "ones", "ones_like",
-    "rand", "randint", "randn", "randperm", "stack", "tensor", "where", "zeros", "zeros_like",
+    "Tensor", "apply", "arange", "cat", "empty", "from_numpy", "full", "matmul", "maximum", "minimum",
+    "ones", "ones_like", "rand", "randint", "randn", "randperm", "stack", "tensor", "where", "zeros",
+    "zeros_like",
 ]  # fmt: skip

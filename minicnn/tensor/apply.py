@@ -24,8 +24,8 @@ class Variable:
     node : Function or None
         The operation that computed it; None for a leaf.
     writes : list
-        [number of in-place writes, the memory], shared by all views of the same memory, so that `backward` notices
-        when an array it needs was changed.
+        [number of in-place writes, the memory], shared by all views of the same memory, so that `backward`
+        notices when an array it needs was changed.
     """
 
     __slots__ = ("__dict__", "__weakref__", "array", "grad", "node", "requires_grad", "writes")

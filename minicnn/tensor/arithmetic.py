@@ -56,7 +56,7 @@ def cast(x: Any, dtype: np.dtype) -> Any:
 
 
 def agree(x: Any, y: Any) -> bool:
-    """Whether two operands need no conversion: Tensors of one dtype, or a Tensor and a number that it can hold."""
+    """Whether two operands need no conversion: Tensors of one dtype, or a Tensor and a number it can hold."""
     if isinstance(x, Variable) and isinstance(y, Variable):
         return x.array.dtype is y.array.dtype
     if isinstance(x, Variable):
@@ -107,7 +107,7 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
         try:
             x, y = promoted(ufunc.__name__, x, y)
         except TypeError:
-            return NotImplemented  # so == and != are False and True for anything but numbers, and < is a TypeError
+            return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
     try:
         return Variable.wrap(ufunc(x.array, y.array if isinstance(y, Variable) else y))
     except ValueError:
@@ -195,7 +195,7 @@ class Arithmetic(Variable):
 
 
 def matmul(x: Any, y: Any) -> "Tensor":
-    """The matrix product of two Tensors: vectors, matrices, or stacks of matrices (..., N, K) @ (..., K, M)."""
+    """The matrix product of two Tensors: vectors, matrices or stacks of matrices, (..., N, K) @ (..., K, M)."""
     x, y = operand("matmul", x), operand("matmul", y)
     if not (isinstance(x, Variable) and isinstance(y, Variable)):
         raise TypeError("matmul: expected two Tensors; multiply by a number with *")

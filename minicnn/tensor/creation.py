@@ -63,7 +63,9 @@ def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
 def full(size: Any, fill_value: float, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """All `fill_value`."""
-    default = np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else DEFAULT
+    default = (
+        np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else DEFAULT
+    )
     return Tensor(np.full(shape("full", (size,)), fill_value, dtype or default), requires_grad)
 
 

@@ -11,10 +11,10 @@ BASIC = frozenset((int, slice, NoneType, EllipsisType))
 
 
 def split_index(index: Any) -> tuple[tuple, Any]:
-    """An index in two: `view`, which selects a view, and what is to be picked from it with arrays (... if all).
+    """An index in two: `view`, which selects a view, and what to pick from it with arrays (... if all).
 
-    So it is read as by PyTorch: ``x[0, :, [1, 2]]`` is ``x[0][:, [1, 2]]``. NumPy would count 0 as an array, and
-    put the dimension of [1, 2] in front.
+    So it is read as by PyTorch: ``x[0, :, [1, 2]]`` is ``x[0][:, [1, 2]]``. NumPy would count 0 as an array,
+    and put the dimension of [1, 2] in front.
     """
     parts = index if isinstance(index, tuple) else (index,)
     if not BASIC.issuperset(map(type, parts)):
@@ -36,12 +36,10 @@ def split_index(index: Any) -> tuple[tuple, Any]:
 
 
 def plain(index: Any) -> Any:
-    """A part of an index as an int, a slice, ..., None or an array of its own, which nobody can change later."""
+    """A part of an index: an int, a slice, ..., None, or an array of its own that nobody can change later."""
     if isinstance(index, Variable):
         index = index.array
-    if isinstance(index, list):
-        index = np.array(index) if index else np.array(index, np.int64)
-    elif isinstance(index, bool | np.ndarray):
-        index = np.array(index)
-    is_int = isinstance(index, np.integer) or (isinstance(index, np.ndarray) and not index.ndim and index.dtype.kind in "iu")
-    return int(index) if is_int else index
+    if isinstance(index, bool | list | np.ndarray):
+        index = np.array(index, np.int64 if isinstance(index, list) and not index else None)
+        return int(index) if index.ndim == 0 and index.dtype.kind in "iu" else index
+    return int(index) if isinstance(index, np.integer) else index

@@ -71,12 +71,16 @@ class InPlace(Arithmetic):
         Raises
         ------
         RuntimeError
-            If this is a leaf that requires grad (outside `no_grad`), or the value does not fit its shape or dtype.
+            If this is a leaf that requires grad (outside `no_grad`), or shape or dtype do not fit.
         """
         if value.array.shape != self.array.shape:
-            raise RuntimeError(f"{name}: a Tensor of shape {self.array.shape} cannot take a result of {value.array.shape}")
+            raise RuntimeError(
+                f"{name}: a Tensor of shape {self.array.shape} cannot take a result of {value.array.shape}"
+            )
         if category(value) > category(self):
-            raise RuntimeError(f"{name}: a result of dtype {value.array.dtype} cannot be kept in {self.array.dtype}")
+            raise RuntimeError(
+                f"{name}: a result of dtype {value.array.dtype} cannot be kept in {self.array.dtype}"
+            )
         if is_grad_enabled() and (self.requires_grad or value.requires_grad):
             self._check_leaf(name)
             value = cast(value, self.array.dtype)
@@ -88,13 +92,15 @@ class InPlace(Arithmetic):
 
     @quiet
     def put(self, name: str, index: Any, value: Any) -> "Tensor":
-        """Set self[index], after `value` is broadcast to its shape and converted to this dtype; as `assign`."""
+        """Set self[index] to a value, broadcast to its shape and converted to this dtype; else as `assign`."""
         view, picked = split_index(index)
         value = operand(name, value)
-        try:
-            value = cast(value if isinstance(value, Variable) else Variable.wrap(np.asarray(value, self.array.dtype)), self.array.dtype)
-        except (OverflowError, ValueError) as error:
-            raise RuntimeError(f"{name}: {error}") from None
+        if not isinstance(value, Variable):
+            try:
+                value = Variable.wrap(np.asarray(value, self.array.dtype))
+            except (OverflowError, ValueError) as error:
+                raise RuntimeError(f"{name}: {error}") from None
+        value = cast(value, self.array.dtype)
         try:
             spot = self.array[view]
             shape = spot.shape if picked is ... else spot[picked].shape
@@ -105,7 +111,9 @@ class InPlace(Arithmetic):
         try:
             value = apply(ops.Expand, value, shape=shape)
         except ValueError:
-            raise RuntimeError(f"{name}: values of shape {value.array.shape} do not fit into shape {shape}") from None
+            raise RuntimeError(
+                f"{name}: values of shape {value.array.shape} do not fit into shape {shape}"
+            ) from None
         if is_grad_enabled() and (self.requires_grad or value.requires_grad):
             self._check_leaf(name)
             return self.assign(name, apply(ops.Put, self, value, view=view, index=picked))
@@ -115,7 +123,9 @@ class InPlace(Arithmetic):
     @quiet
     def _write(self, name: str, memory: np.ndarray, index: Any, values: np.ndarray) -> None:
         if not memory.flags.writeable:
-            raise RuntimeError(f"{name}: elements share memory, as after expand(), or may not be changed; use clone() first")
+            raise RuntimeError(
+                f"{name}: elements share memory, as after expand(), or may not be changed; use clone() first"
+            )
         memory[index] = values
         self.note_write()
 

@@ -9,7 +9,7 @@ MANY = 1000
 
 
 def text(array: np.ndarray) -> str:
-    """The elements in brackets; four digits after the point, unless all are whole or their sizes differ widely."""
+    """The elements in brackets; four digits after the point, unless all are whole or very unlike in size."""
     shown = array
     if array.size > MANY:
         ends = [np.r_[0:EDGE, n - EDGE : n] if n > 2 * EDGE else np.arange(n) for n in array.shape]
@@ -21,7 +21,7 @@ def text(array: np.ndarray) -> str:
         prefix="tensor(",
         threshold=MANY,
         edgeitems=EDGE,
-        formatter={"float_kind": float_format(shown)} if array.dtype.kind == "f" else None,
+        formatter={"float_kind": float_format(shown)},
     ).replace(", ...", ",  ...")
 
 

@@ -15,12 +15,14 @@ Dims = int | tuple[int, ...] | list[int] | None
 
 
 def axis_of(name: str, dim: Any, ndim: int) -> int:
-    """A dimension counted from the front; PyTorch's IndexError if there is none. A scalar counts as one dimension."""
+    """A dimension counted from the front; IndexError if there is none. A scalar counts as one dimension."""
     if not isinstance(dim, int | np.integer):
         raise TypeError(f"{name}: expected dim as an int, got {dim!r}")
     count = max(ndim, 1)
     if not -count <= dim < count:
-        raise IndexError(f"{name}: dim {dim} is out of range for {ndim} dimensions (expected {-count} to {count - 1})")
+        raise IndexError(
+            f"{name}: dim {dim} is out of range for {ndim} dimensions (expected {-count} to {count - 1})"
+        )
     return int(dim) % count
 
 
@@ -61,12 +63,16 @@ class Reduction(Variable):
     def var(self, dim: Dims = None, *, correction: int = 1, keepdim: bool = False) -> "Tensor":
         """The variance, divided by the count less `correction`."""
         self._check_float("var")
-        return apply(ops.Var, self, axis=axes_of("var", dim, self.array.ndim), correction=correction, keepdim=keepdim)
+        return apply(
+            ops.Var, self, axis=axes_of("var", dim, self.array.ndim), correction=correction, keepdim=keepdim
+        )
 
     def std(self, dim: Dims = None, *, correction: int = 1, keepdim: bool = False) -> "Tensor":
         """The standard deviation: the square root of `var`."""
         self._check_float("std")
-        return apply(ops.Std, self, axis=axes_of("std", dim, self.array.ndim), correction=correction, keepdim=keepdim)
+        return apply(
+            ops.Std, self, axis=axes_of("std", dim, self.array.ndim), correction=correction, keepdim=keepdim
+        )
 
     def amax(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """The largest value; equal ones share the gradient."""
@@ -139,5 +145,7 @@ class Reduction(Variable):
     def _check_some(self, name: str, dim: Dims) -> None:
         axes = axes_of(name, dim, self.array.ndim)
         if 0 in (self.array.shape if axes is None else [self.array.shape[i] for i in axes]):
-            kind = RuntimeError if axes is None and not name.startswith("arg") else IndexError  # as PyTorch has it
-            raise kind(f"{name}: expected at least one element to reduce, got shape {self.array.shape}, dim={dim}")
+            kind = IndexError if axes or name.startswith("arg") else RuntimeError
+            raise kind(
+                f"{name}: expected at least one element to reduce, got shape {self.array.shape}, dim={dim}"
+            )

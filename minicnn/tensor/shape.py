@@ -37,7 +37,9 @@ class Shape(Variable):
         try:
             return apply(ops.Reshape, self, shape=new)
         except ValueError:
-            message = f"reshape: the {self.array.size} elements of shape {self.array.shape} do not fit into {new}"
+            message = (
+                f"reshape: the {self.array.size} elements of shape {self.array.shape} do not fit into {new}"
+            )
             raise RuntimeError(message) from None
 
     def view(self, *shape: Any) -> "Tensor":
@@ -54,14 +56,20 @@ class Shape(Variable):
         if first > last:
             raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
         shape = self.array.shape
-        return apply(ops.Reshape, self, shape=(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+        return apply(
+            ops.Reshape, self, shape=(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+        )
 
     def squeeze(self, dim: int | tuple[int, ...] | None = None) -> "Tensor":
         """Without dimensions of size 1: all of them, or those given if they are."""
         ndim = self.array.ndim
         dims = range(ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,)
         drop = {axis_of("squeeze", d, ndim) for d in dims}
-        return apply(ops.Reshape, self, shape=tuple(n for i, n in enumerate(self.array.shape) if i not in drop or n != 1))
+        return apply(
+            ops.Reshape,
+            self,
+            shape=tuple(n for i, n in enumerate(self.array.shape) if i not in drop or n != 1),
+        )
 
     def unsqueeze(self, dim: int) -> "Tensor":
         """With a dimension of size 1 put in at `dim`."""
@@ -72,7 +80,9 @@ class Shape(Variable):
         """The dimensions in another order."""
         axes = tuple(axis_of("permute", d, self.array.ndim) for d in sizes(dims))
         if sorted(axes) != list(range(self.array.ndim)):
-            raise RuntimeError(f"permute: expected each of {self.array.ndim} dimensions once, got {sizes(dims)}")
+            raise RuntimeError(
+                f"permute: expected each of {self.array.ndim} dimensions once, got {sizes(dims)}"
+            )
         return apply(ops.Permute, self, axes=axes)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
@@ -135,7 +145,11 @@ def cat(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
     tensors = [t for t in tensors if t.array.shape != (0,)] or tensors
     axis = axis_of("cat", dim, tensors[0].array.ndim)
     shapes = [t.array.shape for t in tensors]
-    if len({(*s[:axis], *s[axis + 1 :]) for s in shapes}) > 1 or len({len(s) for s in shapes}) > 1 or not shapes[0]:
+    if (
+        len({(*s[:axis], *s[axis + 1 :]) for s in shapes}) > 1
+        or len({len(s) for s in shapes}) > 1
+        or not shapes[0]
+    ):
         raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}")
     return apply(ops.Concatenate, *(cast(t, dtype) for t in tensors), axis=axis)
 
@@ -152,7 +166,9 @@ def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
 def where(condition: "Tensor", x: Any, y: Any) -> "Tensor":
     """x where the condition holds, else y; all broadcast."""
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
-        raise RuntimeError(f"where: expected a Tensor of truth values as the condition, got {condition!r:.80}")
+        raise RuntimeError(
+            f"where: expected a Tensor of truth values as the condition, got {condition!r:.80}"
+        )
     x, y = promoted("where", x, y)
     for a, b in ((condition, x), (condition, y), (x, y)):
         check_broadcast("where", a, b)

@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn import autograd, ops
 from minicnn.tensor.apply import Variable, apply
-from minicnn.tensor.arithmetic import cast, category, operand
+from minicnn.tensor.arithmetic import cast, category
 from minicnn.tensor.elementwise import Elementwise
 from minicnn.tensor.inplace import InPlace
 from minicnn.tensor.printing import text
@@ -139,7 +139,9 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            raise RuntimeError(f"bool: the truth of shape {self.array.shape} is ambiguous; use any() or all()")
+            raise RuntimeError(
+                f"bool: the truth of shape {self.array.shape} is ambiguous; use any() or all()"
+            )
         return bool(self.array.item())
 
     def __format__(self, spec: str) -> str:
@@ -166,9 +168,13 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Record operations on this leaf from now on, or no longer."""
         if requires_grad and category(self) < 2:
-            raise RuntimeError(f"requires_grad_: only floating point Tensors can require grad, not {self.array.dtype}")
+            raise RuntimeError(
+                f"requires_grad_: only floating point Tensors can require grad, not {self.array.dtype}"
+            )
         if self.node is not None and not requires_grad:
-            raise RuntimeError("requires_grad_: a result of an operation cannot stop requiring grad; use detach()")
+            raise RuntimeError(
+                "requires_grad_: a result of an operation cannot stop requiring grad; use detach()"
+            )
         self.requires_grad = requires_grad
         return self
 
@@ -188,15 +194,23 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
             If it does not require grad, has several elements and no `gradient`, or its graph was freed.
         """
         if not self.requires_grad:
-            raise RuntimeError("backward: this Tensor does not require grad, and neither does what it was computed from")
+            raise RuntimeError(
+                "backward: this Tensor does not require grad, and neither does what it was computed from"
+            )
         if gradient is None:
             if self.array.size != 1:
-                raise RuntimeError(f"backward: expected one element or a gradient, got shape {self.array.shape}")
+                raise RuntimeError(
+                    f"backward: expected one element or a gradient, got shape {self.array.shape}"
+                )
             grad = np.ones_like(self.array)
         else:
-            grad = operand("backward", gradient).array
+            grad = np.asarray(
+                gradient.array if isinstance(gradient, Variable) else gradient, self.array.dtype
+            )
             if grad.shape != self.array.shape:
-                raise RuntimeError(f"backward: gradient has shape {grad.shape}, the Tensor {self.array.shape}")
+                raise RuntimeError(
+                    f"backward: gradient has shape {grad.shape}, the Tensor {self.array.shape}"
+                )
         autograd.backward(self.node or self, grad, retain_graph)
 
     # dtypes

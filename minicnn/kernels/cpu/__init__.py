@@ -3,6 +3,7 @@
 Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py` beside ``reference/conv.py``.
 """
 
+from minicnn.kernels.cpu import memory  # noqa: F401 (sets malloc up)
 from minicnn.kernels.cpu.activation import relu, relu_gradient
 from minicnn.kernels.cpu.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from minicnn.kernels.cpu.linear import linear, linear_input_gradient, linear_weight_gradient

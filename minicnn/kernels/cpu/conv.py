@@ -75,9 +75,18 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, threads):
             crop(picture, dx[n], numbers[4], numbers[5])
 
 
+@jit
+def copy_rows(source, target):
+    """The rows of a matrix to the beginnings of the rows of a wider one."""
+    for i in range(source.shape[0]):
+        row, out = source[i], target[i]
+        for j in range(row.size):
+            out[j] = row[j]
+
+
 @parallel
 def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
-    """partial (chunks, O, K): each chunk's part of the gradient, bands of `pictures` pictures at a time."""
+    """partial (chunks, O, K): each chunk's part of the gradient, a band of one picture or several whole ones at a time."""
     chunks, O, K = partial.shape
     N, _, OH, OW = dy.shape
     OG, CG = O // groups, x.shape[1] // groups
@@ -85,7 +94,7 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
         partial[t] = 0
         picture = padded(x[0], size, 0)
         columns = np.empty((K, pictures * band * OW + lanes(x)), x.dtype)
-        gradient = np.empty((O, pictures * band * OW), x.dtype)
+        gradient = np.empty((OG, pictures * band * OW), x.dtype)
         end = (t + 1) * N // chunks
         for n0 in range(t * N // chunks, end, pictures):
             together = min(pictures, end - n0)
@@ -96,14 +105,13 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
                     for i in range(together):
                         pad(x[n0 + i], picture, numbers[4], numbers[5])
                         im2col(picture[g * CG : (g + 1) * CG], columns, i * pixels, row0, rows, OW, numbers)
-                        for o in range(g * OG, (g + 1) * OG):
-                            source = dy[n0 + i, o].reshape(OH * OW)[row0 * OW : row0 * OW + pixels]
-                            line = gradient[o, i * pixels : (i + 1) * pixels]
-                            for p in range(pixels):
-                                line[p] = source[p]
-                    lo, hi = g * OG, (g + 1) * OG
-                    total = together * pixels
-                    multiply_rows(gradient[lo:hi, :total], columns[:, :total], partial[t, lo:hi], 0, K)
+                    lo, hi, total = g * OG, (g + 1) * OG, together * pixels
+                    source = dy[n0].reshape(O, OH * OW)[lo:hi, row0 * OW : row0 * OW + pixels]
+                    if together > 1:
+                        for i in range(together):
+                            copy_rows(dy[n0 + i].reshape(O, OH * OW)[lo:hi], gradient[:, i * pixels :])
+                        source = gradient[:OG, :total]
+                    multiply_rows(source, columns[:, :total], partial[t, lo:hi], 0, K)
 
 
 def band_rows(K: int, OH: int, OW: int) -> int:

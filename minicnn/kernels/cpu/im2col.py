@@ -7,26 +7,29 @@ picture, shifted. Convolution multiplies the matrix, pooling takes the largest o
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.simd import lanes, load, load_part, store
+from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load, load_part, store
 from minicnn.kernels.geometry import Window
 
 
 def padded_size(x_shape: tuple[int, ...], window: Window) -> tuple[int, int]:
-    """Height and width of a picture (N, C, H, W) with all the padding its windows reach."""
+    """Height and width of a picture (N, C, H, W) with all the padding its windows reach.
+
+    Each row has room for a vector past its end: one that ran into the next row would have to wait for it.
+    """
     OH, OW = window.output_size(*x_shape[2:])
     top, _, left, _ = window.padding
     tall, wide = window.extent()
     return (
         max(x_shape[2] + top, (OH - 1) * window.stride[0] + tall),
-        max(x_shape[3] + left, (OW - 1) * window.stride[1] + wide),
+        max(x_shape[3] + left, (OW - 1) * window.stride[1] + wide) + BYTES // 4,
     )
 
 
 @jit
 def padded(x, size, value):
-    """A buffer for x (C, H, W) with its padding, filled with a value; beyond its end a vector may still be read."""
+    """A buffer for x (C, H, W) with its padding, filled with a value; two vectors may be read past its end."""
     (H, W), C = size, x.shape[0]
-    return np.full(C * H * W + lanes(x), x.dtype.type(value))[: C * H * W].reshape(C, H, W)
+    return np.full(C * H * W + 2 * lanes(x), x.dtype.type(value))[: C * H * W].reshape(C, H, W)
 
 
 @jit
@@ -68,6 +71,10 @@ def im2col(picture, columns, at, row0, rows, OW, numbers):
                     if SW == 1:
                         for w in range(0, OW, L):
                             store(columns, k, out + w, load(picture, c, h, kw * DW + w))
+                    elif SW == 2:
+                        for w in range(0, OW, L):
+                            v, rest = load(picture, c, h, kw * DW + 2 * w), load(picture, c, h, kw * DW + 2 * w + L)
+                            store(columns, k, out + w, evens(v, rest))
                     else:
                         for w in range(OW):
                             columns[k, out + w] = picture[c, h, w * SW + kw * DW]

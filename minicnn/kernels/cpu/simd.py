@@ -6,6 +6,7 @@
     load_part(n, a, i, j)                   the first n lanes only, the others 0
     store_part(n, a, i, j, v)               the first n lanes only
     splat(a, i, j)                          a[i, j] in every lane
+    evens(v, w)                             every second number of v and w, one after the other
     v + w, v * w, hsum(v)                   lane by lane; the sum of all lanes
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
 
@@ -62,6 +63,10 @@ def store_part(n, a, *index_and_v):
 
 def splat(a, *index):
     return np.full(lanes(a), a[index])
+
+
+def evens(v, w):
+    return np.concatenate([v, w])[::2]
 
 
 def hsum(v):
@@ -197,6 +202,11 @@ def emit_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return repeat(builder, builder.load(pointer), sig.return_type.lanes)
 
 
+def emit_evens(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    count = args[0].type.count
+    return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(I32, count), list(range(0, 2 * count, 2))))
+
+
 def emit_hsum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     vector = args[0].type
     name = f"llvm.vector.reduce.fadd.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
@@ -224,6 +234,7 @@ define(store, lambda a, *index_and_v: types.none, emit_store)
 define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))
 define(store_part, lambda n, a, *index_and_v: types.none, part_of(emit_store))
 define(splat, lambda a, *index: vector_of(a), emit_splat)
+define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, emit_evens)
 define(hsum, lambda v: v.element if isinstance(v, Vector) else None, emit_hsum)
 define(tile, lambda rows, cols, a: Tile(rows.literal_value, cols.literal_value, vector_of(a)), emit_tile)
 define(

@@ -1,0 +1,214 @@
+"""Operations in place: their gradients, and values changed behind the graph's back."""
+
+import pytest
+
+import minicnn as mc
+from both import BOTH, check, draw, leaf, values
+
+IN_PLACE = {
+    "+=": lambda x, y: x.__iadd__(y),
+    "-=": lambda x, y: x.__isub__(y),
+    "*=": lambda x, y: x.__imul__(y),
+    "/=": lambda x, y: x.__itruediv__(y),
+    "add_": lambda x, y: x.add_(y, alpha=2),
+    "sub_": lambda x, y: x.sub_(y, alpha=0.5),
+    "mul_": lambda x, y: x.mul_(y),
+    "div_": lambda x, y: x.div_(y),
+    "copy_": lambda x, y: x.copy_(y),
+    "fill_": lambda x, y: x.fill_(2.5),
+    "zero_": lambda x, y: x.zero_(),
+}
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 1), ()])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place(name, shape):
+    def function(m, x, y):
+        z = x.clone()
+        old = z * 3  # z is kept by no node here
+        result = IN_PLACE[name](z, y)
+        assert result is z
+        return z * z, old * old, y * 1
+
+    check(function, draw((2, 3)), draw(shape, "positive"))
+
+
+def test_in_place_on_a_constant_makes_it_a_result():
+    def function(m, x):
+        z = m.ones(2, 3, dtype=x.dtype)
+        z += x
+        z *= x
+        return z
+
+    check(function, draw((3,)))
+
+
+@BOTH
+def test_leaf_that_requires_grad_cannot_be_changed_in_place(m):
+    x = leaf(m, 1.0, 2.0)
+    writes = [
+        lambda: x.__iadd__(1), lambda: x.__imul__(x.detach()), lambda: x.zero_(), lambda: x.fill_(2),
+        lambda: x.copy_(m.ones(2)), lambda: x.add_(1), lambda: x.__setitem__(0, 1),
+        lambda: x.__setitem__([0], 1.5), lambda: x.__setitem__(slice(0, 1), x[1:]), lambda: x.div_(2),
+    ]  # fmt: skip
+    for write in writes:
+        with pytest.raises(RuntimeError, match="leaf"):
+            write()
+    assert values(x) == [1, 2]
+    with m.no_grad():
+        for write in writes[:3]:
+            write()
+        x[0] = 5
+        x += 1
+    assert values(x) == [6, 1]
+    assert x.requires_grad
+    assert x.is_leaf
+    (x * x).sum().backward()
+    assert values(x.grad) == [12, 2]
+
+
+@BOTH
+def test_in_place_chain(m):
+    x = leaf(m, 2.0, 3.0)
+    y = x * 1
+    same = y
+    y += x
+    y -= 1
+    y *= 3
+    y /= 2
+    assert y is same
+    y.sum().backward()
+    assert values(x.grad) == [3, 3]
+
+
+def test_in_place_keeps_gradients_that_need_the_old_value():
+    """PyTorch raises here; our nodes keep the old arrays."""
+    x = leaf(mc, 2.0, 3.0)
+    y = x * 1
+    z = y * y  # keeps y
+    y *= 10
+    y.mul_(y)
+    (z + y).sum().backward()  # x^2 + 100 x^2
+    assert values(x.grad) == [4 + 400, 6 + 600]
+
+
+@BOTH
+def test_zeroed_and_filled_results_pass_no_gradient(m):
+    for write in (
+        lambda y: y.zero_(),
+        lambda y: y.fill_(2),
+        lambda y: y.copy_(m.ones(2)),
+        lambda y: y.__setitem__(..., 0),
+    ):
+        x = leaf(m, 2.0, 3.0)
+        y = x * x
+        write(y)
+        assert y.requires_grad
+        (y * y).sum().backward()
+        assert values(x.grad) == [0, 0]
+
+
+@BOTH
+def test_constant_takes_part_after_it_took_a_tracked_value(m):
+    x = leaf(m, 2.0)
+    total = m.zeros(1, dtype=m.float64)
+    for i in range(3):
+        total += x * i
+    history = m.zeros(3, dtype=m.float64)
+    for i in range(3):
+        history[i] = total[0] * i
+    assert total.requires_grad
+    assert history.requires_grad
+    history.sum().backward()
+    assert values(x.grad) == [9]
+
+
+@BOTH
+def test_under_no_grad_results_are_written_in_place(m):
+    x = leaf(m, 1.0, 2.0)
+    y = x + 1
+    view = y.detach()
+    with m.no_grad():
+        y *= 10
+    assert values(view) == [20, 30]
+    y.sum().backward()  # the write is not recorded, and add needs no values
+    assert values(x.grad) == [1, 1]
+
+
+STALE = {
+    "an input, in no_grad": lambda m, x, w, y, z: x.add_(1),
+    "an input that needs no gradient": lambda m, x, w, y, z: w.mul_(2),
+    "an input, by an element": lambda m, x, w, y, z: w.__setitem__(0, 7),
+    "an input, by a mask": lambda m, x, w, y, z: w.__setitem__(w > 0, 7),
+    "an input, through a view": lambda m, x, w, y, z: w.reshape(2, 1)[0].zero_(),
+    "an input, through an element's view": lambda m, x, w, y, z: w[1].zero_(),
+    "an input, through detach": lambda m, x, w, y, z: x.detach().fill_(3),
+    "a result, through detach": lambda m, x, w, y, z: z.detach().zero_(),
+    "a result, in no_grad": lambda m, x, w, y, z: z.copy_(w),
+    "a result between": lambda m, x, w, y, z: y.detach()[:1].add_(1),
+    "first the one part, then the other": lambda m, x, w, y, z: (w[:1].add_(1), w[1:].add_(1)),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("name", STALE)
+def test_values_changed_behind_the_graph_are_noticed(m, name):
+    x, w = leaf(m, 1.0, 2.0), m.tensor([3.0, 4.0], dtype=m.float64)
+    y = x * w  # keeps w
+    z = (y * y * x).exp()  # keeps y, x and z
+    with m.no_grad():
+        STALE[name](m, x, w, y, z)
+    with pytest.raises(RuntimeError, match="modified by an in-?place"):
+        z.sum().backward()
+
+
+@BOTH
+def test_write_to_a_part_that_is_not_needed_is_noticed_or_harmless(m):
+    """A node that keeps a part of the memory: whatever is written last, an earlier write to that part is noticed."""
+    x, w = leaf(m, 1.0, 2.0), m.arange(6, dtype=m.float64)
+    y = x * w[0:2]
+    w[0:2].mul_(10)
+    w[4:6].mul_(10)
+    with pytest.raises(RuntimeError, match="modified by an in-?place"):
+        y.sum().backward()
+
+
+@BOTH
+def test_harmless_writes_are_allowed(m):
+    x, w = leaf(m, 1.0, 2.0), m.tensor([3.0, 4.0], dtype=m.float64)
+    y = x + w  # keeps nothing
+    z = y * w.clone()
+    a = x.relu() * 2
+    with m.no_grad():
+        w.zero_()
+        y.zero_()
+        a.zero_()
+    (z + a).sum().backward()
+    assert values(x.grad) == [5, 6]
+
+
+@BOTH
+def test_copying_reshape_is_memory_of_its_own(m):
+    x, w = leaf(m, 1.0, 2.0, 3.0, 4.0), m.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=m.float64)
+    y = x * w.T.reshape(-1)
+    w.zero_()
+    y.sum().backward()
+    assert values(x.grad) == [1, 3, 2, 4]
+
+
+def test_gradient_in_a_graph_is_guarded_too():
+    x, w = leaf(mc, 1.0, 2.0), leaf(mc, 3.0, 4.0)
+    x.sum().backward()
+    penalty = x.grad * w
+    x.sum().backward()  # adds to x.grad in place
+    with pytest.raises(RuntimeError, match="in-place"):
+        penalty.sum().backward()
+
+
+def test_index_changed_later_does_not_matter():
+    x, index = leaf(mc, 1.0, 2.0, 3.0), mc.tensor([0, 0, 2])
+    array = index.numpy()
+    y, z = x[index] * 2, x[array] * 3
+    index.fill_(1)
+    (y.sum() + z.sum()).backward()
+    assert values(x.grad) == [10, 0, 5]

@@ -1,1 +1,1 @@
-"""Programs that measure minicnn against PyTorch. Each checks that both compute the same before it times them."""
+"""Programs that measure minicnn against PyTorch, after checking that both compute the same."""

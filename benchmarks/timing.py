@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 PAUSE = 0.03  # seconds: PyTorch's and Numba's idle threads spin a while and would disturb the other
 
 
-def alternate(functions: Sequence[Callable[[], object]], seconds: float = 4.0, rounds: int = 10) -> list[list[float]]:
+def alternate(
+    functions: Sequence[Callable[[], object]], seconds: float = 4.0, rounds: int = 10
+) -> list[list[float]]:
     """Time functions in alternating blocks, so that a change of the machine's speed meets all of them.
 
     Parameters

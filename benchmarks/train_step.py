@@ -1,9 +1,10 @@
-"""The whole training step (zero_grad, forward, loss, backward, Adam) in minicnn and in PyTorch, in turn in one run.
+"""The whole training step (zero_grad, forward, loss, backward, Adam) in minicnn and in PyTorch, in turn in
+one run.
 
     python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64] [--threads 2]
 
-PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (channels_last memory, fused Adam);
-the best of all is "best". Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
+PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (channels_last memory,
+fused Adam); the best of all is "best". Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
 """
 
 import argparse
@@ -26,7 +27,9 @@ def torch_twin(model: mc.nn.Module) -> torch.nn.Module:
     for layer in model.children():
         kind = getattr(torch.nn, type(layer).__name__)
         if isinstance(layer, mc.nn.Conv2d):
-            layers.append(kind(layer.in_channels, layer.out_channels, layer.kernel_size, padding=layer.padding))
+            layers.append(
+                kind(layer.in_channels, layer.out_channels, layer.kernel_size, padding=layer.padding)
+            )
         elif isinstance(layer, mc.nn.Linear):
             layers.append(kind(layer.in_features, layer.out_features))
         elif isinstance(layer, mc.nn.MaxPool2d | mc.nn.AvgPool2d):
@@ -55,11 +58,16 @@ def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[
     return step
 
 
-def torch_step(model: torch.nn.Module, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Callable[[], object]:
+def torch_step(
+    model: torch.nn.Module, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
+) -> Callable[[], object]:
     """A training step in PyTorch."""
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     if last:
-        model, inputs = model.to(memory_format=torch.channels_last), inputs.to(memory_format=torch.channels_last)
+        model, inputs = (
+            model.to(memory_format=torch.channels_last),
+            inputs.to(memory_format=torch.channels_last),
+        )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
 
@@ -90,7 +98,9 @@ def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", nargs="+", default=["lenet5", "simplecnn"], choices=list(INPUTS))
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -98,7 +108,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     numba.set_num_threads(args.threads)
-    print(f"batch {args.batch_size}, {args.threads} threads; PyTorch {torch.__version__}, Numba {numba.__version__}")
+    print(
+        f"batch {args.batch_size}, {args.threads} threads, "
+        f"PyTorch {torch.__version__}, Numba {numba.__version__}"
+    )
     print("milliseconds a step: median (quartiles)")
     rng = np.random.default_rng(0)
     for name in args.models:

@@ -1,4 +1,4 @@
-"""Where an array lives, and which kernels work on it: the two seams between the operations and the devices."""
+"""Where an array lives and which kernels work on it: the two seams between operations and devices."""
 
 import importlib
 from collections.abc import Iterator

@@ -195,7 +195,7 @@ class Arithmetic(Variable):
 
 
 def matmul(x: Any, y: Any) -> "Tensor":
-    """The matrix product of two Tensors: vectors, matrices or stacks of matrices, (..., N, K) @ (..., K, M)."""
+    """The matrix product of two Tensors: vectors, matrices or stacks of them, (..., N, K) @ (..., K, M)."""
     x, y = operand("matmul", x), operand("matmul", y)
     if not (isinstance(x, Variable) and isinstance(y, Variable)):
         raise TypeError("matmul: expected two Tensors; multiply by a number with *")

@@ -71,7 +71,7 @@ class InPlace(Arithmetic):
         Raises
         ------
         RuntimeError
-            If this is a leaf that requires grad (outside `no_grad`), or shape or dtype do not fit.
+            If this is a leaf that requires grad (outside `no_grad`), or the value does not fit.
         """
         if value.array.shape != self.array.shape:
             raise RuntimeError(
@@ -92,7 +92,7 @@ class InPlace(Arithmetic):
 
     @quiet
     def put(self, name: str, index: Any, value: Any) -> "Tensor":
-        """Set self[index] to a value, broadcast to its shape and converted to this dtype; else as `assign`."""
+        """Set self[index] to a value, broadcast and converted to this dtype; else as `assign`."""
         view, picked = split_index(index)
         value = operand(name, value)
         if not isinstance(value, Variable):

@@ -25,14 +25,14 @@ def text(array: np.ndarray) -> str:
     ).replace(", ...", ",  ...")
 
 
-def float_format(values: np.ndarray) -> Callable[[float], str]:
+def float_format(values: np.ndarray) -> Callable[[np.floating], str]:
     """What writes one number, in the same width for all of these."""
     values = values[np.isfinite(values) & (values != 0)].astype(np.float64)
     low, high = (abs(values).min(), abs(values).max()) if values.size else (1, 1)
     whole = bool((values == np.ceil(values)).all())
     scientific = high / low > 1000 or high > 1e8 or (low < 1e-4 and not whole)
 
-    def write(x: float) -> str:
+    def write(x: np.floating) -> str:
         if scientific:
             return f"{x:.4e}"
         return f"{x:.0f}" + "." * bool(np.isfinite(x)) if whole else f"{x:.4f}"

@@ -1,14 +1,15 @@
 """Convolution as im2col and a product of matrices, band by band in cache.
 
-im2col (see im2col.py) lays the picture out so that the convolution of a band of output rows becomes one matrix product: a
-column of K = C/G*KH*KW numbers for each of the band's pixels.
+im2col (see im2col.py) lays the picture out so that the convolution of a band of output rows becomes one
+matrix product: a column of K = C/G*KH*KW numbers for each of the band's pixels.
 
     y (O, pixels)        = weight (O, K) columns (K, pixels) + bias
     dcolumns (K, pixels) = weight' dy (O, pixels), then added back to where the columns came from
     dweight (O, K)       = dy (O, pixels) columns' (pixels, K), summed over bands and pictures
 
-The columns of a whole layer would not fit into memory, let alone cache; those of a band do, and each thread has a buffer
-for one. The weight gradient sums in a fixed number of chunks, so it is the same, bit by bit, for any number of threads.
+The columns of a whole layer would not fit into memory, let alone cache; those of a band do, and each thread
+has a buffer for one. The weight gradient sums in a fixed number of chunks, so it is the same, bit by bit, for
+any number of threads.
 """
 
 import numpy as np
@@ -70,7 +71,9 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, threads):
                 gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
                 for row0 in range(0, OH, band):
                     rows = min(band, OH - row0)
-                    multiply(panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
+                    multiply(
+                        panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW
+                    )
                     col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
             crop(picture, dx[n], numbers[4], numbers[5])
 
@@ -86,7 +89,7 @@ def copy_rows(source, target):
 
 @parallel
 def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
-    """partial (chunks, O, K): each chunk's part of the gradient, a band of one picture or several whole ones at a time."""
+    """partial (chunks, O, K): each chunk's part, summed over a band of one picture or several whole ones at a time."""
     chunks, O, K = partial.shape
     N, _, OH, OW = dy.shape
     OG, CG = O // groups, x.shape[1] // groups
@@ -119,7 +122,9 @@ def band_rows(K: int, OH: int, OW: int) -> int:
     return min(max(BAND // (K * OW), 1), OH)
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int) -> np.ndarray:
+def conv2d(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     O, K = len(weight), weight[0].size
     y = np.empty((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)

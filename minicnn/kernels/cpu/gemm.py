@@ -1,7 +1,8 @@
 """Products of matrices, in tiles that stay in registers.
 
-Two forms, so that no matrix is ever transposed: rows times columns, C = A B, runs along the rows of B and C; rows times
-rows, C += A B', runs along the rows of both A and B. The tile sizes leave room for the operands (see simd.py).
+Two forms, so that no matrix is ever transposed: rows times columns, C = A B, runs along the rows of B and C;
+rows times rows, C += A B', runs along the rows of both A and B. The tile sizes leave room for the operands
+(see simd.py).
 """
 
 import numpy as np

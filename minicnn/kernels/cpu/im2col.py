@@ -1,7 +1,8 @@
 """im2col: the cells under a sliding window as the columns of a matrix, and back.
 
-A row of the matrix belongs to one tap (c, kh, kw) of the window, a column to one place (oh, ow) of it: so each row is the
-picture, shifted. Convolution multiplies the matrix, pooling takes the largest or the mean of its rows.
+A row of the matrix belongs to one tap (c, kh, kw) of the window, a column to one place (oh, ow) of it: so
+each row is the picture, shifted. Convolution multiplies the matrix, pooling takes the largest or the mean of
+its rows.
 """
 
 import numpy as np
@@ -27,7 +28,7 @@ def padded_size(x_shape: tuple[int, ...], window: Window) -> tuple[int, int]:
 
 @jit
 def padded(x, size, value):
-    """A buffer for x (C, H, W) with its padding, filled with a value; two vectors may be read past its end."""
+    """A buffer for x (C, H, W) with padding, filled with a value; two vectors may be read past its end."""
     (H, W), C = size, x.shape[0]
     return np.full(C * H * W + 2 * lanes(x), x.dtype.type(value))[: C * H * W].reshape(C, H, W)
 
@@ -73,7 +74,10 @@ def im2col(picture, columns, at, row0, rows, OW, numbers):
                             store(columns, k, out + w, load(picture, c, h, kw * DW + w))
                     elif SW == 2:
                         for w in range(0, OW, L):
-                            v, rest = load(picture, c, h, kw * DW + 2 * w), load(picture, c, h, kw * DW + 2 * w + L)
+                            v, rest = (
+                                load(picture, c, h, kw * DW + 2 * w),
+                                load(picture, c, h, kw * DW + 2 * w + L),
+                            )
                             store(columns, k, out + w, evens(v, rest))
                     else:
                         for w in range(OW):
@@ -85,7 +89,9 @@ def col2im(columns, picture, row0, rows, OW, numbers):
     """Add columns back to where im2col took them from."""
     KH, KW, SH, SW, _, _, DH, DW = numbers
     L = lanes(columns)
-    for kh in range(KH):  # channels inside: a line is not read again right after it was written, which would stall
+    for kh in range(
+        KH
+    ):  # channels inside: a line is not read again right after it was written, which would stall
         for kw in range(KW):
             for c in range(picture.shape[0]):
                 k = (c * KH + kh) * KW + kw

@@ -1,7 +1,8 @@
 """How the CPU kernels are compiled: lazily, once, into a cache of the user's own.
 
-Numba's cache notices an edit of the file a kernel stands in, but not of the files it calls into. So the cache folder's
-name holds a hash of this whole folder. Its files are pickles: the folder belongs to the user alone (mode 0700).
+Numba's cache notices an edit of the file a kernel stands in, but not of the files it calls into. So the cache
+folder's name holds a hash of this whole folder. Its files are pickles: the folder belongs to the user alone
+(mode 0700).
 """
 
 import functools

@@ -37,11 +37,19 @@ def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient
 
 
 def cross_entropy(
-    logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int, label_smoothing: float
+    logits: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    ignore_index: int,
+    label_smoothing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and its gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None."""
+    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None."""
     losses, gradient = np.empty(len(logits), logits.dtype), np.empty(logits.shape, logits.dtype)
-    weight = np.ones(logits.shape[1], logits.dtype) if weight is None else np.ascontiguousarray(weight, logits.dtype)
+    weight = (
+        np.ones(logits.shape[1], logits.dtype)
+        if weight is None
+        else np.ascontiguousarray(weight, logits.dtype)
+    )
     logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
     rows(logits, target, weight, ignore_index, float(label_smoothing), losses, gradient)
     return losses, gradient

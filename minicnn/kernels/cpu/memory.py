@@ -1,7 +1,7 @@
 """Keep freed memory in the process, for the next step's arrays of the same sizes.
 
-A training step makes and drops the same megabytes again and again. The C library would return them to the system each
-time, and get them back page by page: a fifth of LeNet-5's step went into that.
+A training step makes and drops the same megabytes again and again. The C library would return them to the
+system each time, and get them back page by page: a fifth of LeNet-5's step went into that.
 """
 
 import ctypes

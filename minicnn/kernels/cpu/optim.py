@@ -21,11 +21,11 @@ def plain(p, g, lr, decay, sign):
 
 
 @jit
-def heavy_ball(p, g, b, lr, decay, sign, keep, damp, momentum, nesterov):
-    """b = keep * b + damp * gradient, then the step."""
+def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
+    """b = momentum * b + damp * gradient, then the step."""
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
-        b[i] = keep * b[i] + damp * d
+        b[i] = momentum * b[i] + damp * d
         p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
 
 
@@ -62,7 +62,7 @@ def share_adam(p, g, m, v, threads, *numbers):
 
 
 def run(alone: Callable, shared: Callable, arrays: tuple[np.ndarray, ...], numbers: tuple) -> None:
-    """Run a step over flat arrays, in as many threads as it is worth, and write back what is not contiguous."""
+    """Run a step over flat arrays, in as many threads as are worth it, and write back what is not contiguous."""
     flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
     threads = min(get_num_threads(), flat[0].size // SHARE)
     if threads > 1:
@@ -88,13 +88,14 @@ def sgd_step(
 ) -> None:
     """Gradient descent with momentum; see the reference for the formulas."""
     number = param.dtype.type
-    numbers = number(lr), number(weight_decay), number(-1 if maximize else 1)
+    step = number(lr), number(weight_decay), number(-1 if maximize else 1)
     if buffer is None:
-        run(plain, share_plain, (param, grad), numbers)
+        run(plain, share_plain, (param, grad), step)
         return
-    keep, damp = (0, 1) if first else (momentum, 1 - dampening)
-    numbers = (*numbers, number(keep), number(damp), number(momentum), nesterov)
-    run(heavy_ball, share_heavy_ball, (param, grad, buffer), numbers)
+    if first:
+        buffer[...] = 0  # whatever it held, 0 times nan would not go away
+    damp = number(1 if first else 1 - dampening)
+    run(heavy_ball, share_heavy_ball, (param, grad, buffer), (*step, number(momentum), damp, nesterov))
 
 
 def adam_step(

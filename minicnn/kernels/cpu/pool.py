@@ -18,7 +18,8 @@ __all__ = ["avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradie
 def largest(x, y, index, base, first, numbers, size, threads):
     """y and index (planes, OH, OW) from x (planes, H, W).
 
-    base (OH, OW) is where the windows begin in the plane, first (OH, OW) the first place in each that is not padding.
+    base (OH, OW) is where the windows begin in the plane, first (OH, OW) the first place in each that is not
+    padding.
     """
     KH, KW, _, _, PT, PL, DH, DW = numbers
     planes, _, W = x.shape
@@ -92,8 +93,10 @@ def planes(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(-1, *x.shape[2:])
 
 
-def edges(x_shape: tuple[int, ...], window: Window, with_padding: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Down and across: where each window begins, and where its cells (those in the padding too or not) end."""
+def edges(
+    x_shape: tuple[int, ...], window: Window, with_padding: bool
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Down and across: where the cells of each window begin and end, those in the padding counted or not."""
     out = []
     for size, n, k, step, before, after in zip(
         x_shape[2:],
@@ -144,7 +147,9 @@ def max_pool2d_gradient(dy: np.ndarray, index: np.ndarray, x_shape: tuple[int, .
     N, C, H, W = x_shape
     dx = np.empty(x_shape, dy.dtype)
     cells = dy.shape[2] * dy.shape[3]
-    scatter(np.ascontiguousarray(dy).reshape(N * C, cells), index.reshape(N * C, cells), dx.reshape(N * C, H * W))
+    scatter(
+        np.ascontiguousarray(dy).reshape(N * C, cells), index.reshape(N * C, cells), dx.reshape(N * C, H * W)
+    )
     return dx
 
 
@@ -162,5 +167,7 @@ def avg_pool2d_gradient(
     """dx (N, C, H, W): each window's gradient in equal parts to its cells."""
     dx = np.empty(x_shape, dy.dtype)
     scale = scales(x_shape, window, count_include_pad, divisor, dy.dtype)
-    mean_gradient(planes(dy), scale, planes(dx), window.numbers(), padded_size(x_shape, window), get_num_threads())
+    mean_gradient(
+        planes(dy), scale, planes(dx), window.numbers(), padded_size(x_shape, window), get_num_threads()
+    )
     return dx

@@ -1,6 +1,6 @@
 """Vectors of floats for Numba kernels: as many numbers as one CPU register holds.
 
-    L = lanes(a)                            how many numbers of a's dtype that is: 16 float32 with AVX-512, 8 with AVX2
+    L = lanes(a)                            how many numbers of a's dtype that is: 16 float32 with AVX-512
     v = load(a, i, j)                       a[i, j : j+L] as one vector; any number of indices, never checked
     store(a, i, j, v)                       and back
     load_part(n, a, i, j)                   the first n lanes only, the others 0
@@ -11,10 +11,11 @@
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
-NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands for it.
+NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands
+for it.
 
-A tile lives in registers once the loops over it are unrolled. So loop over it with ``range`` of module constants, keep
-ROWS * COLS + COLS + 1 <= REGISTERS, and never return it.
+A tile lives in registers once the loops over it are unrolled. So loop over it with ``range`` of module
+constants, keep ROWS * COLS + COLS + 1 <= REGISTERS, and never return it.
 """
 
 import operator
@@ -125,7 +126,7 @@ I32 = ir.IntType(32)
 
 
 def define(symbol: Callable, typing: Callable, emit: Callable, *patterns: tuple) -> None:
-    """Teach Numba `symbol`: typing(*argument types) gives the type of the result, None if the symbol is not meant."""
+    """Teach Numba `symbol`: typing(*argument types) gives the result's type, None where the symbol is not meant."""
 
     @infer_global(symbol)
     class Typing(AbstractTemplate):
@@ -153,7 +154,9 @@ def call(builder: Any, name: str, result: Any, *args: Any, **flags: Any) -> Any:
 def repeat(builder: Any, x: Any, count: int) -> Any:
     vector = ir.VectorType(x.type, count)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), x, I32(0))
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, count), [0] * count))
+    return builder.shuffle_vector(
+        first, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, count), [0] * count)
+    )
 
 
 def first_lanes(builder: Any, n: Any, count: int) -> Any:
@@ -225,10 +228,16 @@ def vector_in(builder: Any, pointer: Any, index: Any) -> Any:
 
 
 def vector_of(a: Any) -> Any:
-    return Vector(a.dtype) if isinstance(a, types.Array) and a.dtype in (types.float32, types.float64) else None
+    return (
+        Vector(a.dtype) if isinstance(a, types.Array) and a.dtype in (types.float32, types.float64) else None
+    )
 
 
-define(lanes, lambda a: vector_of(a) and types.intp, lambda context, b, sig, args: ir.IntType(64)(vector_of(sig.args[0]).lanes))
+define(
+    lanes,
+    lambda a: vector_of(a) and types.intp,
+    lambda context, b, sig, args: ir.IntType(64)(vector_of(sig.args[0]).lanes),
+)
 define(load, lambda a, *index: vector_of(a), emit_load)
 define(store, lambda a, *index_and_v: types.none, emit_store)
 define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))

@@ -8,7 +8,7 @@ from minicnn.kernels.reference.optim import adam_step, sgd_step
 from minicnn.kernels.reference.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
 
 __all__ = [
-    "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient",
-    "cross_entropy", "linear", "linear_input_gradient", "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient",
-    "relu", "relu_gradient", "sgd_step",
+    "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_input_gradient",
+    "conv2d_weight_gradient", "cross_entropy", "linear", "linear_input_gradient",
+    "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient", "relu", "relu_gradient", "sgd_step",
 ]  # fmt: skip

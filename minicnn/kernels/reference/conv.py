@@ -1,9 +1,10 @@
 """Convolution as its definition: every product, one at a time.
 
-y[n, o, oh, ow] = bias[o] + sum over c, kh, kw of  x[n, c, oh*SH + kh*DH - PT, ow*SW + kw*DW - PL] * weight[o, c, kh, kw]
+y[n, o, oh, ow] = bias[o] + sum over c, kh, kw of  x[n, c, oh*SH + kh*DH - PT, ow*SW + kw*DW - PL] * weight[o,
+c, kh, kw]
 
-with x taken as 0 outside, and c running over the C/G channels of the filter's group. The two gradients run over the
-same products: each one passes y's gradient back to both of its factors.
+with x taken as 0 outside, and c running over the C/G channels of the filter's group. The two gradients run
+over the same products: each one passes y's gradient back to both of its factors.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ def products(
                 yield (n, o, oh, ow), (n, first + c, h, w), (o, c, kh, kw)
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int) -> np.ndarray:
+def conv2d(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     y = np.zeros((len(x), len(weight), *window.output_size(*x.shape[2:])), x.dtype)
     for at_y, at_x, at_weight in products(x.shape, weight.shape, window, groups):

@@ -8,9 +8,13 @@ __all__ = ["cross_entropy"]
 
 
 def cross_entropy(
-    logits: np.ndarray, target: np.ndarray, weight: np.ndarray | None, ignore_index: int, label_smoothing: float
+    logits: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray | None,
+    ignore_index: int,
+    label_smoothing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and its gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None.
+    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None.
 
     With p = softmax(z), the target t, weights w and smoothing e over C classes
 

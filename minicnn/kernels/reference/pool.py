@@ -9,7 +9,9 @@ from minicnn.kernels.geometry import Window
 __all__ = ["avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"]
 
 
-def windows(shape: tuple[int, ...], window: Window) -> Iterator[tuple[tuple[int, ...], list[tuple[int, int]]]]:
+def windows(
+    shape: tuple[int, ...], window: Window
+) -> Iterator[tuple[tuple[int, ...], list[tuple[int, int]]]]:
     """The place of every result (n, c, oh, ow), and the cells (h, w) inside the plane that it looks at."""
     N, C, H, W = shape
     KH, KW, SH, SW, PT, PL, DH, DW = window.numbers()
@@ -49,7 +51,7 @@ def max_pool2d_gradient(dy: np.ndarray, index: np.ndarray, x_shape: tuple[int, .
 def divisors(x_shape: tuple[int, ...], window: Window, count_include_pad: bool, divisor: int) -> np.ndarray:
     """What each window's sum is divided by (OH, OW): `divisor` unless 0, else the cells it has.
 
-    With `count_include_pad` the cells in the padding count, but not those beyond it, where ceil_mode may lead.
+    With `count_include_pad` cells in the padding count, but not those beyond it, where ceil_mode may lead.
     """
     H, W = x_shape[2:]
     KH, KW, SH, SW, PT, PL, _, _ = window.numbers()

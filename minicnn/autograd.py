@@ -68,6 +68,9 @@ class _Mode(ContextDecorator):
 
         return steps
 
+    def __new__(cls, function: Any = None) -> Any:
+        return super().__new__(cls) if function is None else cls()(function)  # a decorator without brackets
+
     def __init__(self) -> None:
         self.tokens: list[Token[bool]] = []
 
@@ -202,6 +205,7 @@ def backward(root: Any, grad: Any, retain_graph: bool = False) -> None:
         grad, own = waiting.pop(node, (None, False))
         if grad is None:
             continue
+        grad = array_module(grad).asarray(grad)  # NumPy's 0-d arithmetic gives scalars
         if not isinstance(node, Function):
             accumulate(node, grad if own else grad.copy())
             continue
@@ -238,8 +242,10 @@ def order(root: Any) -> list[Any]:
 
 def accumulate(leaf: Any, grad: Any) -> None:
     """Add to leaf.grad; the first gradient becomes it."""
+    if not leaf.requires_grad:
+        return  # frozen since the forward pass
     if leaf.grad is None:
-        leaf.grad = leaf.wrap(array_module(grad).asarray(grad))
+        leaf.grad = leaf.wrap(grad)
     else:
         leaf.grad.array += grad
         leaf.grad.note_write()

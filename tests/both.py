@@ -26,11 +26,9 @@ def draw(shape: Sequence[int], kind: str = "any") -> np.ndarray:
 def run(
     module: ModuleType, function: Callable, arrays: Sequence[np.ndarray], dtype: str, constant: int = -1
 ) -> tuple[list, list]:
-    """The results, and all gradients when each result gets a gradient of its own; one input may be constant."""
-    inputs = [
-        module.tensor(x, dtype=getattr(module, dtype), requires_grad=i != constant)
-        for i, x in enumerate(arrays)
-    ]
+    """The results, and the gradients when each result gets one of its own; one input may be constant."""
+    kind = getattr(module, dtype)
+    inputs = [module.tensor(x, dtype=kind, requires_grad=i != constant) for i, x in enumerate(arrays)]
     results = function(module, *inputs)
     results = list(results) if isinstance(results, tuple | list) else [results]
     total: Any = 0

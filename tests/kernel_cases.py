@@ -1,15 +1,17 @@
-"""What the tests of the kernels share: shapes, numbers, memory layouts, and answers from NumPy's own functions."""
+"""What the tests of the kernels share: shapes, numbers, memory layouts, and NumPy's own answers."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from layout import ROOT
 from numpy.lib.stride_tricks import sliding_window_view
 
+from layout import ROOT
 from minicnn.kernels.geometry import Window
 
 DTYPES = (np.float32, np.float64)
@@ -21,10 +23,10 @@ def numbers(*shape: int, dtype: type = np.float32, seed: int = 0) -> np.ndarray:
 
 
 def assert_near(got: np.ndarray, expected: np.ndarray, what: str = "") -> None:
-    """Same shape and dtype, and equal but for rounding, measured by the largest number."""
+    """Same shape and dtype, and equal but for the rounding of numbers near 1 or near the largest."""
     assert got.shape == expected.shape, what
     assert got.dtype == expected.dtype, what
-    finite = np.abs(expected[np.isfinite(expected)]).max(initial=1e-3)
+    finite = np.abs(expected[np.isfinite(expected)]).max(initial=1)
     tolerance = (4e-6 if got.dtype == np.float32 else 1e-13) * finite
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance, err_msg=what)
 
@@ -34,10 +36,23 @@ def layouts(shape: tuple[int, ...], dtype: type = np.float32) -> Iterator[tuple[
     last = len(shape) - 1
     yield "Fortran order", np.asfortranarray(numbers(*shape, dtype=dtype, seed=1))
     yield "channels last", np.moveaxis(numbers(shape[0], *shape[2:], shape[1], dtype=dtype, seed=2), last, 1)
-    yield "every other", numbers(*(2 * n for n in shape), dtype=dtype, seed=3)[(slice(None, None, 2),) * len(shape)]
+    yield (
+        "every other",
+        numbers(*(2 * n for n in shape), dtype=dtype, seed=3)[(slice(None, None, 2),) * len(shape)],
+    )
     yield "backwards", numbers(*shape, dtype=dtype, seed=4)[..., ::-1]
     yield "broadcast", np.broadcast_to(numbers(*shape[1:], dtype=dtype, seed=5), shape)
     yield "one number", np.broadcast_to(numbers(1, dtype=dtype, seed=6), shape)
+
+
+def matrices(*shape: int, dtype: type = np.float32) -> Iterator[np.ndarray]:
+    """Matrices that do not lie row after row."""
+    N, I = shape
+    yield np.asfortranarray(numbers(*shape, dtype=dtype))
+    yield numbers(N, 3 * I, dtype=dtype)[:, ::3]
+    yield numbers(*shape, dtype=dtype)[::-1, ::-1]
+    yield np.broadcast_to(numbers(I, dtype=dtype), shape)
+    yield np.broadcast_to(dtype(0.5), shape)
 
 
 def taps(x: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:
@@ -54,7 +69,7 @@ def taps(x: np.ndarray, window: Window, fill: float = 0) -> np.ndarray:
 
 def conv2d(x, weight, bias, window, groups):
     """Convolution by einsum, in float64."""
-    (N, C), (O, CG) = x.shape[:2], weight.shape[:2]
+    N, (O, CG) = len(x), weight.shape[:2]
     cells = taps(x.astype(float), window)
     cells = cells.reshape(N, groups, CG, *cells.shape[2:])
     filters = weight.astype(float).reshape(groups, O // groups, CG, *window.kernel)
@@ -69,7 +84,9 @@ def conv2d_input_gradient(dy, weight, x_shape, window, groups):
     (SH, SW), (DH, DW), (top, bottom, left, right) = window.stride, window.dilation, window.padding
     filters = weight.astype(float).reshape(groups, O // groups, CG, *window.kernel)
     grad = dy.astype(float).reshape(N, groups, O // groups, OH, OW)
-    parts = np.einsum("ngoyx,gocij->ngcyxij", grad, filters, optimize=True).reshape(N, C, OH, OW, *window.kernel)
+    parts = np.einsum("ngoyx,gocij->ngcyxij", grad, filters, optimize=True).reshape(
+        N, C, OH, OW, *window.kernel
+    )
     plane = np.zeros((N, C, H + top + bottom, W + left + right))
     for i, j in np.ndindex(window.kernel):
         rows = slice(i * DH, i * DH + (OH - 1) * SH + 1, SH)
@@ -87,22 +104,90 @@ def conv2d_weight_gradient(dy, x, window, groups):
     return out.reshape(O, C // groups, *window.kernel).astype(dy.dtype)
 
 
+CONVOLUTIONS = [  # x, weight, window, groups
+    ((1, 1, 1, 1), (1, 1, 1, 1), Window((1, 1)), 1),
+    ((2, 3, 5, 7), (5, 3, 3, 2), Window((3, 2), (1, 1), (1, 0, 2, 1)), 1),
+    ((1, 2, 6, 19), (9, 2, 3, 3), Window((3, 3)), 1),
+    ((2, 4, 7, 6), (6, 2, 2, 3), Window((2, 3), (2, 3), (0, 1, 1, 0), (2, 1)), 2),
+    ((1, 3, 4, 5), (3, 1, 2, 2), Window((2, 2), (1, 2)), 3),
+]
+POOLINGS = [  # x, window
+    ((1, 1, 1, 1), Window((1, 1))),
+    ((2, 3, 5, 7), Window((2, 2), (2, 2))),
+    ((1, 3, 6, 19), Window((3, 2), (1, 1), (1, 0, 1, 1))),
+    ((3, 1, 7, 6), Window((3, 3), (2, 2), (1, 1, 0, 1), ceil_mode=True)),
+]
+PRODUCTS = [(1, 1, 1), (3, 5, 17), (9, 33, 4), (2, 70, 25)]  # N, I, O
+
+
+def every_kernel(
+    kernels: ModuleType,
+    dtype: type,
+    place: Callable = np.array,
+    convolutions: list = CONVOLUTIONS,
+    poolings: list = POOLINGS,
+    products: list = PRODUCTS,
+) -> Iterator[tuple[str, Any]]:
+    """The result of each kernel in each case, under a name; arguments go through `place` first."""
+
+    def draw(*shape: int, seed: int = 0) -> np.ndarray:
+        return place(numbers(*shape, dtype=dtype, seed=seed))
+
+    for x_shape, weight_shape, window, groups in convolutions:
+        case = f"{x_shape} {weight_shape}"
+        x, weight, bias = draw(*x_shape), draw(*weight_shape), draw(weight_shape[0])
+        dy = draw(x_shape[0], weight_shape[0], *window.output_size(*x_shape[2:]))
+        yield f"conv2d {case}", kernels.conv2d(x, weight, bias, window, groups)
+        yield f"input gradient {case}", kernels.conv2d_input_gradient(dy, weight, x_shape, window, groups)
+        yield f"weight gradient {case}", kernels.conv2d_weight_gradient(dy, x, window, groups)
+    for shape, window in poolings:
+        x, dy = draw(*shape), draw(*shape[:2], *window.output_size(*shape[2:]))
+        y, index = kernels.max_pool2d(x, window)
+        yield f"max_pool2d {shape}", y
+        yield f"index {shape}", index
+        yield f"max gradient {shape}", kernels.max_pool2d_gradient(dy, place(index), shape)
+        yield f"avg_pool2d {shape}", kernels.avg_pool2d(x, window, False, 0)
+        yield f"mean gradient {shape}", kernels.avg_pool2d_gradient(dy, shape, window, False, 0)
+    for N, I, O in products:
+        x, weight, dy = draw(N, I), draw(O, I), draw(N, O)
+        yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
+        yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
+        yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
+        yield f"relu {N, I}", kernels.relu(x)
+        yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)
+        yield f"tanh gradient {N, I}", kernels.tanh_gradient(draw(N, I, seed=1), x)
+        target = place(np.arange(N) % I)
+        for row, result in enumerate(kernels.cross_entropy(x, target, abs(draw(I)), 1, 0.1)):
+            yield f"cross_entropy {row} {N, I}", result
+        for momentum in (0.0, 0.9):
+            param, buffer = draw(O, I), draw(O, I, seed=1) if momentum else None
+            kernels.sgd_step(param, draw(O, I, seed=2), buffer, 0.1, momentum, 0.2, 0.01, False, True, False)
+            yield f"sgd {momentum} {O, I}", param
+        param, m, v = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2))
+        kernels.adam_step(param, draw(O, I, seed=3), m, v, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
+        yield f"adam {O, I}", param
+
+
 def run(program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess:
     """Run a Python program in a process of its own, warnings as errors; None removes a variable."""
-    changed = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    changed = {**os.environ, "PYTHONPATH": paths, **environment}
+    changed = {name: value for name, value in changed.items() if value is not None}
     command = [sys.executable, "-W", "error", "-c", program, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=changed, cwd=ROOT, timeout=250)
+    return subprocess.run(command, capture_output=True, text=True, env=changed, timeout=250)
 
 
 @st.composite
-def windows(draw: st.DrawFn, pooling: bool = False) -> tuple[Window, int, int]:
-    """A window, and the height and width of a plane on which it fits at least once."""
+def windows(draw: st.DrawFn, pooling: bool = False, dilated: bool = True) -> tuple[Window, int, int]:
+    """A window, and the height and width of a plane on which it fits at least once.
+
+    Pooling may have a ceil_mode, and has no more padding than half a kernel.
+    """
     axes = []
     for _ in range(2):
-        k, step, apart = draw(st.integers(1, 4)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        k, step, apart = (draw(st.integers(1, most)) for most in (4, 3, 3 if dilated else 1))
         extent = (k - 1) * apart + 1
-        most = extent // 2 if pooling else 3
-        before, after = draw(st.integers(0, most)), draw(st.integers(0, most))
+        before, after = (draw(st.integers(0, k // 2 if pooling else 3)) for _ in range(2))
         size = max(1, extent - before - after + draw(st.integers(0, 6)))
         axes.append((k, step, apart, before, after, size))
     (KH, SH, DH, top, bottom, H), (KW, SW, DW, left, right, W) = axes

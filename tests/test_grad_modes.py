@@ -4,12 +4,13 @@ import threading
 
 import pytest
 
+import minicnn as mc
 from both import BOTH
 
 
 @BOTH
 def test_no_grad_and_enable_grad(m):
-    x = leaf(m, 1.0)
+    x = m.ones(1, requires_grad=True)
     with m.no_grad():
         assert not m.is_grad_enabled()
         assert not (x * 2).requires_grad
@@ -56,26 +57,30 @@ def test_modes_as_decorators(m):
     def also_quiet():
         return m.is_grad_enabled()
 
+    @m.no_grad
+    def without_brackets(x):
+        return x, m.is_grad_enabled()
+
     assert m.is_grad_enabled()
     assert quiet(3) is True
     assert quiet(4) is False
     assert also_quiet() is False
     assert also_quiet() is False
+    assert without_brackets(3) == (3, False)
     assert m.is_grad_enabled()
     assert (quiet.__name__, quiet.__doc__) == ("quiet", "Recurse.")
 
 
-@BOTH
-def test_a_mode_can_be_used_again(m):
-    mode = m.no_grad()
+def test_a_mode_can_be_used_again():
+    mode = mc.no_grad()
     with mode:
         with mode:
-            assert not m.is_grad_enabled()
-        assert not m.is_grad_enabled()
-    assert m.is_grad_enabled()
+            assert not mc.is_grad_enabled()
+        assert not mc.is_grad_enabled()
+    assert mc.is_grad_enabled()
     with mode:
-        assert not m.is_grad_enabled()
-    assert m.is_grad_enabled()
+        assert not mc.is_grad_enabled()
+    assert mc.is_grad_enabled()
 
 
 @BOTH

@@ -75,6 +75,17 @@ def test_nodes_and_arrays_go_with_backward():
         gc.enable()
 
 
+def test_arrays_go_with_backward_although_the_node_stays():
+    x = leaf(mc, 1.0, 2.0)
+    y = (x * 2) ** 2
+    array = weakref.ref(y.grad_fn.x)
+    assert array() is not None
+    y.sum().backward(retain_graph=True)
+    assert array() is not None
+    y.sum().backward()
+    assert array() is None
+
+
 def test_no_cycles():
     """A graph that nobody needs goes at once, without the garbage collector."""
     x = leaf(mc, 1.0, 2.0)

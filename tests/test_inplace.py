@@ -20,9 +20,12 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 1), ()])
+@pytest.mark.parametrize(
+    "shapes",
+    [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 3), ()), ((), ()), ((1,), ()), ((0, 2), (2,))],
+)
 @pytest.mark.parametrize("name", IN_PLACE)
-def test_in_place(name, shape):
+def test_in_place(name, shapes):
     def function(m, x, y):
         z = x.clone()
         old = z * 3  # z is kept by no node here
@@ -30,7 +33,7 @@ def test_in_place(name, shape):
         assert result is z
         return z * z, old * old, y * 1
 
-    check(function, draw((2, 3)), draw(shape, "positive"))
+    check(function, *(draw(shape, "positive") for shape in shapes))
 
 
 def test_in_place_on_a_constant_makes_it_a_result():
@@ -158,18 +161,18 @@ def test_values_changed_behind_the_graph_are_noticed(m, name):
     z = (y * y * x).exp()  # keeps y, x and z
     with m.no_grad():
         STALE[name](m, x, w, y, z)
-    with pytest.raises(RuntimeError, match="modified by an in-?place"):
+    with pytest.raises(RuntimeError, match=r"modified by an in-?place"):
         z.sum().backward()
 
 
 @BOTH
-def test_write_to_a_part_that_is_not_needed_is_noticed_or_harmless(m):
-    """A node that keeps a part of the memory: whatever is written last, an earlier write to that part is noticed."""
+def test_earlier_write_to_a_kept_part_is_noticed(m):
+    """A node keeps a part of the memory: whatever is written last, an earlier write to that part counts."""
     x, w = leaf(m, 1.0, 2.0), m.arange(6, dtype=m.float64)
     y = x * w[0:2]
     w[0:2].mul_(10)
     w[4:6].mul_(10)
-    with pytest.raises(RuntimeError, match="modified by an in-?place"):
+    with pytest.raises(RuntimeError, match=r"modified by an in-?place"):
         y.sum().backward()
 
 
@@ -190,10 +193,31 @@ def test_harmless_writes_are_allowed(m):
 @BOTH
 def test_copying_reshape_is_memory_of_its_own(m):
     x, w = leaf(m, 1.0, 2.0, 3.0, 4.0), m.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=m.float64)
-    y = x * w.T.reshape(-1)
+    copied = w.T.reshape(-1)
+    y = x * copied
     w.zero_()
     y.sum().backward()
     assert values(x.grad) == [1, 3, 2, 4]
+    y = x * copied
+    copied.zero_()
+    w.zero_()  # the last write, but not the one that matters
+    with pytest.raises(RuntimeError, match=r"modified by an in-?place"):
+        y.sum().backward()
+
+
+@BOTH
+def test_in_place_keeps_the_dtype(m):
+    x, y = leaf(m, 1.0, 2.0, dtype="float32"), leaf(m, 3.0, 4.0)
+    z, constant = x * 1, m.zeros(2)
+    z += y
+    constant += y
+    z[0] = y[1]
+    assert z.dtype == constant.dtype == m.float32
+    (z + constant).sum().backward()
+    assert values(x.grad) == [0, 1]
+    assert values(y.grad) == [1, 3]
+    assert x.grad.dtype == m.float32
+    assert y.grad.dtype == m.float64
 
 
 def test_gradient_in_a_graph_is_guarded_too():

@@ -237,6 +237,14 @@ def test_python_values():
         assert (2 in m.tensor([1, 2]), 3 in m.tensor([1, 2])) == (True, False)
 
 
+@pytest.mark.parametrize(
+    "name", ["add", "sub", "mul", "div", "matmul", "eq", "ne", "lt", "le", "gt", "ge", "pow"]
+)
+def test_operators_by_name(name):
+    agree(lambda m: getattr(m.tensor([1.0, 2.0, 3.0]), name)(m.tensor([3.0, 2.0, 1.0])))
+    agree(lambda m: m.tensor([1.0, 2.0]).neg())
+
+
 def test_numpy_on_the_other_side():
     array, x = np.array([1.0, 2.0]), mc.tensor([3.0, 4.0], dtype=mc.float64)
     for function in (

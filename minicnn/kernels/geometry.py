@@ -49,5 +49,5 @@ class Window:
         return count
 
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
-        """KH, KW, then down and across the strides, the padding before, the dilations: for a kernel's loops."""
+        """KH, KW, then down and across the strides, the padding before, the dilations; for kernels."""
         return (*self.kernel, *self.stride, self.padding[0], self.padding[2], *self.dilation)

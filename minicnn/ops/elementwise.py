@@ -133,7 +133,7 @@ class Tanh(Function):
         return self.out
 
     def backward(self, grad):
-        return grad * (1 - self.out * self.out)
+        return kernels_for(grad).tanh_gradient(grad, self.out)
 
 
 class Sigmoid(Function):

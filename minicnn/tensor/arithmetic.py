@@ -193,6 +193,10 @@ class Arithmetic(Variable):
     def __xor__(self, other: Any) -> "Tensor":
         return compare(np.bitwise_xor, self, other)
 
+    # PyTorch's names for the operators
+    add, sub, mul, div, matmul, neg = __add__, __sub__, __mul__, __truediv__, __matmul__, __neg__
+    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+
 
 def matmul(x: Any, y: Any) -> "Tensor":
     """The matrix product of two Tensors: vectors, matrices or stacks of them, (..., N, K) @ (..., K, M)."""

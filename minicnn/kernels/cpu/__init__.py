@@ -5,7 +5,7 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 """
 
 from minicnn.kernels.cpu import memory  # noqa: F401 (sets malloc up)
-from minicnn.kernels.cpu.activation import relu, relu_gradient
+from minicnn.kernels.cpu.activation import relu, relu_gradient, tanh_gradient
 from minicnn.kernels.cpu.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from minicnn.kernels.cpu.linear import linear, linear_input_gradient, linear_weight_gradient
 from minicnn.kernels.cpu.loss import cross_entropy
@@ -16,4 +16,5 @@ __all__ = [
     "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_input_gradient",
     "conv2d_weight_gradient", "cross_entropy", "linear", "linear_input_gradient",
     "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient", "relu", "relu_gradient", "sgd_step",
+    "tanh_gradient",
 ]  # fmt: skip

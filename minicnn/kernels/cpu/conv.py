@@ -89,7 +89,7 @@ def copy_rows(source, target):
 
 @parallel
 def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
-    """partial (chunks, O, K): each chunk's part, summed over a band of one picture or several whole ones at a time."""
+    """partial (chunks, O, K): each chunk's part, a band of one picture or several whole ones at a time."""
     chunks, O, K = partial.shape
     N, _, OH, OW = dy.shape
     OG, CG = O // groups, x.shape[1] // groups

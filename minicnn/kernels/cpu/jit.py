@@ -27,9 +27,9 @@ def cache_folder() -> str | None:
     source = hashlib.sha256()
     for file in sorted(Path(__file__).parent.glob("*.py")):
         source.update(file.read_bytes())
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "minicnn" / f"kernels-{source.hexdigest()[:16]}"
-    try:
+    try:  # a user without a home is a RuntimeError
+        base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base) / "minicnn" / f"kernels-{source.hexdigest()[:16]}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder.stat()
     except (OSError, RuntimeError):
@@ -43,13 +43,29 @@ FOLDER = cache_folder()
 LOCK = threading.Lock()  # Numba's simplest threading layer aborts when two threads enter parallel kernels
 
 
+def forgiving(access: Callable) -> Callable:
+    """A full disk or a damaged cache file costs the time of a compilation, not the user's work."""
+
+    def access_if_possible(*args: Any) -> Any:
+        try:
+            return access(*args)
+        except Exception:  # whatever an unpickled ruin can raise
+            return None
+
+    return access_if_possible
+
+
 def jit(function: Callable, **options: Any) -> Any:
     """A Numba function, cached in the folder above."""
     before, config.CACHE_DIR = config.CACHE_DIR, FOLDER or config.CACHE_DIR
     try:
-        return numba.njit(function, cache=FOLDER is not None, **OPTIONS, **options)
+        compiled = numba.njit(function, cache=FOLDER is not None, **(OPTIONS | options))
     finally:
         config.CACHE_DIR = before
+    if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
+        for name in ("load_overload", "save_overload"):
+            setattr(compiled._cache, name, forgiving(getattr(compiled._cache, name)))
+    return compiled
 
 
 def parallel(function: Callable) -> Callable:

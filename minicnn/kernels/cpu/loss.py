@@ -1,6 +1,7 @@
 """Softmax and cross-entropy in one pass over the logits."""
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from minicnn.kernels.cpu.jit import jit
 __all__ = ["cross_entropy"]
 
 
-@jit
+# not reassociated: log_total - (z - largest) must not become (log_total + largest) - z, which rounds
+@partial(jit, fastmath={"contract"})
 def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient):
     """Fill losses (N) and gradient (N, C); see the reference for the formulas."""
     N, C = logits.shape
@@ -29,7 +31,9 @@ def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient
             shifted += weight[c] * (z[c] - largest)
         on_target, on_all = number(1 - label_smoothing) * weight[t], number(label_smoothing / C)
         log_total = math.log(total)
-        losses[n] = on_target * (log_total - (z[t] - largest)) + on_all * (all_weights * log_total - shifted)
+        losses[n] = on_target * (log_total - (z[t] - largest))
+        if on_all > 0:  # a logit of -inf makes `shifted` infinite
+            losses[n] += on_all * (all_weights * log_total - shifted)
         scale = (on_target + on_all * all_weights) / total
         for c in range(C):
             d[c] = d[c] * scale - on_all * weight[c]
@@ -43,7 +47,7 @@ def cross_entropy(
     ignore_index: int,
     label_smoothing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None."""
+    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and weights (C) or None."""
     losses, gradient = np.empty(len(logits), logits.dtype), np.empty(logits.shape, logits.dtype)
     weight = (
         np.ones(logits.shape[1], logits.dtype)

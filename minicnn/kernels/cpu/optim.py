@@ -62,15 +62,15 @@ def share_adam(p, g, m, v, threads, *numbers):
 
 
 def run(alone: Callable, shared: Callable, arrays: tuple[np.ndarray, ...], numbers: tuple) -> None:
-    """Run a step over flat arrays, in as many threads as are worth it, and write back what is not contiguous."""
+    """Run a step over flat arrays, in threads if they are worth it, and write back what is not contiguous."""
     flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
     threads = min(get_num_threads(), flat[0].size // SHARE)
     if threads > 1:
         shared(*flat, threads, *numbers)
     else:
         alone(*flat, *numbers)
-    for a, f in zip(arrays, flat, strict=True):
-        if not a.flags.c_contiguous:
+    for i, (a, f) in enumerate(zip(arrays, flat, strict=True)):
+        if i != 1 and not a.flags.c_contiguous:  # all but the gradient have changed
             a[...] = f.reshape(a.shape)
 
 

@@ -31,7 +31,8 @@ from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import models, register_model
 
-FEATURES = (config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()).split(",")
+CHOSEN = config.CPU_FEATURES  # None: the machine's own; a generic CPU has none, ""
+FEATURES = (llvm.get_host_cpu_features().flatten() if CHOSEN is None else CHOSEN).split(",")
 BYTES, REGISTERS = (64, 32) if "+avx512f" in FEATURES else (32, 16) if "+avx2" in FEATURES else (16, 16)
 
 
@@ -42,13 +43,19 @@ def lanes(a):
     return BYTES // a.itemsize
 
 
+def from_memory(a, *index):
+    """A vector's numbers from a[index] on, as memory holds them: after the end of a row comes the next."""
+    row, j = a[index[:-1]], index[-1]
+    return np.lib.stride_tricks.as_strided(row, (j + lanes(a),), (a.itemsize,))[j:]
+
+
 def load(a, *index):
-    return a[index[:-1]][index[-1] : index[-1] + lanes(a)].copy()
+    return from_memory(a, *index).copy()
 
 
 def store(a, *index_and_v):
-    *i, j, v = index_and_v
-    a[tuple(i)][j : j + lanes(a)] = v
+    *index, v = index_and_v
+    from_memory(a, *index)[:] = v
 
 
 def load_part(n, a, *index):
@@ -126,7 +133,7 @@ I32 = ir.IntType(32)
 
 
 def define(symbol: Callable, typing: Callable, emit: Callable, *patterns: tuple) -> None:
-    """Teach Numba `symbol`: typing(*argument types) gives the result's type, None where the symbol is not meant."""
+    """Teach Numba `symbol`: typing(*argument types) gives the result's type, or None for other types."""
 
     @infer_global(symbol)
     class Typing(AbstractTemplate):

@@ -1,6 +1,6 @@
 """The definitions: plain Python loops, one number at a time. Slow, and the measure of every faster kernel."""
 
-from minicnn.kernels.reference.activation import relu, relu_gradient
+from minicnn.kernels.reference.activation import relu, relu_gradient, tanh_gradient
 from minicnn.kernels.reference.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from minicnn.kernels.reference.linear import linear, linear_input_gradient, linear_weight_gradient
 from minicnn.kernels.reference.loss import cross_entropy
@@ -11,4 +11,5 @@ __all__ = [
     "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_input_gradient",
     "conv2d_weight_gradient", "cross_entropy", "linear", "linear_input_gradient",
     "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient", "relu", "relu_gradient", "sgd_step",
+    "tanh_gradient",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["relu", "relu_gradient"]
+__all__ = ["relu", "relu_gradient", "tanh_gradient"]
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -20,4 +20,12 @@ def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     for i in np.ndindex(y.shape):
         if y[i] <= 0:
             dx[i] = 0
+    return dx
+
+
+def tanh_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """dx = dy (1 - y*y), for y = tanh(x)."""
+    dx = np.empty_like(dy)
+    for i in np.ndindex(y.shape):
+        dx[i] = dy[i] * (1 - y[i] * y[i])
     return dx

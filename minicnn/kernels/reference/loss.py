@@ -14,7 +14,7 @@ def cross_entropy(
     ignore_index: int,
     label_smoothing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and class weights (C) or None.
+    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and weights (C) or None.
 
     With p = softmax(z), the target t, weights w and smoothing e over C classes
 
@@ -31,11 +31,12 @@ def cross_entropy(
         if t == ignore_index:
             continue
         largest = max(logits[n])  # softmax does not change when all logits shift, and exp cannot overflow
-        log_sum = math.log(sum(math.exp(z - largest) for z in logits[n])) + largest
+        log_sum = math.log(sum(math.exp(z - largest) for z in logits[n]))
         on_target, on_all = (1 - label_smoothing) * w[t], label_smoothing / C
         for c in range(C):
-            log_p = logits[n, c] - log_sum
+            log_p = logits[n, c] - largest - log_sum
             p = math.exp(log_p)
-            losses[n] -= (on_target * (c == t) + on_all * w[c]) * log_p
+            share = on_target * (c == t) + on_all * w[c]
+            losses[n] -= share * log_p if share else 0  # a masked class, log 0, counts only if it has a share
             gradient[n, c] = on_target * (p - (c == t)) + on_all * (sum(w) * p - w[c])
     return losses, gradient

@@ -1,0 +1,154 @@
+"""How the CPU kernels are compiled and cached: the folder, what is said meanwhile, and what may go wrong."""
+
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from kernel_cases import run
+from minicnn.kernels.cpu import jit
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+PROGRAM = """
+import numpy as np
+from minicnn.kernels import cpu
+from minicnn.kernels.cpu import jit
+dx = cpu.linear_input_gradient(np.full((2, 3), 2.0), np.ones((3, 4)))
+print(jit.FOLDER, dx[1, 3], cpu.relu(np.ones(1))[0])
+"""
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+@POSIX
+def test_folder_belongs_to_the_user_alone(cache):
+    folder = Path(jit.cache_folder())
+    assert folder.is_relative_to(cache)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@POSIX
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
+def test_folder_that_others_may_write_is_refused(cache, mode):
+    folder = Path(jit.cache_folder())
+    folder.chmod(mode)
+    assert jit.cache_folder() is None
+    folder.chmod(0o700)
+    assert jit.cache_folder() == str(folder)
+
+
+@POSIX
+def test_folder_of_another_user_is_refused(cache, monkeypatch):
+    assert jit.cache_folder() is not None
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    assert jit.cache_folder() is None
+
+
+def test_folder_follows_the_environment(tmp_path, monkeypatch):
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "HOME")
+    for name, base in (("NUMBA_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", ".cache")):
+        assert Path(jit.cache_folder()).parent == tmp_path / name / base / "minicnn"
+        monkeypatch.delenv(name)
+
+
+def test_without_a_home_nothing_is_cached(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert jit.cache_folder() is None
+
+
+def test_any_edit_of_a_kernel_file_changes_the_folder(cache, tmp_path, monkeypatch):
+    copied = tmp_path / "copied"
+    shutil.copytree(Path(jit.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    before = jit.cache_folder()
+    monkeypatch.setattr(jit, "__file__", str(copied / "jit.py"))
+    assert jit.cache_folder() == before  # the sources count, not where they are
+    folders = {before}
+    files = sorted(copied.glob("*.py"))
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text + "# edited\n", encoding="utf-8")
+        folders.add(jit.cache_folder())
+        file.write_text(text, encoding="utf-8")
+    assert len(folders) == len(files) + 1
+    assert jit.cache_folder() == before
+
+
+def compilations(stderr: str) -> list[str]:
+    lines = stderr.splitlines()
+    assert all(line.startswith("minicnn: compiling ") for line in lines)
+    return [line.split()[2] for line in lines]
+
+
+def test_compiling_is_announced_once_and_never_from_the_cache(tmp_path):
+    first, second = (run(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert first.stdout == second.stdout
+    assert first.stdout.split()[0].startswith(str(tmp_path))
+    assert first.stdout.split()[1:] == ["6.0", "1.0"]
+    assert compilations(first.stderr) == ["gemm.matmul", "activation.rectify"]  # not the functions they call
+    assert compilations(second.stderr) == []
+
+
+def test_other_peoples_kernels_are_not_announced(capfd):
+    @numba.njit
+    def theirs(x):
+        return x + 1
+
+    assert theirs(1) == 2
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_writable_folder_kernels_work_uncached(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    done = run(PROGRAM, NUMBA_CACHE_DIR=None, XDG_CACHE_HOME=str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "None 6.0 1.0\n"
+    assert compilations(done.stderr) == ["gemm.matmul", "activation.rectify"]
+    assert "no cache folder is writable" in done.stderr
+    assert file.read_text() == "no folder"
+
+
+def test_damaged_cache_files_are_compiled_anew(tmp_path):
+    assert run(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)).returncode == 0
+    files = [path for path in tmp_path.rglob("*") if path.suffix in (".nbi", ".nbc")]
+    assert len(files) >= 4
+    for i, path in enumerate(files):
+        content = path.read_bytes()
+        path.write_bytes((b"", content[: len(content) // 2], b"\x80" + content)[i % 3])
+    done = run(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1:] == ["6.0", "1.0"]
+    assert len(compilations(done.stderr)) >= 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
+def test_full_disk_does_not_stop_a_kernel(tmp_path):
+    start_threads = "import numba, resource; numba.get_num_threads()\n"
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9))\n"
+    done = run(start_threads + limit + PROGRAM, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[1:] == ["6.0", "1.0"]
+
+
+def test_an_error_in_a_kernel_frees_the_lock():
+    with pytest.raises(numba.TypingError):
+        jit.parallel(lambda x: x.no_such_attribute)(np.ones(3))
+    assert jit.LOCK.acquire(timeout=5)
+    jit.LOCK.release()

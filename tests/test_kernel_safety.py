@@ -1,0 +1,137 @@
+"""The CPU kernels touch no memory but their arrays', and give the same bits for any number of threads."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernel_cases import every_kernel, run
+from layout import ROOT
+from minicnn.kernels import cpu
+
+FENCES = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mprotect as Linux has it")
+
+
+def run_guarded(*arguments):
+    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("guarded.py")), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
+
+
+@FENCES
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_nothing_outside_the_arrays_is_touched(at):
+    done = run_guarded(at)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 100
+
+
+@FENCES
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_the_guard_pages_guard(at):
+    assert run_guarded(at, "trip").returncode == -signal.SIGSEGV
+
+
+# Large enough for several bands and chunks; sizes that 2, 3 and 4 threads do not divide.
+SHARED = """
+import hashlib
+import numba
+import numpy as np
+from kernel_cases import DTYPES, CONVOLUTIONS, every_kernel
+from minicnn.kernels import cpu
+from minicnn.kernels.geometry import Window
+
+same = Window((3, 3), padding=(1, 1, 1, 1))
+cases = (
+    [((7, 5, 19, 23), (9, 5, 3, 3), same, 1), ((3, 16, 61, 60), (9, 16, 3, 3), same, 1),
+     ((13, 4, 11, 9), (8, 2, 2, 3), Window((2, 3), (2, 1)), 2), *CONVOLUTIONS],
+    [((5, 3, 17, 19), Window((3, 2), (2, 1), (1, 1, 0, 1)))],
+    [(129, 211, 157), (3, 7001, 83)],  # the second's optimizer step is shared among threads
+)
+def digests():
+    for dtype in DTYPES:
+        for name, result in every_kernel(cpu, dtype, np.array, *cases):
+            yield f"{name} {dtype.__name__}", hashlib.sha256(result.tobytes()).hexdigest()
+
+numba.set_num_threads(1)
+expected = dict(digests())
+for threads in (1, 2, 3, 4, 4):
+    numba.set_num_threads(threads)
+    different = [name for name, digest in digests() if digest != expected[name]]
+    print(threads, different)
+print(len(expected))
+"""
+
+
+def test_the_number_of_threads_changes_no_bit():
+    done = run(SHARED, NUMBA_NUM_THREADS="4")
+    assert done.returncode == 0, done.stderr
+    *threads, count = done.stdout.splitlines()
+    assert threads == ["1 []", "2 []", "3 []", "4 []", "4 []"]
+    assert int(count) > 80
+
+
+TWO_AT_ONCE = """
+import threading
+import numpy as np
+from kernel_cases import every_kernel
+from minicnn.kernels import cpu
+
+expected = [result.tobytes() for _, result in every_kernel(cpu, np.float32)]
+wrong, start = [], threading.Barrier(3)
+
+def work():
+    start.wait()
+    for _ in range(15):
+        got = [result.tobytes() for _, result in every_kernel(cpu, np.float32)]
+        wrong.extend(i for i, (a, b) in enumerate(zip(got, expected, strict=True)) if a != b)
+
+workers = [threading.Thread(target=work) for _ in range(3)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+import numba
+print(numba.threading_layer(), wrong)
+"""
+
+
+@pytest.mark.parametrize("layer", ["default", "workqueue"])
+def test_python_threads_may_call_kernels_at_once(layer):
+    done = run(TWO_AT_ONCE, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
+    assert done.returncode == 0, done.stderr
+    used, _, wrong = done.stdout.partition(" ")
+    assert wrong.strip() == "[]"
+    assert layer == "default" or used == layer
+
+
+WITHOUT_COMPILER = """
+import numpy as np
+from kernel_cases import DTYPES, assert_near, every_kernel
+from minicnn.kernels import cpu, reference
+
+for dtype in DTYPES:
+    both = zip(every_kernel(cpu, dtype), every_kernel(reference, dtype), strict=True)
+    for (name, got), (_, expected) in both:
+        assert_near(got, expected, name)
+print("same")
+"""
+
+
+def test_kernels_run_as_plain_python():
+    done = run(WITHOUT_COMPILER, NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "same\n"
+
+
+def test_results_are_fresh_arrays():
+    """No kernel hands out memory that it will write again."""
+    first = [(name, result, result.copy()) for name, result in every_kernel(cpu, np.float32)]
+    again = [result for _, result in every_kernel(cpu, np.float32)]
+    for (name, result, copy), other in zip(first, again, strict=True):
+        assert np.array_equal(result, copy), name
+        assert not np.shares_memory(result, other), name

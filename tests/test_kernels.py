@@ -1,0 +1,238 @@
+"""The kernels of the linear layer, activations, and losses, in the reference and on the CPU."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from kernel_cases import DTYPES, assert_near, matrices, numbers
+from minicnn.kernels import cpu, reference
+
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+DTYPE = pytest.mark.parametrize("dtype", DTYPES)
+
+
+# linear
+
+
+def assert_linear(kernels, x, weight, dy, bias):
+    """Against NumPy's product of matrices in float64."""
+    x64, weight64, dy64 = (a.astype(float) for a in (x, weight, dy))
+    expected = x64 @ weight64.T + (0 if bias is None else bias)
+    assert_near(kernels.linear(x, weight, bias), expected.astype(x.dtype))
+    assert_near(kernels.linear_input_gradient(dy, weight), (dy64 @ weight64).astype(x.dtype))
+    assert_near(kernels.linear_weight_gradient(dy, x), (dy64.T @ x64).astype(x.dtype))
+
+
+def linear_case(N, I, O, dtype):
+    return numbers(N, I, dtype=dtype), numbers(O, I, dtype=dtype, seed=1), numbers(N, O, dtype=dtype, seed=2)
+
+
+@KERNELS
+@settings(max_examples=40)
+@given(*(st.integers(1, 50) for _ in range(3)), st.sampled_from(DTYPES), st.booleans())
+def test_linear_against_numpy(kernels, N, I, O, dtype, biased):
+    assume(kernels is cpu or N * I * O < 3000)
+    assert_linear(kernels, *linear_case(N, I, O, dtype), numbers(O, dtype=dtype) if biased else None)
+
+
+@DTYPE
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1, 1, 1),
+        (64, 400, 120),
+        (65, 1600, 129),
+        (3, 3000, 7),
+        (257, 5, 333),
+        (1, 4096, 10),
+        (1100, 9, 8),
+        (2, 1025, 97),
+    ],
+)
+def test_linear_sizes(sizes, dtype):
+    assert_linear(cpu, *linear_case(*sizes, dtype), numbers(sizes[2], dtype=dtype))
+
+
+@DTYPE
+def test_linear_in_any_layout(dtype):
+    cases = zip(*(matrices(*shape, dtype=dtype) for shape in ((7, 19), (11, 19), (7, 11))), strict=True)
+    for x, weight, dy in cases:
+        assert_linear(cpu, x, weight, dy, np.broadcast_to(dtype(2), 11))
+
+
+@KERNELS
+@DTYPE
+@pytest.mark.parametrize("sizes", [(0, 3, 4), (2, 0, 4), (2, 3, 0)])
+def test_linear_of_nothing(kernels, dtype, sizes):
+    assert_linear(kernels, *linear_case(*sizes, dtype), np.ones(sizes[2], dtype))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_linear_keeps_a_bad_number_in_its_row(bad):
+    x, weight = np.ones((10, 21), np.float32), np.ones((5, 21), np.float32)
+    x[7, 20] = bad
+    assert np.array_equal(
+        ~np.isfinite(cpu.linear(x, weight, None)), np.repeat(np.arange(10) == 7, 5).reshape(10, 5)
+    )
+    dweight = cpu.linear_weight_gradient(np.ones((10, 5), np.float32), x)
+    assert np.array_equal(~np.isfinite(dweight), np.tile(np.arange(21) == 20, (5, 1)))
+
+
+# activation
+
+
+@KERNELS
+@DTYPE
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 5, 7), (1037,)])
+def test_relu_against_torch(kernels, dtype, shape):
+    x = numbers(*shape, dtype=dtype)
+    leaf = torch.tensor(x, requires_grad=True)
+    y = torch.relu(leaf)
+    dy = numbers(*shape, dtype=dtype, seed=1)
+    y.backward(torch.tensor(dy))
+    got = kernels.relu(x), kernels.relu_gradient(dy, y.detach().numpy())
+    for ours, expected in zip(got, (y.detach().numpy(), leaf.grad.numpy()), strict=True):
+        assert ours.dtype == dtype
+        assert ours.shape == shape
+        assert np.array_equal(ours, expected)
+
+
+@KERNELS
+@DTYPE
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 5, 7), (1037,)])
+def test_tanh_gradient_against_torch(kernels, dtype, shape):
+    leaf = torch.tensor(numbers(*shape, dtype=dtype), requires_grad=True)
+    y = torch.tanh(leaf)
+    dy = numbers(*shape, dtype=dtype, seed=1)
+    y.backward(torch.tensor(dy))
+    got = kernels.tanh_gradient(dy, y.detach().numpy())
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, leaf.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@KERNELS
+def test_relu_of_special_numbers(kernels):
+    x = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-45], np.float32)
+    y = kernels.relu(x)
+    assert np.array_equal(y, np.array([np.nan, np.inf, 0, 0, 0, 1e-45, 0], np.float32), equal_nan=True)
+    dx = kernels.relu_gradient(np.full(7, 3, np.float32), y)
+    assert np.array_equal(dx, np.float32([3, 3, 0, 0, 0, 3, 0]))
+    dx = kernels.relu_gradient(np.full(7, np.nan, np.float32), np.float32([1, 0, 0, 0, 0, 0, 0]))
+    assert np.array_equal(np.isnan(dx), [True] + [False] * 6)
+
+
+@pytest.mark.parametrize("i", range(5))
+def test_activations_in_any_layout(i):
+    x, dy = (list(matrices(5, 9))[i] for _ in range(2))
+    y = cpu.relu(x)
+    assert np.array_equal(y, np.maximum(x, 0))
+    assert np.array_equal(cpu.relu_gradient(dy, np.asfortranarray(y)), np.where(y > 0, dy, 0))
+    assert_near(cpu.tanh_gradient(dy, np.asfortranarray(y)), np.ascontiguousarray(dy * (1 - y * y)))
+
+
+@KERNELS
+@DTYPE
+@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 5, 7), (1037,)])
+def test_tanh_gradient_against_torch(kernels, dtype, shape):
+    leaf = torch.tensor(4 * numbers(*shape, dtype=dtype), requires_grad=True)
+    y = torch.tanh(leaf)
+    dy = numbers(*shape, dtype=dtype, seed=1)
+    y.backward(torch.tensor(dy))
+    assert_near(kernels.tanh_gradient(dy, y.detach().numpy()), leaf.grad.numpy())
+
+
+@KERNELS
+def test_tanh_gradient_of_special_numbers(kernels):
+    dy, y = np.float32([1, 1, 1, np.nan, 2]), np.float32([1, -1, np.nan, 0, 0])
+    assert np.array_equal(kernels.tanh_gradient(dy, y), np.float32([0, 0, np.nan, np.nan, 2]), equal_nan=True)
+
+
+# loss
+
+
+def torch_cross_entropy(logits, target, weight, ignore_index, smoothing):
+    leaf = torch.tensor(logits, requires_grad=True)
+    losses = torch.nn.functional.cross_entropy(
+        leaf,
+        torch.tensor(target, dtype=torch.int64),
+        None if weight is None else torch.tensor(weight),
+        ignore_index=ignore_index,
+        label_smoothing=smoothing,
+        reduction="none",
+    )
+    losses.sum().backward()
+    return losses.detach().numpy(), leaf.grad.numpy()
+
+
+@KERNELS
+@DTYPE
+@settings(max_examples=25)
+@given(st.integers(1, 9), st.integers(1, 21), st.booleans(), st.sampled_from([0.0, 0.1, 1.0]), st.data())
+def test_cross_entropy_against_torch(kernels, dtype, N, C, weighted, smoothing, data):
+    logits = 5 * numbers(N, C, dtype=dtype)
+    target = np.array(data.draw(st.lists(st.sampled_from([*range(C), -1]), min_size=N, max_size=N)))
+    weight = abs(numbers(C, dtype=dtype)) if weighted else None
+    arguments = logits, target, weight, -1, smoothing
+    for got, expected in zip(kernels.cross_entropy(*arguments), torch_cross_entropy(*arguments), strict=True):
+        assert_near(got, expected)
+
+
+@KERNELS
+@DTYPE
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1e4, 1e4 - 1, -1e4],  # exp overflows
+        [1e6, 1e6 + 0.5, 1e6 - 3],  # all far from 0
+        [-3e4, -3e4, -3e4],
+        [30, 0, 0],  # a small loss keeps its digits
+        [2, -np.inf, 1],  # a masked class
+        [-np.inf, 0.5, -np.inf],
+    ],
+)
+def test_cross_entropy_of_extreme_logits(kernels, dtype, row):
+    logits = np.array([row] * 2, dtype)
+    target = np.array([0 if np.isfinite(row[0]) else 1, int(np.argmax(row))])
+    losses, gradient = kernels.cross_entropy(logits, target, None, -100, 0.0)
+    shifted = logits.astype(float) - logits.max()  # as softmax allows; PyTorch loses digits without
+    expected, expected_gradient = torch_cross_entropy(shifted, target, None, -100, 0.0)
+    accuracy = 1e-6 if dtype == np.float32 else 1e-14  # of numbers near 1, as the shifted exponentials are
+    np.testing.assert_allclose(losses, expected, rtol=accuracy, atol=accuracy)
+    np.testing.assert_allclose(gradient, expected_gradient, atol=accuracy)
+
+
+@DTYPE
+def test_cross_entropy_of_a_masked_target_is_infinite(dtype):
+    logits, target = np.array([[0, -np.inf, 1]], dtype), np.array([1])
+    for kernels in (reference, cpu):
+        losses, gradient = kernels.cross_entropy(logits, target, None, -100, 0.0)
+        assert losses[0] == np.inf
+        assert_near(gradient, torch_cross_entropy(logits, target, None, -100, 0.0)[1])
+
+
+@pytest.mark.parametrize("row", [[np.nan, 0, 1], [0, 1, np.nan], [np.inf, 0, 1], [-np.inf] * 3])
+def test_cross_entropy_of_what_has_no_softmax_is_nan(row):
+    logits = np.array([[1, 2, 3], row], np.float32)
+    losses, gradient = cpu.cross_entropy(logits, np.array([0, 2]), None, -100, 0.0)
+    assert np.array_equal(np.isnan(losses), [False, True])
+    assert np.isfinite(gradient[0]).all()
+    assert np.isnan(gradient[1]).any()
+
+
+@pytest.mark.parametrize("index_type", [np.uint8, np.int32, np.int64])
+def test_cross_entropy_takes_any_integer_and_layout(index_type):
+    target = np.array([3, 0, 255, 1, 3, 2], index_type)[::2]
+    for logits in matrices(3, 4):
+        arguments = np.ascontiguousarray(logits), target.astype(int), np.float32([1, 2, 3, 4]), 255, 0.2
+        expected = reference.cross_entropy(*arguments)
+        got = cpu.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2)
+        for ours, theirs in zip(got, expected, strict=True):
+            assert_near(ours, theirs)
+
+
+@KERNELS
+def test_cross_entropy_of_no_rows(kernels):
+    losses, gradient = kernels.cross_entropy(np.ones((0, 3)), np.ones(0, int), None, -100, 0.0)
+    assert (losses.shape, gradient.shape) == ((0,), (0, 3))

@@ -1,0 +1,131 @@
+"""The optimizers' kernels: the reference against PyTorch, the CPU kernels against the reference."""
+
+import numpy as np
+import pytest
+import torch
+
+from kernel_cases import DTYPES, assert_near, matrices, numbers
+from minicnn.kernels import cpu, reference
+
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+DTYPE = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def sgd_steps(kernels, arrays, *settings):
+    """Three steps with a gradient that changes; the parameter and buffer after them."""
+    param, grad, buffer = (None if a is None else a.copy(order="K") for a in arrays)
+    lr, momentum, dampening, decay, nesterov, maximize = settings
+    for step in range(3):
+        kernels.sgd_step(
+            param, grad * (1 + step), buffer, lr, momentum, dampening, decay, nesterov, maximize, step == 0
+        )
+    return param, buffer
+
+
+def adam_steps(kernels, arrays, *settings):
+    param, grad, m, v = (a.copy(order="K") for a in arrays)
+    for step in range(1, 4):
+        kernels.adam_step(param, grad * step, m, v, *settings, step)
+    return param, m, v
+
+
+def torch_steps(kind, param, grad, rule):
+    """The same three steps by one of PyTorch's optimizers."""
+    leaf = torch.tensor(param, requires_grad=True)
+    optimizer = kind([leaf], **rule, foreach=False)
+    for step in range(1, 4):
+        leaf.grad = torch.tensor(grad * step)
+        optimizer.step()
+    return leaf.detach().numpy()
+
+
+SGD = [  # lr, momentum, dampening, weight_decay, nesterov, maximize
+    (0.1, 0.0, 0.0, 0.0, False, False),
+    (0.1, 0.0, 0.0, 0.2, False, True),
+    (0.1, 0.9, 0.3, 0.1, False, False),
+    (0.1, 0.9, 0.0, 0.1, True, True),
+]
+ADAM = [  # lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+    (0.1, 0.9, 0.999, 1e-8, 0.0, False, False),
+    (0.1, 0.8, 0.95, 1e-3, 0.1, False, True),
+    (0.1, 0.9, 0.99, 1e-8, 0.1, True, False),
+    (0.1, 0.0, 0.0, 1e-2, 0.1, True, True),
+]
+SHAPES = pytest.mark.parametrize("shape", [(), (1,), (3, 0), (3, 5, 7), (33,)])
+
+
+@DTYPE
+@SHAPES
+@pytest.mark.parametrize("rule", SGD)
+def test_sgd(rule, shape, dtype):
+    arrays = [numbers(*shape, dtype=dtype, seed=s) for s in range(3)]
+    if not rule[1]:
+        arrays[2] = None
+    names = "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"
+    expected = torch_steps(torch.optim.SGD, *arrays[:2], dict(zip(names, rule, strict=True)))
+    told = sgd_steps(reference, arrays, *rule)
+    assert_near(told[0], expected)
+    for ours, theirs in zip(sgd_steps(cpu, arrays, *rule), told, strict=True):
+        assert ours is theirs is None or not assert_near(ours, theirs)
+
+
+@DTYPE
+@SHAPES
+@pytest.mark.parametrize("rule", ADAM)
+def test_adam(rule, shape, dtype):
+    arrays = [
+        *(numbers(*shape, dtype=dtype, seed=s) for s in range(2)),
+        np.zeros(shape, dtype),
+        np.zeros(shape, dtype),
+    ]
+    lr, beta1, beta2, eps, decay, decoupled, maximize = rule
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": maximize}
+    told = adam_steps(reference, arrays, *rule)
+    assert_near(told[0], torch_steps(kind, *arrays[:2], options))
+    for ours, theirs in zip(adam_steps(cpu, arrays, *rule), told, strict=True):
+        assert_near(ours, theirs)
+
+
+@pytest.mark.parametrize("size", [32767, 65536, 100003, 200001])
+def test_large_parameters_are_shared_among_threads(size):
+    arrays = [numbers(size, seed=s) for s in range(2)]
+    state = [np.zeros(size, np.float32)] * 2
+    lr, beta1, beta2, eps, decay, _, _ = ADAM[1]
+    options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": True}
+    assert_near(adam_steps(cpu, arrays + state, *ADAM[1])[0], torch_steps(torch.optim.Adam, *arrays, options))
+    options = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True, "maximize": True}
+    assert_near(
+        sgd_steps(cpu, arrays + state[:1], *SGD[3])[0], torch_steps(torch.optim.SGD, *arrays, options)
+    )
+
+
+@pytest.mark.parametrize("i", range(5))
+def test_steps_in_any_layout(i):
+    grad = list(matrices(5, 9))[i]  # may be read-only: broadcast
+    before = grad.copy()
+    param, m, v = (np.asfortranarray(numbers(5, 9, seed=s)) for s in range(3))
+    v = abs(v)
+    copies = [np.ascontiguousarray(a) for a in (param, before, m, v)]
+    reference.adam_step(*copies, *ADAM[1], 2)
+    cpu.adam_step(param, grad, m, v, *ADAM[1], 2)
+    for ours, theirs in zip((param, grad, m, v), copies, strict=True):
+        assert_near(ours, theirs)
+    cpu.sgd_step(param, grad, None, 1.0, 0.0, 0.0, 0.0, False, False, True)
+    assert_near(param, copies[0] - before)
+
+
+@KERNELS
+def test_first_step_does_not_read_the_buffer(kernels):
+    param, buffer = np.ones(5, np.float32), np.full(5, np.nan, np.float32)
+    kernels.sgd_step(param, np.ones(5, np.float32), buffer, 0.5, 0.9, 0.1, 0.0, False, False, True)
+    assert (param == 0.5).all()
+    assert (buffer == 1).all()
+
+
+def test_a_nan_gradient_is_not_lost():
+    param, grad, m, v = (np.ones(40, np.float32) for _ in range(4))
+    grad[7] = np.nan
+    cpu.adam_step(param, grad, m, v, *ADAM[0], 1)
+    for a in (param, m, v):
+        assert np.flatnonzero(np.isnan(a)).tolist() == [7]

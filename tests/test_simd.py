@@ -1,0 +1,265 @@
+"""Vectors mean the same compiled and as plain Python, tiles stay in registers; products of matrices."""
+
+import operator
+import platform
+import re
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernel_cases import DTYPES, assert_near, numbers, run
+from minicnn.kernels.cpu import gemm, jit, simd
+from minicnn.kernels.cpu.simd import evens, hsum, lanes, load, load_part, splat, store, store_part, tile
+
+DTYPE = pytest.mark.parametrize("dtype", DTYPES)
+
+
+def compiled(function):
+    return numba.njit(function, **jit.OPTIONS)
+
+
+def count_lanes(a, out, n):
+    out[0, 0] = lanes(a)
+
+
+def copy_vector(a, out, n):
+    store(out, 1, 3, load(a, 2, 1))
+
+
+def copy_line(a, out, n):
+    store(out[0], 2, load(a[1], n))  # one index
+
+
+def copy_past_the_end_of_a_row(a, out, n):
+    store(out, 0, out.shape[1] - 2, load(a, 0, a.shape[1] - 3))  # goes on in the next row
+
+
+def copy_part(a, out, n):
+    store(out, 1, 0, load_part(n, a, 2, a.shape[1] - n))
+
+
+def write_part(a, out, n):
+    store_part(n, out, 2, out.shape[1] - n, load(a, 0, 0))
+
+
+def add(a, out, n):
+    store(out, 0, 0, load(a, 0, 0) + load(a, 1, 1))
+
+
+def multiply(a, out, n):
+    store(out, 0, 0, load(a, 0, 0) * load(a, 1, 1))
+
+
+def update(a, out, n):
+    v = load(a, 0, 0)
+    v += load(a, 1, 0)
+    v *= load(a, 2, 0)
+    store(out, 0, 0, v)
+
+
+def fill(a, out, n):
+    store(out, 0, 1, splat(a, 2, n))
+    store(out, 1, 1, splat(a[1], n))
+
+
+def halve(a, out, n):
+    store(out, 0, 0, evens(load(a, 0, 0), load(a, 1, 3)))
+
+
+def add_up(a, out, n):
+    out[0, 0] = hsum(load(a, 0, 0))
+
+
+def sum_in_a_tile(a, out, n):
+    acc = tile(2, 3, a)
+    for k in range(3):
+        for r in range(2):
+            for c in range(3):
+                acc[r, c] += splat(a, k, r) * load(a, k, c)
+    for r in range(2):
+        for c in range(3):
+            store(out, r, c * lanes(a), acc[r, c])
+
+
+OPERATIONS = [
+    count_lanes, copy_vector, copy_line, copy_past_the_end_of_a_row, copy_part, write_part, add, multiply,
+    update, fill, halve, add_up, sum_in_a_tile,
+]  # fmt: skip
+
+
+@DTYPE
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_compiled_operation_means_its_python_form(operation, dtype):
+    a = np.arange(1, 3 * 70 + 1, dtype=dtype).reshape(3, 70)  # whole numbers, so that no sum is rounded
+    fast = compiled(operation)
+    for n in range(simd.BYTES // a.itemsize + 1):
+        got, expected = (np.full((3, 70), -1, dtype) for _ in range(2))
+        fast(a, got, n)
+        operation(a, expected, n)
+        assert np.array_equal(got, expected)
+        assert n == 0 or (expected != -1).any()
+
+
+def test_python_forms_by_hand():
+    """What the test above rests on."""
+    a = np.arange(200, dtype=np.float32).reshape(2, 100)
+    L = simd.BYTES // 4
+    assert lanes(a) == L
+    assert lanes(a.astype(float)) == L // 2
+    assert load(a, 1, 5).tolist() == list(range(105, 105 + L))
+    assert load(a, 0, 98).tolist() == list(range(98, 98 + L))
+    assert load_part(3, a, 1, 97).tolist() == [197, 198, 199] + [0] * (L - 3)
+    assert splat(a, 1, 7).tolist() == [107] * L
+    assert hsum(load(a, 0, 1)) == sum(range(1, 1 + L))
+    assert evens(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(0, 2 * L, 2))
+    assert tile(2, 3, a).shape == (2, 3, L)
+    v = load(a, 0, 0)
+    store_part(2, a, 1, 98, v)
+    assert a[1, 97:].tolist() == [197, 0, 1]
+    store(a, 0, 0, splat(a, 1, 50))
+    assert (a[0, :L] == 150).all()
+    assert v.tolist() == list(range(L))  # a vector is a copy
+    assert a[0, L] == L
+
+
+@pytest.mark.parametrize("symbol", [operator.add, operator.mul])
+def test_vectors_of_different_numbers_do_not_mix(symbol):
+    @numba.njit
+    def mixed(a, b):
+        store(a, 0, symbol(load(a, 0), load(b, 0)))
+
+    with pytest.raises(numba.TypingError):
+        mixed(np.ones(99, np.float32), np.ones(99, np.float64))
+
+
+def innermost_loop(assembly: str) -> list[str]:
+    """The instructions from a label to the jump back to it, where most of the multiplications are."""
+    best: list[str] = []
+    lines = [line.split("#")[0].strip() for line in assembly.splitlines()]
+    labels = {line[:-1]: i for i, line in enumerate(lines) if line.endswith(":")}
+    for i, line in enumerate(lines):
+        jump = re.match(r"j\w+\s+(\S+)$", line)
+        if jump and labels.get(jump[1], i) < i:
+            body = lines[labels[jump[1]] : i]
+            inner = not any(other.endswith(":") and not other.startswith(".Ltmp") for other in body[1:])
+            if inner and sum("vfm" in other for other in body) > sum("vfm" in other for other in best):
+                best = body
+    return best
+
+
+def spills(loop: list[str]) -> list[str]:
+    """Vectors written to memory."""
+    return [line for line in loop if re.match(r"vmov\w+\s+%[xyz]mm\d+,.*\(", line)]
+
+
+X86 = pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or "+fma" not in simd.FEATURES, reason="reads x86 assembly"
+)
+
+
+@X86
+@DTYPE
+def test_tile_stays_in_registers(dtype):
+    wide_tile = compiled(gemm.wide_tile.py_func)
+    width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
+    panels, B, bias = np.ones((1, 9, gemm.MR), dtype), np.ones((9, width), dtype), np.ones(gemm.MR, dtype)
+    C = np.empty((gemm.MR, width), dtype)
+    wide_tile(panels, B, bias, C, 0, 0)
+    assert (C == 10).all()
+    loop = innermost_loop("\n".join(wide_tile.inspect_asm().values()))
+    register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
+    products = [line for line in loop if re.match(r"vfm\w+", line)]
+    assert len(products) >= gemm.MR * gemm.NV
+    assert all(re.search(rf"%{register}\d+$", line) for line in products)
+    assert spills(loop) == []
+
+
+def too_large_a_tile(A, B, C):
+    acc = tile(12, 4, B)
+    for k in range(B.shape[0]):
+        for r in range(12):
+            a = splat(A, k, r)
+            for c in range(4):
+                acc[r, c] += a * load(B, k, c * lanes(B))
+    for r in range(12):
+        for c in range(4):
+            store(C, r, c * lanes(B), acc[r, c])
+
+
+@X86
+def test_too_large_a_tile_is_seen_to_spill():
+    function = compiled(too_large_a_tile)
+    function(np.ones((3, 12), np.float32), np.ones((3, 64), np.float32), np.ones((12, 64), np.float32))
+    assert spills(innermost_loop("\n".join(function.inspect_asm().values())))
+
+
+@DTYPE
+@settings(max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 120), st.integers(1, 4))
+def test_matmul(dtype, M, K, N, threads):
+    A, B = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype, seed=1)
+    assert_near(gemm.matmul(A, B, threads), (A.astype(float) @ B).astype(dtype))
+
+
+@DTYPE
+@settings(max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 70), st.integers(1, 120), st.integers(1, 4))
+def test_matmul_rows_adds_to_what_is_there(dtype, M, K, N, threads):
+    A, B, C = (
+        numbers(M, K, dtype=dtype),
+        numbers(N, K, dtype=dtype, seed=1),
+        numbers(M, N, dtype=dtype, seed=2),
+    )
+    expected = (C + A.astype(float) @ B.T).astype(dtype)
+    gemm.matmul_rows(A, B, C, threads)
+    assert_near(C, expected)
+
+
+@DTYPE
+@pytest.mark.parametrize("begin", [0, 5])
+def test_multiply_writes_its_columns_only(dtype, begin):
+    M, K, N, end = 11, 7, 130, 117
+    A, B, bias = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype), numbers(M, dtype=dtype)
+    C = np.full((M, N), 77, dtype)
+    gemm.multiply(gemm.pack(A), B, bias, C, begin, end)
+    expected = (A.astype(float) @ B + bias[:, None]).astype(dtype)
+    assert_near(np.ascontiguousarray(C[:, begin:end]), np.ascontiguousarray(expected[:, begin:end]))
+    assert (C[:, :begin] == 77).all()
+    assert (C[:, end:] == 77).all()
+
+
+OTHER_CPU = """
+import numpy as np
+import kernel_cases
+from kernel_cases import CONVOLUTIONS, PRODUCTS, assert_near, numbers
+from minicnn.kernels import cpu, reference
+from minicnn.kernels.cpu import simd
+from minicnn.kernels.geometry import Window
+
+print(simd.BYTES, simd.REGISTERS)
+wide = (1, 3, 9, 60), (9, 3, 3, 3), Window((3, 3)), 1
+for x_shape, weight_shape, window, groups in [*CONVOLUTIONS, wide]:
+    arguments = numbers(*x_shape), numbers(*weight_shape), None, window, groups
+    assert_near(cpu.conv2d(*arguments), kernel_cases.conv2d(*arguments))
+for N, I, O in PRODUCTS:
+    arguments = numbers(N, I), numbers(O, I), None
+    assert_near(cpu.linear(*arguments), reference.linear(*arguments))
+"""
+HASWELL = "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2,+ssse3,+xsave"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("+avx2" not in simd.FEATURES or "+fma" not in simd.FEATURES, reason="needs AVX2")
+@pytest.mark.parametrize(
+    ("name", "features", "bytes_"),
+    [("haswell", HASWELL, 32), ("generic", None, 16)],
+    ids=["haswell", "generic"],
+)
+def test_narrower_vectors(name, features, bytes_, tmp_path):
+    """Compiled for a CPU with less, into a cache of its own."""
+    done = run(OTHER_CPU, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{bytes_} 16\n"

@@ -1,4 +1,4 @@
-"""The named models once more, as a PyTorch tutorial writes them: independent of minicnn's layers."""
+"""The named models once more, in plain PyTorch: what minicnn's are compared with."""
 
 import torch
 import torch.nn.functional as TF

@@ -1,59 +1,69 @@
-"""Activations in one pass, shared among the threads."""
+"""Activations in one pass."""
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
-from minicnn.kernels.cpu.jit import parallel
+from minicnn.kernels.cpu.flat import flat, run
+from minicnn.kernels.cpu.jit import jit, parallel
 
 __all__ = ["relu", "relu_gradient", "tanh_gradient"]
 
 
+@jit
+def rectify(x, y):
+    for i in range(x.size):
+        y[i] = 0 if x[i] < 0 else x[i]
+
+
+@jit
+def gate(dy, y, dx):
+    for i in range(y.size):
+        dx[i] = 0 if y[i] <= 0 else dy[i]
+
+
+@jit
+def times_slope(dy, y, dx):
+    for i in range(y.size):
+        dx[i] = dy[i] * (1 - y[i] * y[i])
+
+
 @parallel
-def rectify(x, y, threads):
+def share_rectify(x, y, threads):
     for t in prange(threads):
         lo, hi = t * x.size // threads, (t + 1) * x.size // threads
-        source, target = x[lo:hi], y[lo:hi]
-        for i in range(hi - lo):
-            target[i] = 0 if source[i] < 0 else source[i]
+        rectify(x[lo:hi], y[lo:hi])
 
 
 @parallel
-def pass_where_positive(dy, y, dx, threads):
+def share_gate(dy, y, dx, threads):
     for t in prange(threads):
         lo, hi = t * y.size // threads, (t + 1) * y.size // threads
-        source, gate, target = dy[lo:hi], y[lo:hi], dx[lo:hi]
-        for i in range(hi - lo):
-            target[i] = 0 if gate[i] <= 0 else source[i]
+        gate(dy[lo:hi], y[lo:hi], dx[lo:hi])
 
 
 @parallel
-def times_slope(dy, y, dx, threads):
+def share_times_slope(dy, y, dx, threads):
     for t in prange(threads):
         lo, hi = t * y.size // threads, (t + 1) * y.size // threads
-        source, value, target = dy[lo:hi], y[lo:hi], dx[lo:hi]
-        for i in range(hi - lo):
-            target[i] = source[i] * (1 - value[i] * value[i])
+        times_slope(dy[lo:hi], y[lo:hi], dx[lo:hi])
 
 
 def relu(x: np.ndarray) -> np.ndarray:
     """y = max(x, 0); NaN stays NaN."""
-    x = np.asarray(x, order="C")  # without a dimension it stays without
-    y = np.empty_like(x)
-    rectify(x.reshape(-1), y.reshape(-1), get_num_threads())
+    y = np.empty(x.shape, x.dtype)
+    run(rectify, share_rectify, [flat(x), flat(y)])
     return y
 
 
 def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     """dx = 0 where y <= 0, else dy."""
-    dy, y = np.asarray(dy, order="C"), np.asarray(y, order="C")
-    dx = np.empty_like(y)
-    pass_where_positive(dy.reshape(-1), y.reshape(-1), dx.reshape(-1), get_num_threads())
+    dx = np.empty(y.shape, y.dtype)
+    run(gate, share_gate, [flat(dy), flat(y), flat(dx)])
     return dx
 
 
 def tanh_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     """dx = dy (1 - y*y), for y = tanh(x)."""
-    dy, y = np.asarray(dy, order="C"), np.asarray(y, order="C")
-    dx = np.empty_like(y)
-    times_slope(dy.reshape(-1), y.reshape(-1), dx.reshape(-1), get_num_threads())
+    dx = np.empty(y.shape, y.dtype)
+    run(times_slope, share_times_slope, [flat(dy), flat(y), flat(dx)])
     return dx

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
+from minicnn.kernels.cpu.flat import flat, run
 from minicnn.kernels.cpu.jit import jit, parallel
 
 __all__ = ["adam_step", "sgd_step"]
-
-SHARE = 1 << 15  # fewer numbers than this are not worth another thread
 
 
 @jit
@@ -61,17 +61,13 @@ def share_adam(p, g, m, v, threads, *numbers):
         adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
 
 
-def run(alone: Callable, shared: Callable, arrays: tuple[np.ndarray, ...], numbers: tuple) -> None:
-    """Run a step over flat arrays, in threads if they are worth it, and write back what is not contiguous."""
-    flat = [np.ascontiguousarray(a).reshape(-1) for a in arrays]
-    threads = min(get_num_threads(), flat[0].size // SHARE)
-    if threads > 1:
-        shared(*flat, threads, *numbers)
-    else:
-        alone(*flat, *numbers)
-    for i, (a, f) in enumerate(zip(arrays, flat, strict=True)):
-        if i != 1 and not a.flags.c_contiguous:  # all but the gradient have changed
-            a[...] = f.reshape(a.shape)
+def update(alone: Callable, shared: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
+    """Run a step in place on a parameter, its gradient and its state, given in this order."""
+    rows = [flat(a) for a in arrays]
+    run(alone, shared, rows, *numbers)
+    for i, (a, row) in enumerate(zip(arrays, rows, strict=True)):
+        if i != 1 and not a.flags.c_contiguous:  # row is a copy; all but the gradient have changed
+            a[...] = row.reshape(a.shape)
 
 
 def sgd_step(
@@ -88,14 +84,14 @@ def sgd_step(
 ) -> None:
     """Gradient descent with momentum; see the reference for the formulas."""
     number = param.dtype.type
-    step = number(lr), number(weight_decay), number(-1 if maximize else 1)
+    rate, decay, sign = number(lr), number(weight_decay), number(-1 if maximize else 1)
     if buffer is None:
-        run(plain, share_plain, (param, grad), step)
+        update(plain, share_plain, [param, grad], rate, decay, sign)
         return
     if first:
         buffer[...] = 0  # whatever it held, 0 times nan would not go away
-    damp = number(1 if first else 1 - dampening)
-    run(heavy_ball, share_heavy_ball, (param, grad, buffer), (*step, number(momentum), damp, nesterov))
+    memory = number(momentum), number(1 if first else 1 - dampening), nesterov
+    update(heavy_ball, share_heavy_ball, [param, grad, buffer], rate, decay, sign, *memory)
 
 
 def adam_step(
@@ -124,4 +120,4 @@ def adam_step(
         math.sqrt(1 - beta2**step),
         eps,
     )
-    run(adam, share_adam, (param, grad, m, v), tuple(map(param.dtype.type, numbers)))
+    update(adam, share_adam, [param, grad, m, v], *map(param.dtype.type, numbers))

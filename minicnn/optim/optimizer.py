@@ -125,8 +125,7 @@ class Optimizer:
                 f"its gradient {grad.dtype} {grad.shape}"
             )
         self.update(array, grad, self.state[p], group)
-        p.writes[0] += 1  # so that a graph recorded before this step is known to be stale
-        p.writes[1] = array
+        p.note_write()  # so that a graph recorded before this step is known to be stale
 
     # saving and loading
 

@@ -104,6 +104,10 @@ def conv2d_weight_gradient(dy, x, window, groups):
     return out.reshape(O, C // groups, *window.kernel).astype(dy.dtype)
 
 
+def conv2d_bias_gradient(dy):
+    return dy.sum(axis=(0, 2, 3), dtype=np.float64).astype(dy.dtype)
+
+
 CONVOLUTIONS = [  # x, weight, window, groups
     ((1, 1, 1, 1), (1, 1, 1, 1), Window((1, 1)), 1),
     ((2, 3, 5, 7), (5, 3, 3, 2), Window((3, 2), (1, 1), (1, 0, 2, 1)), 1),
@@ -140,6 +144,7 @@ def every_kernel(
         yield f"conv2d {case}", kernels.conv2d(x, weight, bias, window, groups)
         yield f"input gradient {case}", kernels.conv2d_input_gradient(dy, weight, x_shape, window, groups)
         yield f"weight gradient {case}", kernels.conv2d_weight_gradient(dy, x, window, groups)
+        yield f"bias gradient {case}", kernels.conv2d_bias_gradient(dy)
     for shape, window in poolings:
         x, dy = draw(*shape), draw(*shape[:2], *window.output_size(*shape[2:]))
         y, index = kernels.max_pool2d(x, window)

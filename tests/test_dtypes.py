@@ -94,6 +94,7 @@ def test_promotion_in_joins(left, right, shape):
         lambda x: x.type_as(x.float()), lambda x: x.cpu(), lambda x: x.clamp(1), lambda x: x.clamp(0.5, 1.5),
         lambda x: x.clamp(max=2), lambda x: x.clone(), lambda x: x[0], lambda x: x[x > 1], lambda x: x == 1,
         lambda x: x != 1.0, lambda x: x < 1.5, lambda x: x * 1.5, lambda x: 3 - x.float(), lambda x: x / 2,
+        lambda x: x.type(x.double().dtype),
     ],
 )  # fmt: skip
 def test_dtype_of_results(function, dtype):

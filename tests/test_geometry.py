@@ -88,3 +88,38 @@ def test_windows_are_values():
     assert len({Window((3, 3)), Window((3, 3)), Window((3, 3), (2, 1))}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         Window((3, 3)).stride = (2, 2)
+
+
+@given(windows(pooling=True))
+def test_always_meets_asks_for_a_tap_inside(case):
+    window, H, W = case
+    inside = [
+        any(0 <= i * step - before + k * apart < size for k in range(taps))
+        for size, count, taps, step, before, apart in (
+            (
+                H,
+                window.output_size(H, W)[0],
+                window.kernel[0],
+                window.stride[0],
+                window.padding[0],
+                window.dilation[0],
+            ),
+            (
+                W,
+                window.output_size(H, W)[1],
+                window.kernel[1],
+                window.stride[1],
+                window.padding[2],
+                window.dilation[1],
+            ),
+        )
+        for i in range(count)
+    ]
+    assert window.always_meets(H, W) == all(inside)
+
+
+def test_always_meets():
+    assert not Window((2, 2), (1, 1), (1, 1, 1, 1), (2, 2)).always_meets(
+        1, 40
+    )  # rows -1 and 1 of a plane of one
+    assert Window((2, 2), (1, 1), (1, 1, 1, 1), (2, 2)).always_meets(2, 40)

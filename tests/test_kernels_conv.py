@@ -26,6 +26,7 @@ def assert_same(ours, theirs, x_shape, weight_shape, window, groups, dtype=np.fl
         ("conv2d", (x, weight, None, window, groups)),
         ("conv2d_input_gradient", (dy, weight, x_shape, window, groups)),
         ("conv2d_weight_gradient", (dy, x, window, groups)),
+        ("conv2d_bias_gradient", (dy,)),
     ):
         assert_near(getattr(ours, name)(*arguments), getattr(theirs, name)(*arguments), name)
 
@@ -73,6 +74,7 @@ def test_against_torch(kernels, dtype, stride, padding, dilation, groups):
     assert_near(kernels.conv2d(x, weight, bias, window, groups), y.detach().numpy())
     assert_near(kernels.conv2d_input_gradient(dy, weight, x.shape, window, groups), leaves[0].grad.numpy())
     assert_near(kernels.conv2d_weight_gradient(dy, x, window, groups), leaves[1].grad.numpy())
+    assert_near(kernels.conv2d_bias_gradient(dy), leaves[2].grad.numpy())
 
 
 AWKWARD = {  # x, weight, window, groups

@@ -1,4 +1,4 @@
-"""The smallest tests from end to end: if they pass, most of minicnn works. They can be read as first examples."""
+"""The smallest tests from end to end, which can be read as first examples: if they pass, most things work."""
 
 import numpy as np
 import pytest

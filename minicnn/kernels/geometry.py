@@ -48,6 +48,22 @@ class Window:
             count += 1
         return count
 
+    def always_meets(self, height: int, width: int) -> bool:
+        """Whether at least one tap of every window lies inside the plane rather than in its padding."""
+        if self.dilation == (1, 1) or not any(self.padding):
+            return True
+        axes = zip(
+            (height, width),
+            self.output_size(height, width),
+            *(self.kernel, self.stride, self.padding[::2], self.dilation),
+            strict=True,
+        )
+        return all(
+            any(0 <= i * stride - before + k * dilation < size for k in range(kernel))
+            for size, count, kernel, stride, before, dilation in axes
+            for i in range(count)
+        )
+
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
         """KH, KW, then down and across the strides, the padding before, the dilations; for kernels."""
         return (*self.kernel, *self.stride, self.padding[0], self.padding[2], *self.dilation)

@@ -1,8 +1,12 @@
 """Two-dimensional convolution: the checks, and the one rule for its gradients."""
 
+import numpy as np
+
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
+
+FLOATS = (np.float32, np.float64)  # the dtypes that kernels compute in
 
 
 class Conv2d(Function):
@@ -22,7 +26,7 @@ class Conv2d(Function):
         if self.needs[1]:
             by_weight = kernels.conv2d_weight_gradient(grad, self.x, self.window, self.groups)
         if self.needs[2]:
-            by_bias = grad.sum(axis=(0, 2, 3))
+            by_bias = kernels.conv2d_bias_gradient(grad)
         return by_x, by_weight, by_bias
 
 
@@ -37,8 +41,12 @@ def check_conv2d(x, weight, bias, window, groups):
             f", bias {bias.dtype}" if bias is not None else ""
         )
         raise RuntimeError(f"conv2d: expected one dtype, but {given}")
-    if x.dtype.kind != "f":
-        raise RuntimeError(f"conv2d: expected floating point numbers, got {x.dtype}")
+    if x.dtype not in FLOATS:
+        raise RuntimeError(f"conv2d: expected float32 or float64, got {x.dtype}")
+    if not weight.shape[1]:
+        raise RuntimeError(
+            f"conv2d: expected at least one channel, got x {x.shape} and weight {weight.shape}"
+        )
     if x.shape[1] != weight.shape[1] * groups:
         expected = f"{weight.shape[1]}" if groups == 1 else f"{weight.shape[1]} x {groups} groups"
         raise RuntimeError(

@@ -2,6 +2,7 @@
 
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
+from minicnn.ops.conv import FLOATS
 
 
 class MatMul(Function):
@@ -50,8 +51,9 @@ class Linear(Function):
             )
         if bias is not None and bias.shape != weight.shape[:1]:
             raise RuntimeError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-        if x.dtype != weight.dtype:
-            raise RuntimeError(f"linear: x is {x.dtype} but weight is {weight.dtype}")
+        if x.dtype not in FLOATS or any(a is not None and a.dtype != x.dtype for a in (weight, bias)):
+            given = [str(a.dtype) for a in (x, weight, bias) if a is not None]
+            raise RuntimeError(f"linear: expected x, weight and bias all float32 or all float64, got {given}")
         self.shape, x = x.shape, x.reshape(-1, weight.shape[1])
         self.x = x if self.needs[1] else None
         self.weight = weight if self.needs[0] else None

@@ -3,7 +3,7 @@
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
-from minicnn.ops.conv import padded_size
+from minicnn.ops.conv import FLOATS, padded_size
 
 
 class MaxPool2d(Function):
@@ -35,13 +35,18 @@ def check_pool2d(name, x, window):
     """Raise RuntimeError unless the windows fit."""
     if x.ndim != 4:
         raise RuntimeError(f"{name}: expected x (N, C, H, W) or (C, H, W), got {x.shape}")
-    if x.dtype.kind != "f":
-        raise RuntimeError(f"{name}: expected floating point numbers, got {x.dtype}")
+    if x.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: expected float32 or float64, got {x.dtype}")
     top, bottom, left, right = window.padding
-    if 2 * max(top, bottom) > window.extent()[0] or 2 * max(left, right) > window.extent()[1]:
-        raise RuntimeError(f"{name}: padding {(top, left)} is more than half of the window {window.extent()}")
+    if 2 * max(top, bottom) > window.kernel[0] or 2 * max(left, right) > window.kernel[1]:
+        raise RuntimeError(f"{name}: padding {(top, left)} is more than half of the kernel {window.kernel}")
     if min(window.output_size(*x.shape[2:])) < 1:
         raise RuntimeError(
             f"{name}: the kernel spans {window.extent()} but the padded picture has only "
             f"{padded_size(x.shape, window)} (x {x.shape})"
+        )
+    if not window.always_meets(*x.shape[2:]):
+        raise RuntimeError(
+            f"{name}: expected a cell of the picture in every window, but with padding {(top, left)} and "
+            f"dilation {window.dilation} a window of x {x.shape} has none"
         )

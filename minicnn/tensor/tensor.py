@@ -221,6 +221,10 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
             return self
         return cast(self, np.dtype(dtype))
 
+    def type(self, dtype: Any) -> "Tensor":
+        """The same values in another dtype, as `to`."""
+        return self.to(dtype)
+
     def type_as(self, other: "Tensor") -> "Tensor":
         """The same values in the dtype of another Tensor."""
         return self.to(other.dtype)

@@ -11,20 +11,23 @@ __all__ = ["relu", "relu_gradient", "tanh_gradient"]
 
 @jit
 def rectify(x, y):
+    zero = x.dtype.type(0)
     for i in range(x.size):
-        y[i] = 0 if x[i] < 0 else x[i]
+        y[i] = zero if x[i] < zero else x[i]
 
 
 @jit
 def gate(dy, y, dx):
+    zero = y.dtype.type(0)
     for i in range(y.size):
-        dx[i] = 0 if y[i] <= 0 else dy[i]
+        dx[i] = zero if y[i] <= zero else dy[i]
 
 
 @jit
 def times_slope(dy, y, dx):
+    one = y.dtype.type(1)
     for i in range(y.size):
-        dx[i] = dy[i] * (1 - y[i] * y[i])
+        dx[i] = dy[i] * (one - y[i] * y[i])
 
 
 @parallel

@@ -21,7 +21,7 @@ from minicnn.kernels.cpu.jit import jit, parallel
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
 
 BAND = 1 << 17  # numbers in a band's columns: half a megabyte of float32, which an L2 cache holds
 SUM = 1024  # pixels a weight gradient sums at once, in pictures of fewer
@@ -106,8 +106,9 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
                 pixels = rows * OW
                 for g in range(groups):
                     for i in range(together):
-                        pad(x[n0 + i], picture, numbers[4], numbers[5])
-                        im2col(picture[g * CG : (g + 1) * CG], columns, i * pixels, row0, rows, OW, numbers)
+                        group = picture[g * CG : (g + 1) * CG]
+                        pad(x[n0 + i, g * CG : (g + 1) * CG], group, numbers[4], numbers[5])
+                        im2col(group, columns, i * pixels, row0, rows, OW, numbers)
                     lo, hi, total = g * OG, (g + 1) * OG, together * pixels
                     source = dy[n0].reshape(O, OH * OW)[lo:hi, row0 * OW : row0 * OW + pixels]
                     if together > 1:
@@ -115,6 +116,20 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
                             copy_rows(dy[n0 + i].reshape(O, OH * OW)[lo:hi], gradient[:, i * pixels :])
                         source = gradient[:OG, :total]
                     multiply_rows(source, columns[:, :total], partial[t, lo:hi], 0, K)
+
+
+@parallel
+def channel_sums(dy, out, threads):
+    """out (O) from dy (N, O, pixels)."""
+    N, O, P = dy.shape
+    for t in prange(threads):
+        for o in range(t * O // threads, (t + 1) * O // threads):
+            out[o] = 0
+            for n in range(N):  # summed picture by picture, which keeps more digits than one long sum
+                row, total = dy[n, o], dy.dtype.type(0)
+                for p in range(P):
+                    total += row[p]
+                out[o] += total
 
 
 def band_rows(K: int, OH: int, OW: int) -> int:
@@ -159,3 +174,11 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
     weight_gradient(dy, x, partial, groups, window.numbers(), size, band, pictures)
     return partial.sum(axis=0).reshape(O, CG, *window.kernel)
+
+
+def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
+    """dbias (O) from dy (N, O, OH, OW): a bias is added to every pixel of its channel."""
+    N, O, OH, OW = dy.shape
+    dbias = np.empty(O, dy.dtype)
+    channel_sums(np.ascontiguousarray(dy).reshape(N, O, OH * OW), dbias, get_num_threads())
+    return dbias

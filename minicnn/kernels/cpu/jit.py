@@ -90,7 +90,8 @@ class Progress(event.Listener):
         if self.depth == 0 and kernel.__module__.startswith(__package__):
             kept = "then cached" if FOLDER else "no cache folder is writable"
             name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
-            print(f"minicnn: compiling {name} (once, {kept})", file=sys.stderr, flush=True)
+            dtype = getattr(happened.data["args"][0], "dtype", "")
+            print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
         self.depth += 1
 
     def on_end(self, happened: event.Event) -> None:

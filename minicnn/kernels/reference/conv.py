@@ -13,7 +13,7 @@ import numpy as np
 
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
 
 
 def products(
@@ -58,3 +58,11 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     for at_y, at_x, at_weight in products(x.shape, dweight.shape, window, groups):
         dweight[at_weight] += dy[at_y] * x[at_x]
     return dweight
+
+
+def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
+    """dbias (O) from dy (N, O, OH, OW): a bias is added to every pixel of its channel."""
+    dbias = np.zeros(dy.shape[1], dy.dtype)
+    for at in np.ndindex(dy.shape):
+        dbias[at[1]] += dy[at]
+    return dbias

@@ -8,40 +8,70 @@
 Data sets, models, the Trainer and the tools load at their first use, so that importing minicnn stays quick.
 """
 
+import builtins
 import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn import nn, optim
-from minicnn.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from minicnn.random import manual_seed
+from minicnn import cuda, nn, optim
+from minicnn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from minicnn.device import device
+from minicnn.random import Generator, manual_seed
 from minicnn.tensor import (
     Tensor,
+    addmm,
     arange,
+    as_tensor,
+    baddbmm,
+    bernoulli,
+    bmm,
+    broadcast_tensors,
     cat,
+    dot,
+    einsum,
     empty,
+    empty_like,
+    eye,
+    from_dlpack,
     from_numpy,
     full,
+    full_like,
+    functions,
+    hstack,
+    linspace,
+    logspace,
     matmul,
     maximum,
+    meshgrid,
     minimum,
+    mm,
+    multinomial,
+    mv,
+    normal,
     ones,
     ones_like,
+    outer,
     rand,
+    rand_like,
     randint,
+    randint_like,
     randn,
+    randn_like,
     randperm,
     stack,
     tensor,
+    vstack,
     where,
     zeros,
     zeros_like,
 )
+from minicnn.tensor.functions import *  # noqa: F403 (its __all__ is a table of names)
 
 if TYPE_CHECKING:
     from minicnn import data, inspect, interop, models, testing, training
     from minicnn.inspect.summary import summary
+    from minicnn.interop import load, save
     from minicnn.training import History, Trainer
 
 # public name -> the module it comes from, when somebody asks for it
@@ -49,6 +79,8 @@ LATER = {
     **{name: name for name in ("data", "inspect", "interop", "models", "testing", "training")},
     "History": "training",
     "Trainer": "training",
+    "load": "interop",
+    "save": "interop",
     "summary": "inspect",
 }
 
@@ -57,63 +89,35 @@ float32 = float = np.dtype(np.float32)
 float64 = double = np.dtype(np.float64)
 int64 = long = np.dtype(np.int64)
 int32 = int = np.dtype(np.int32)
+int16 = short = np.dtype(np.int16)
+int8 = np.dtype(np.int8)
 uint8 = np.dtype(np.uint8)
 bool = np.dtype(np.bool_)
 
-# methods as functions: mc.flatten(x, 1) is x.flatten(1)
-abs = Tensor.abs
-argmax = Tensor.argmax
-argmin = Tensor.argmin
-clamp = Tensor.clamp
-exp = Tensor.exp
-flatten = Tensor.flatten
-log = Tensor.log
-log_softmax = Tensor.log_softmax
-max = Tensor.max
-mean = Tensor.mean
-min = Tensor.min
-permute = Tensor.permute
-pow = Tensor.pow
-relu = Tensor.relu
-reshape = Tensor.reshape
-sigmoid = Tensor.sigmoid
-softmax = Tensor.softmax
-sqrt = Tensor.sqrt
-squeeze = Tensor.squeeze
-std = Tensor.std
-sum = Tensor.sum
-tanh = Tensor.tanh
-transpose = Tensor.transpose
-unsqueeze = Tensor.unsqueeze
-var = Tensor.var
+# second names of functions
+concat = concatenate = cat
+ger = outer
+row_stack = vstack
+
+
+def is_tensor(obj: Any) -> Any:
+    """Whether it is a Tensor."""
+    return isinstance(obj, Tensor)
+
 
 # without the names of Python's builtins, so that a star import leaves those alone
 __all__ = [
-    "History", "Tensor", "Trainer", "arange", "argmax", "argmin", "cat", "clamp", "data", "double", "empty",
-    "enable_grad", "exp", "flatten", "float32", "float64", "from_numpy", "full", "inspect", "int32",
-    "int64", "interop", "is_grad_enabled", "load", "log", "log_softmax", "long", "manual_seed", "matmul",
-    "maximum", "mean", "minimum", "models", "nn", "no_grad", "ones", "ones_like", "optim", "permute",
-    "rand", "randint", "randn", "randperm", "relu", "reshape", "save", "set_grad_enabled", "sigmoid",
-    "softmax", "sqrt", "squeeze", "stack", "std", "summary", "tanh", "tensor", "testing", "training",
-    "transpose", "uint8", "unsqueeze", "var", "where", "zeros", "zeros_like",
+    "Generator", "History", "Tensor", "Trainer", "addmm", "arange", "as_tensor", "baddbmm", "bernoulli",
+    "bmm", "broadcast_tensors", "cat", "concat", "concatenate", "cuda", "data", "device", "dot",
+    "double", "einsum", "empty", "empty_like", "enable_grad", "eye", "float32", "float64", "from_dlpack",
+    "from_numpy", "full", "full_like", "hstack", "inference_mode", "inspect", "int16", "int32", "int64",
+    "int8", "interop", "is_grad_enabled", "is_tensor", "linspace", "load", "logspace", "long",
+    "manual_seed", "matmul", "maximum", "meshgrid", "minimum", "mm", "models", "multinomial", "mv", "nn",
+    "no_grad", "normal", "ones", "ones_like", "optim", "outer", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "save", "set_grad_enabled", "stack", "summary",
+    "tensor", "testing", "training", "uint8", "vstack", "where", "zeros", "zeros_like",
+    *(name for name in functions.__all__ if not hasattr(builtins, name)),
 ]  # fmt: skip
-
-
-def save(obj: Any, path: Any) -> None:
-    """Save a Module, or a dict of names to Tensors, as a safetensors file.
-
-    An earlier file of that name is replaced whole or not at all.
-    """
-    from minicnn.interop import save_file
-
-    save_file(obj.state_dict() if isinstance(obj, nn.Module) else obj, path)
-
-
-def load(path: Any) -> dict[str, Tensor]:
-    """The Tensors in a safetensors file, for ``model.load_state_dict``; nothing in a file is ever run."""
-    from minicnn.interop import load_file
-
-    return load_file(path)
 
 
 if not TYPE_CHECKING:  # where this function is seen, every name is taken for one that exists

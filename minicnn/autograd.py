@@ -96,6 +96,20 @@ class enable_grad(_Mode):  # noqa: N801 (PyTorch's name)
     mode = True
 
 
+class inference_mode(_Mode):  # noqa: N801 (PyTorch's name)
+    """As `no_grad`: do not record operations inside; ``inference_mode(False)`` records them."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return cls()(mode) if callable(mode) else object.__new__(cls)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = not mode
+
+    def _recreate_cm(self) -> "inference_mode":
+        return inference_mode(not self.mode)
+
+
 class Function:
     """One operation and its derivative; a node of the graph once it has run.
 

@@ -121,6 +121,8 @@ POOLINGS = [  # x, window
     ((1, 3, 6, 19), Window((3, 2), (1, 1), (1, 0, 1, 1))),
     ((3, 1, 7, 6), Window((3, 3), (2, 2), (1, 1, 0, 1), ceil_mode=True)),
 ]
+ADAPTIVE = [((1, 1, 1, 1), (1, 1)), ((2, 3, 7, 5), (3, 4)), ((1, 5, 4, 9), (6, 2))]  # x, size
+NORMS = [((1, 1, 2), 1), ((3, 4, 35), 2), ((2, 6, 1), 3), ((5, 7, 11), 7), ((2, 3, 1500), 1)]  # x, groups
 PRODUCTS = [(1, 1, 1), (3, 5, 17), (9, 33, 4), (2, 70, 25)]  # N, I, O
 
 
@@ -153,6 +155,17 @@ def every_kernel(
         yield f"max gradient {shape}", kernels.max_pool2d_gradient(dy, place(index), shape)
         yield f"avg_pool2d {shape}", kernels.avg_pool2d(x, window, False, 0)
         yield f"mean gradient {shape}", kernels.avg_pool2d_gradient(dy, shape, window, False, 0)
+    for shape, size in ADAPTIVE:
+        x, dy = draw(*shape), draw(*shape[:2], *size)
+        y, index = kernels.adaptive_max_pool2d(x, size)
+        yield f"adaptive_max_pool2d {shape}", y
+        yield f"adaptive index {shape}", index
+        yield f"adaptive_avg_pool2d {shape}", kernels.adaptive_avg_pool2d(x, size)
+        yield f"adaptive mean gradient {shape}", kernels.adaptive_avg_pool2d_gradient(dy, shape)
+    for shape, groups in NORMS:
+        yield from every_norm(kernels, draw, shape, groups)
+    for shape, size in ADAPTIVE:
+        yield from every_resampling(kernels, draw, shape[1:], size, dtype)
     for N, I, O in products:
         x, weight, dy = draw(N, I), draw(O, I), draw(N, O)
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
@@ -171,6 +184,57 @@ def every_kernel(
         param, m, v = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2))
         kernels.adam_step(param, draw(O, I, seed=3), m, v, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
         yield f"adam {O, I}", param
+        kernels.amsgrad_step(param, m, v, v, abs(m), 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
+        yield f"amsgrad {O, I}", param
+        kernels.rmsprop_step(param, draw(O, I, seed=4), 9 + v, m, None, 0.1, 0.9, 1e-3, 0.01, 0.0, False)
+        kernels.rmsprop_step(param, draw(O, I, seed=5), v, None, m, 0.1, 0.9, 1e-3, 0.0, 0.7, True)
+        yield f"rmsprop {O, I}", param
+        kernels.adagrad_step(param, draw(O, I, seed=6), v, 0.1, 0.2, 1e-3, 0.01, False, 4)
+        yield f"adagrad {O, I}", param
+
+
+def every_resampling(
+    kernels: ModuleType, draw: Callable, shape: tuple[int, ...], size: tuple[int, int], dtype: type
+) -> Iterator[tuple[str, Any]]:
+    """The results of picking and blending cells of x (planes, H, W)."""
+    x, dy = draw(*shape), draw(shape[0], *size)
+    places = [np.arange(count) * 7 % n for n, count in zip(shape[1:], size, strict=True)]
+    yield f"pick {shape}", kernels.pick(x, *places)
+    yield f"pick gradient {shape}", kernels.pick_gradient(dy, *places, shape[1:])
+    axes = [
+        (low, np.minimum(low + 1, n - 1), (np.arange(len(low)) / 7).astype(dtype))
+        for n, low in zip(shape[1:], places, strict=True)
+    ]
+    yield f"blend {shape}", kernels.blend(x, *axes)
+    yield f"blend gradient {shape}", kernels.blend_gradient(dy, *axes, shape[1:])
+
+
+def every_norm(
+    kernels: ModuleType, draw: Callable, shape: tuple[int, ...], groups: int
+) -> Iterator[tuple[str, Any]]:
+    """The results of the normalising kernels for x of one shape."""
+    C = shape[1]
+    x, dy, weight, bias = draw(*shape), draw(*shape, seed=1), draw(C, seed=2), draw(C, seed=3)
+    mean, var = kernels.batch_norm_statistics(x)
+    yield f"mean {shape}", mean
+    yield f"var {shape}", var
+    mean, rstd = draw(C, seed=4), abs(draw(C, seed=5))
+    yield f"batch_norm {shape}", kernels.batch_norm(x, weight, bias, mean, rstd)
+    yield f"plain batch_norm {shape}", kernels.batch_norm(x, None, None, mean, rstd)
+    for constant in (False, True):
+        results = kernels.batch_norm_gradient(dy, x, weight, mean, rstd, constant)
+        for name, result in zip(("dx", "dweight", "dbias"), results, strict=True):
+            yield f"batch_norm {name} {constant} {shape}", result
+    for name, result in zip(
+        ("y", "mean", "rstd"), kernels.group_norm(x, weight, bias, groups, 1e-3), strict=True
+    ):
+        yield f"group_norm {name} {shape}", result
+    mean, rstd = draw(shape[0], groups, seed=4), abs(draw(shape[0], groups, seed=5))
+    yield f"group_norm dx {shape}", kernels.group_norm_gradient(dy, x, weight, mean, rstd)
+    for name, result in zip(
+        ("dweight", "dbias"), kernels.group_norm_weight_gradient(dy, x, mean, rstd), strict=True
+    ):
+        yield f"group_norm {name} {shape}", result
 
 
 def run(program: str, *arguments: str, **environment: str | None) -> subprocess.CompletedProcess:

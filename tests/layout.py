@@ -20,7 +20,7 @@ FLOORS = (
     {"nn", "optim"},
     {"tensor", "random"},
     {"ops"},
-    {"autograd", "device"},
+    {"autograd", "device", "cuda"},
     {"kernels"},
 )
 TELLINGS = {"reference", "cpu", "cuda"}  # of kernels; none imports another

@@ -203,11 +203,11 @@ class TestTransforms:
 
     @pytest.mark.parametrize("padding", [-1, 1.5, (1, 2, 3), (), "2"])
     def test_bad_padding(self, padding):
-        with pytest.raises(ValueError, match="Pad: padding must be 1, 2 or 4 integers >= 0"):
+        with pytest.raises(ValueError, match="Pad: padding must be 1, 2 or 4 integers"):
             Pad(padding)
 
     def test_bad_normalize(self):
-        with pytest.raises(ValueError, match="std must be > 0, got 0"):
+        with pytest.raises(ValueError, match="std must not be 0, got 0"):
             Normalize(0.5, 0)
         with pytest.raises(ValueError, match=r"mean has 2 values but x has 3 channels \(2, 3, 2, 2\)"):
             Normalize((0, 1), (1, 1))(self.x)

@@ -29,12 +29,33 @@ def adam_steps(kernels, arrays, *settings):
     return param, m, v
 
 
-def torch_steps(kind, param, grad, rule):
+def amsgrad_steps(kernels, arrays, *settings):
+    param, grad, m, v, most = (a.copy(order="K") for a in arrays)
+    for step in range(1, 4):
+        kernels.amsgrad_step(param, grad / step, m, v, most, *settings, step)
+    return param, m, v, most
+
+
+def rmsprop_steps(kernels, arrays, *settings):
+    param, grad, *state = (None if a is None else a.copy(order="K") for a in arrays)
+    for step in range(1, 4):
+        kernels.rmsprop_step(param, grad * step, *state, *settings)
+    return [param, *(a for a in state if a is not None)]
+
+
+def adagrad_steps(kernels, arrays, *settings):
+    param, grad, total = (a.copy(order="K") for a in arrays)
+    for step in range(1, 4):
+        kernels.adagrad_step(param, grad * step, total, *settings, step)
+    return param, total
+
+
+def torch_steps(kind, param, grad, rule, shrinks=False):
     """The same three steps by one of PyTorch's optimizers."""
     leaf = torch.tensor(param, requires_grad=True)
     optimizer = kind([leaf], **rule, foreach=False)
     for step in range(1, 4):
-        leaf.grad = torch.tensor(grad * step)
+        leaf.grad = torch.tensor(grad / step if shrinks else grad * step)
         optimizer.step()
     return leaf.detach().numpy()
 
@@ -87,6 +108,64 @@ def test_adam(rule, shape, dtype):
         assert_near(ours, theirs)
 
 
+@DTYPE
+@SHAPES
+@pytest.mark.parametrize("rule", ADAM)
+def test_amsgrad(rule, shape, dtype):
+    zeros = [np.zeros(shape, dtype) for _ in range(3)]
+    arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), *zeros]
+    lr, beta1, beta2, eps, decay, decoupled, maximize = rule
+    kind = torch.optim.AdamW if decoupled else torch.optim.Adam
+    options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": maximize}
+    told = amsgrad_steps(reference, arrays, *rule)
+    assert_near(told[0], torch_steps(kind, *arrays[:2], {**options, "amsgrad": True}, shrinks=True))
+    for ours, theirs in zip(amsgrad_steps(cpu, arrays, *rule), told, strict=True):
+        assert_near(ours, theirs)
+
+
+RMSPROP = [  # centered, lr, alpha, eps, weight_decay, momentum, maximize
+    (False, 0.1, 0.99, 1e-8, 0.0, 0.0, False),
+    (False, 0.1, 0.9, 1e-3, 0.1, 0.8, True),
+    (True, 0.1, 0.9, 1e-2, 0.1, 0.0, False),
+    (True, 0.1, 0.5, 1e-2, 0.0, 0.7, False),
+]
+
+
+@DTYPE
+@SHAPES
+@pytest.mark.parametrize("rule", RMSPROP)
+def test_rmsprop(rule, shape, dtype):
+    centered, *settings = rule
+    square, mean, buffer = (np.zeros(shape, dtype) for _ in range(3))
+    arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), square]
+    arrays += [mean if centered else None, buffer if settings[4] else None]
+    names = "lr", "alpha", "eps", "weight_decay", "momentum", "maximize"
+    options = {"centered": centered, **dict(zip(names, settings, strict=True))}
+    told = rmsprop_steps(reference, arrays, *settings)
+    assert_near(told[0], torch_steps(torch.optim.RMSprop, *arrays[:2], options))
+    for ours, theirs in zip(rmsprop_steps(cpu, arrays, *settings), told, strict=True):
+        assert_near(ours, theirs)
+
+
+ADAGRAD = [  # lr, lr_decay, eps, weight_decay, maximize
+    (0.1, 0.0, 1e-10, 0.0, False),
+    (0.1, 0.3, 1e-2, 0.1, True),
+]
+
+
+@DTYPE
+@SHAPES
+@pytest.mark.parametrize("rule", ADAGRAD)
+def test_adagrad(rule, shape, dtype):
+    arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), np.full(shape, 0.2, dtype)]
+    names = "lr", "lr_decay", "eps", "weight_decay", "maximize"
+    options = {"initial_accumulator_value": 0.2, **dict(zip(names, rule, strict=True))}
+    told = adagrad_steps(reference, arrays, *rule)
+    assert_near(told[0], torch_steps(torch.optim.Adagrad, *arrays[:2], options))
+    for ours, theirs in zip(adagrad_steps(cpu, arrays, *rule), told, strict=True):
+        assert_near(ours, theirs)
+
+
 @pytest.mark.parametrize("size", [32767, 65536, 100003, 200001])
 def test_large_parameters_are_shared_among_threads(size):
     arrays = [numbers(size, seed=s) for s in range(2)]
@@ -94,6 +173,13 @@ def test_large_parameters_are_shared_among_threads(size):
     lr, beta1, beta2, eps, decay, _, _ = ADAM[1]
     options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": True}
     assert_near(adam_steps(cpu, arrays + state, *ADAM[1])[0], torch_steps(torch.optim.Adam, *arrays, options))
+    largest = amsgrad_steps(cpu, arrays + state + state[:1], *ADAM[1])[0]
+    assert_near(largest, torch_steps(torch.optim.Adam, *arrays, {**options, "amsgrad": True}, shrinks=True))
+    rule = {"lr": 0.1, "alpha": 0.5, "eps": 1e-2, "momentum": 0.7, "centered": True}
+    moved = rmsprop_steps(cpu, [*arrays, *state, state[0]], *RMSPROP[3][1:])[0]
+    assert_near(moved, torch_steps(torch.optim.RMSprop, *arrays, rule))
+    moved = adagrad_steps(cpu, [*arrays, state[0]], *ADAGRAD[0])[0]
+    assert_near(moved, torch_steps(torch.optim.Adagrad, *arrays, {"lr": 0.1}))
     options = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True, "maximize": True}
     assert_near(
         sgd_steps(cpu, arrays + state[:1], *SGD[3])[0], torch_steps(torch.optim.SGD, *arrays, options)
@@ -109,6 +195,13 @@ def test_steps_in_any_layout(i):
     copies = [np.ascontiguousarray(a) for a in (param, before, m, v)]
     reference.adam_step(*copies, *ADAM[1], 2)
     cpu.adam_step(param, grad, m, v, *ADAM[1], 2)
+    for ours, theirs in zip((param, grad, m, v), copies, strict=True):
+        assert_near(ours, theirs)
+    for kernels, (p, g, a, b) in ((reference, copies), (cpu, (param, grad, m, v))):
+        kernels.amsgrad_step(p, g, a, b, abs(a), *ADAM[1], 2)
+        kernels.rmsprop_step(p, g, 9 + abs(a), a, None, *RMSPROP[2][1:])
+        kernels.rmsprop_step(p, g, b, None, a, *RMSPROP[1][1:])
+        kernels.adagrad_step(p, g, b, *ADAGRAD[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
     cpu.sgd_step(param, grad, None, 1.0, 0.0, 0.0, 0.0, False, False, True)

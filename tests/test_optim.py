@@ -23,6 +23,15 @@ CASES = [
     ("Adam", {"lr": 0.1, "weight_decay": 0.3, "maximize": True}),
     ("AdamW", {}),
     ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "betas": (0.8, 0.99), "maximize": True}),
+    ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.1, "amsgrad": True, "maximize": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.1, "maximize": True}),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.7, "eps": 1e-2, "centered": True}),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.7, "eps": 1e-2, "centered": True, "momentum": 0.5}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.2, "weight_decay": 0.1, "initial_accumulator_value": 0.3}),
+    ("Adagrad", {"lr": 0.1, "eps": 1e-3, "maximize": True}),
 ]
 
 
@@ -66,7 +75,7 @@ def test_steps(name, settings, dtype):
         pair.compare()
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
 def test_defaults(name):
     ours, theirs = (group[0] for group in (o.param_groups for o in Pair(name, np.float32).optimizers))
     assert {key: theirs[key] for key in ours if key != "params"} == {
@@ -174,7 +183,7 @@ def test_state_dict_has_pytorchs_structure(name, settings):
     assert [group["params"] for group in ours["param_groups"]] == [[0, 1, 2, 3, 4]]
 
 
-@pytest.mark.parametrize(("name", "settings"), [CASES[4], CASES[9]])
+@pytest.mark.parametrize(("name", "settings"), [CASES[4], CASES[9], CASES[13], CASES[18], CASES[20]])
 def test_a_resumed_run_is_the_same_run(name, settings):
     values, gradients = numbers(6, 3), [numbers(6, 3) for _ in range(6)]
 
@@ -265,7 +274,10 @@ P = nn.Parameter(mc.ones(2))
         (lambda: optim.Adam([P], betas=(0.9, 1.0)), ValueError, r"betas .*got \(0.9, 1.0\)"),
         (lambda: optim.Adam([P], betas=(0.9,)), ValueError, "betas as two numbers"),
         (lambda: optim.AdamW([P], weight_decay=-1), ValueError, "AdamW: weight_decay must be at least 0"),
-        (lambda: optim.Adam([P], amsgrad=True), NotImplementedError, "amsgrad .*SGD, Adam and AdamW"),
+        (lambda: optim.RMSprop([P], alpha=-1), ValueError, "RMSprop: alpha must be at least 0, got -1"),
+        (lambda: optim.RMSprop([P], momentum=-1), ValueError, "RMSprop: momentum must be at least 0, got -1"),
+        (lambda: optim.Adagrad([P], lr_decay=-1), ValueError, "Adagrad: lr_decay must be at least 0, got -1"),
+        (lambda: optim.Adagrad([P], initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
         (lambda: optim.SGD([]), ValueError, "empty parameter list"),
         (lambda: optim.SGD(P), TypeError, "list of Tensors or dicts, got a Tensor"),
         (lambda: optim.SGD(nn.ReLU()), TypeError, r"got ReLU; pass its parameters\(\)"),

@@ -1,9 +1,15 @@
-"""What a data set is: a length, an item, and perhaps a whole batch at once."""
+"""What a data set is: a length, an item, and perhaps a whole batch at once; and data sets made of others."""
 
+import bisect
+import itertools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from minicnn import random
+from minicnn.data.collate import default_collate
 from minicnn.tensor import Tensor
 
 
@@ -19,6 +25,35 @@ class Dataset:
 
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: a Dataset must define __getitem__")
+
+    def __add__(self, other: "Dataset") -> "ConcatDataset":
+        return ConcatDataset([self, other])
+
+
+def takes_batches(kind: type) -> bool:
+    """Whether `batch` speaks for the class: a subclass that only redefines `__getitem__` wants that used."""
+    for cls in kind.__mro__:
+        if "batch" in vars(cls):
+            return True
+        if "__getitem__" in vars(cls):
+            return False
+    return False
+
+
+def fetch(dataset: Any, indices: np.ndarray) -> Any:
+    """The samples `indices` (int64) as a batch of Tensors, all at once if the data set can."""
+    if not takes_batches(type(dataset)):
+        return default_collate([dataset[int(i)] for i in indices])
+    rows = dataset.batch(indices)
+    if not isinstance(rows, tuple | list):
+        return rows  # of a data set made of another, whose samples are stacked already
+    for row in rows:
+        if isinstance(row, np.ndarray | Tensor) and len(row) != len(indices):
+            raise ValueError(
+                f"DataLoader: {type(dataset).__name__}.batch must give one row an index, "
+                f"got {len(row)} rows for {len(indices)} indices"
+            )
+    return [Tensor(row) if isinstance(row, np.ndarray) else row for row in rows]
 
 
 class TensorDataset(Dataset):
@@ -49,3 +84,75 @@ class TensorDataset(Dataset):
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """Rows `indices` of every tensor, as arrays."""
         return tuple(tensor.array[indices] for tensor in self.tensors)
+
+
+class Subset(Dataset):
+    """The samples `indices` of a data set."""
+
+    def __init__(self, dataset: Any, indices: Any):
+        self.dataset = dataset
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[i] for i in index]]
+        return self.dataset[int(self.indices[index])]
+
+    def batch(self, indices: np.ndarray) -> Any:
+        """The batch that the whole data set gives for these samples."""
+        chosen = self.indices.array if isinstance(self.indices, Tensor) else self.indices
+        return fetch(self.dataset, np.asarray(chosen, np.int64)[indices])
+
+
+class ConcatDataset(Dataset):
+    """The samples of several data sets, one after the other.
+
+    Attributes
+    ----------
+    cumulative_sizes : list of int, where each data set ends.
+    """
+
+    def __init__(self, datasets: Sequence[Any]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: expected at least one data set, got none")
+        self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"ConcatDataset: index {index} is out of range for {len(self)} samples")
+        index %= len(self)
+        place = bisect.bisect_right(self.cumulative_sizes, index)
+        return self.datasets[place][index - (self.cumulative_sizes[place] - len(self.datasets[place]))]
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) -> list[Subset]:
+    """Divide a data set at random into parts that do not overlap.
+
+    Parameters
+    ----------
+    lengths : sizes that add up to ``len(dataset)``; or fractions that add up to 1, and what rounding leaves
+        goes to the first parts, one each.
+    generator : a `minicnn.Generator`; None: the one that `minicnn.manual_seed` sets.
+    """
+    sizes: list[Any] = list(lengths)
+    if math.isclose(sum(sizes), 1) and sum(sizes) <= 1:
+        if not all(0 <= fraction <= 1 for fraction in sizes):
+            raise ValueError(f"random_split: fractions must lie in 0..1, got {sizes}")
+        sizes = [math.floor(len(dataset) * fraction) for fraction in sizes]
+        for extra in range(len(dataset) - sum(sizes)):
+            sizes[extra % len(sizes)] += 1
+    if sum(sizes) != len(dataset):
+        raise ValueError(
+            f"random_split: lengths must add up to the data set's {len(dataset)} samples, "
+            f"got {sizes}, sum {sum(sizes)}"
+        )
+    order = random.generator(generator).permutation(len(dataset)).tolist()
+    ends = itertools.accumulate(int(size) for size in sizes)
+    return [Subset(dataset, order[end - int(size) : end]) for size, end in zip(sizes, ends, strict=True)]

@@ -2,14 +2,16 @@
 
 import operator
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from minicnn import random
-from minicnn.tensor import Tensor
+from minicnn.data.dataset import fetch
+from minicnn.data.draws import drawing_from
+from minicnn.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 PREFETCH = 4
 
@@ -20,15 +22,24 @@ class DataLoader:
     A data set that defines ``batch(indices)`` (see `Dataset`) is asked for whole batches; from any other the
     samples are stacked as PyTorch does: Tensors, arrays and numbers, also inside tuples and dictionaries.
     One thread prepares a few batches ahead of the loop that uses them; an error in it appears in that loop.
+    Random transforms in it draw from a generator of the pass's own, so a seed gives the same pictures in
+    every run.
 
     Parameters
     ----------
     dataset : has ``len(dataset)`` and ``dataset[i]``.
     batch_size : samples in a batch.
     shuffle : visit the samples in a new random order each epoch.
+    sampler : the indices of an epoch, in place of `shuffle`.
+    batch_sampler : lists of indices, in place of `batch_size`, `shuffle`, `sampler` and `drop_last`.
+    collate_fn : makes a batch of a list of samples, in place of `default_collate`.
     drop_last : leave out the last batch if it is smaller than the others.
-    seed : of the random orders. None: they are drawn from the generator that `minicnn.manual_seed` sets.
-    num_workers, pin_memory : accepted so that PyTorch scripts run; they change nothing here, because the
+    generator : a `minicnn.Generator` for the random orders. None: the one that `minicnn.manual_seed` sets.
+    seed : of a generator for this loader, in place of `generator`.
+    num_workers, pin_memory, timeout, worker_init_fn, multiprocessing_context, prefetch_factor,
+    persistent_workers,
+        pin_memory_device, in_order : accepted so that PyTorch scripts run; they change nothing here, because
+            the
         one thread is always used and there are no worker processes.
 
     Yields
@@ -40,52 +51,77 @@ class DataLoader:
         self,
         dataset: Any,
         batch_size: int = 1,
-        shuffle: bool = False,
-        *,
-        drop_last: bool = False,
-        seed: int | None = None,
+        shuffle: bool | None = None,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[list[int]] | None = None,
         num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
         pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Any = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+        seed: int | None = None,
     ):
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(
                 f"DataLoader: dataset must have __len__ and __getitem__, got {type(dataset).__name__}"
             )
+        shuffle = False if shuffle is None else shuffle
         flags = {"shuffle": shuffle, "drop_last": drop_last, "pin_memory": pin_memory}
         for name, flag in flags.items():
             if not isinstance(flag, bool):
                 raise TypeError(f"DataLoader: {name} must be True or False, got {flag!r}")
+        if timeout < 0:
+            raise ValueError(f"DataLoader: timeout must be >= 0, got {timeout!r}")
+        if sampler is not None and shuffle:
+            raise ValueError("DataLoader: sampler and shuffle exclude each other, got both")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ValueError(
+                "DataLoader: batch_sampler excludes batch_size, shuffle, sampler and drop_last, got both"
+            )
+        if generator is not None and seed is not None:
+            raise ValueError("DataLoader: generator and seed exclude each other, got both")
         self.dataset = dataset
         self.batch_size = _integer("batch_size", batch_size, 1)
-        self.shuffle = shuffle
         self.drop_last = drop_last
         self.num_workers = _integer("num_workers", num_workers, 0)
         self.pin_memory = pin_memory
-        self._generator = None if seed is None else np.random.default_rng(_integer("seed", seed, 0))
+        self.collate_fn = collate_fn
+        if seed is not None:
+            generator = np.random.default_rng(_integer("seed", seed, 0))
+        random.generator(generator)  # says what is wrong with it
+        self.generator = generator
+        self.shuffle = shuffle
+        if sampler is None:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler or BatchSampler(sampler, self.batch_size, drop_last)
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        return len(self.batch_sampler)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
         # Drawn here and now, not in the thread, so that a seed gives one order whatever the threads do.
-        order = np.arange(len(self.dataset))
-        if self.shuffle:
-            order = (self._generator or random.generator()).permutation(order)
-        starts = range(0, len(self) * self.batch_size, self.batch_size)
-        return _prefetched(self._batch, [order[start : start + self.batch_size] for start in starts])
+        batches = iter(self.batch_sampler)
+        (own,) = random.generator(self.generator).spawn(1)  # for transforms; draws nothing from its parent
 
-    def _batch(self, indices: np.ndarray) -> Any:
-        if not _takes_batches(type(self.dataset)):
-            return _collate([self.dataset[int(i)] for i in indices], "a sample")
-        arrays = self.dataset.batch(indices)
-        for array in arrays:
-            if len(array) != len(indices):
-                raise ValueError(
-                    f"DataLoader: {type(self.dataset).__name__}.batch must give one row an index, "
-                    f"got {len(array)} rows for {len(indices)} indices"
-                )
-        return [Tensor(array) for array in arrays]
+        def prepare(indices: list[int]) -> Any:
+            with drawing_from(own):
+                return self._batch(indices)
+
+        return _prefetched(prepare, batches)
+
+    def _batch(self, indices: list[int]) -> Any:
+        if self.collate_fn is not None:
+            return self.collate_fn([self.dataset[i] for i in indices])
+        return fetch(self.dataset, np.asarray(indices, np.int64))
 
 
 def _integer(name: str, value: Any, least: int) -> int:
@@ -98,17 +134,7 @@ def _integer(name: str, value: Any, least: int) -> int:
     return number
 
 
-def _takes_batches(kind: type) -> bool:
-    """Whether `batch` speaks for the class: a subclass that only redefines `__getitem__` wants that used."""
-    for cls in kind.__mro__:
-        if "batch" in vars(cls):
-            return True
-        if "__getitem__" in vars(cls):
-            return False
-    return False
-
-
-def _prefetched(prepare: Callable[[np.ndarray], Any], batches: Sequence[np.ndarray]) -> Iterator[Any]:
+def _prefetched(prepare: Callable[[list[int]], Any], batches: Iterable[list[int]]) -> Iterator[Any]:
     """``map(prepare, batches)``, up to PREFETCH of them ahead of the consumer, in one thread."""
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="minicnn-loader")
     pending: deque[Future] = deque()
@@ -122,25 +148,3 @@ def _prefetched(prepare: Callable[[np.ndarray], Any], batches: Sequence[np.ndarr
     finally:
         # Also when the consumer leaves early. Not waited for: the thread ends after the batch it is at.
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _collate(samples: Sequence[Any], what: str) -> Any:
-    """Stack samples of one kind into a Tensor; of tuples and dictionaries, each field by itself."""
-    first = samples[0]
-    if isinstance(first, Mapping):
-        return {key: _collate([sample[key] for sample in samples], f"{what}[{key!r}]") for key in first}
-    if isinstance(first, tuple | list):
-        if any(len(sample) != len(first) for sample in samples):
-            raise ValueError(f"DataLoader: {what} has {len(first)} fields in one case and not in another")
-        fields = zip(*samples, strict=True)
-        return [_collate(field, f"{what}[{i}]") for i, field in enumerate(fields)]
-    if not isinstance(first, Tensor | np.ndarray | np.generic | int | float):
-        raise TypeError(
-            f"DataLoader: {what} must be Tensors, arrays, numbers, or tuples or dictionaries of these, "
-            f"got {type(first).__name__}"
-        )
-    arrays = [sample.array if isinstance(sample, Tensor) else np.asarray(sample) for sample in samples]
-    shapes = sorted({array.shape for array in arrays})
-    if len(shapes) > 1:
-        raise ValueError(f"DataLoader: {what} must keep one shape in a batch, got {shapes[0]}, {shapes[1]}")
-    return Tensor(np.stack(arrays))

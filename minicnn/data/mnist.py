@@ -19,6 +19,19 @@ SHA256 = {  # of the uncompressed content
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
+CLASSES = (
+    "0 - zero",
+    "1 - one",
+    "2 - two",
+    "3 - three",
+    "4 - four",
+    "5 - five",
+    "6 - six",
+    "7 - seven",
+    "8 - eight",
+    "9 - nine",
+)
+
 
 class MNIST(Dataset):
     """Handwritten digits and their labels, held in memory as bytes.
@@ -29,7 +42,8 @@ class MNIST(Dataset):
     ----------
     train : the 60,000 training pictures, or the 10,000 test pictures.
     transform : applied to whole batches: takes a float32 array (N, 1, H, W) in [0, 1], returns an array
-        of N rows. See `minicnn.data.Pad`, `Normalize`, `Compose`.
+        of N rows; or one of `minicnn.data.transforms`. (`minicnn.data.datasets.MNIST` gives its transform
+        single PIL pictures, as torchvision does.)
     root : folder of your own IDX files under MNIST's names, ``train-images-idx3-ubyte`` and so on, also
         with ``.gz`` or as ``train-images.idx3-ubyte``; pictures of any number and size. None: the packaged
         copy, checked against its SHA-256 sums.
@@ -40,18 +54,7 @@ class MNIST(Dataset):
     targets : int64 array (N,), values 0 to 9.
     """
 
-    classes = (
-        "0 - zero",
-        "1 - one",
-        "2 - two",
-        "3 - three",
-        "4 - four",
-        "5 - five",
-        "6 - six",
-        "7 - seven",
-        "8 - eight",
-        "9 - nine",
-    )
+    classes = CLASSES
 
     def __init__(
         self,
@@ -62,30 +65,7 @@ class MNIST(Dataset):
         if not isinstance(train, bool):
             # In torchvision the first argument is the folder; here it would silently mean train=True.
             raise TypeError(f"MNIST: train must be True or False, got {train!r}; give a folder as root=...")
-        part = "train" if train else "t10k"
-        image_path, self.images = _read(f"{part}-images-idx3-ubyte", root)
-        label_path, targets = _read(f"{part}-labels-idx1-ubyte", root)
-        if self.images.ndim != 3 or self.images.dtype != np.uint8:
-            raise ValueError(
-                f"MNIST: {image_path} must hold uint8 pictures (N, H, W), "
-                f"got {self.images.dtype} {self.images.shape}"
-            )
-        if targets.ndim != 1 or targets.dtype.kind not in "iu":
-            raise ValueError(
-                f"MNIST: {label_path} must hold integer labels (N,), got {targets.dtype} {targets.shape}"
-            )
-        if len(self.images) != len(targets):
-            raise ValueError(
-                f"MNIST: {image_path} has {len(self.images)} pictures, "
-                f"but {label_path} has {len(targets)} labels"
-            )
-        self.targets = targets.astype(np.int64)
-        wrong = np.flatnonzero((self.targets < 0) | (self.targets > 9))
-        if wrong.size:
-            raise ValueError(
-                f"MNIST: {label_path}: labels must lie in 0..9, "
-                f"got {self.targets[wrong[0]]} at index {wrong[0]}"
-            )
+        self.images, self.targets = read_mnist(train, root)
         self.transform = transform
 
     def __len__(self) -> int:
@@ -102,13 +82,39 @@ class MNIST(Dataset):
         """Pictures `indices`, float32 (N, 1, H, W), after the transform; and their labels, int64 (N,)."""
         images = self.images[indices][:, None] / np.float32(255)
         if self.transform is not None:
-            images = self.transform(images)
+            images = getattr(self.transform, "batch", self.transform)(images)
             if len(images) != len(indices):
                 raise ValueError(
                     f"MNIST: transform must keep the batch of {len(indices)} pictures, got {images.shape}; "
                     "it is given whole batches (N, 1, H, W), not single pictures"
                 )
         return images, self.targets[indices]
+
+
+def read_mnist(train: bool, root: str | os.PathLike[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures, uint8 (N, H, W), and labels, int64 (N,), from the package or the folder `root`."""
+    part = "train" if train else "t10k"
+    image_path, images = _read(f"{part}-images-idx3-ubyte", root)
+    label_path, targets = _read(f"{part}-labels-idx1-ubyte", root)
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"MNIST: {image_path} must hold uint8 pictures (N, H, W), got {images.dtype} {images.shape}"
+        )
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        raise ValueError(
+            f"MNIST: {label_path} must hold integer labels (N,), got {targets.dtype} {targets.shape}"
+        )
+    if len(images) != len(targets):
+        raise ValueError(
+            f"MNIST: {image_path} has {len(images)} pictures, but {label_path} has {len(targets)} labels"
+        )
+    targets = targets.astype(np.int64)
+    wrong = np.flatnonzero((targets < 0) | (targets > 9))
+    if wrong.size:
+        raise ValueError(
+            f"MNIST: {label_path}: labels must lie in 0..9, got {targets[wrong[0]]} at index {wrong[0]}"
+        )
+    return images, targets
 
 
 def _read(name: str, root: str | os.PathLike[str] | None) -> tuple[Path, np.ndarray]:

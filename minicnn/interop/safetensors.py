@@ -3,7 +3,9 @@
 The format: https://github.com/huggingface/safetensors
 """
 
+import json
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,8 @@ from minicnn.interop.atomic import write_files
 from minicnn.tensor import Tensor
 
 
-def to_bytes(state_dict: Any) -> bytes:
-    """The content of a safetensors file with the tensors (or NumPy arrays) of ``state_dict``."""
+def to_bytes(state_dict: Any, metadata: dict[str, str] | None = None) -> bytes:
+    """The content of a safetensors file with the tensors (or arrays) of ``state_dict``, and `metadata`."""
     if not isinstance(state_dict, Mapping):
         hint = "; pass its state_dict()" if hasattr(state_dict, "state_dict") else ""
         raise TypeError(f"save: expected a dict of names to tensors, got {type(state_dict).__name__}{hint}")
@@ -28,7 +30,7 @@ def to_bytes(state_dict: Any) -> bytes:
             raise TypeError(f"save: expected names and tensors, got {name!r}: {type(value).__name__}")
         arrays[name] = np.asarray(array, order="C")  # safetensors writes memory as it lies, strides or not
     try:
-        return save(arrays)
+        return save(arrays, metadata)
     except SafetensorError as error:
         raise TypeError(f"save: {error}") from error
 
@@ -63,7 +65,11 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     ValueError
         It is no safetensors file, or is cut short or damaged.
     """
-    content = Path(path).read_bytes()
+    return from_bytes(Path(path).read_bytes(), path)
+
+
+def from_bytes(content: bytes, path: Any) -> dict[str, Tensor]:
+    """The tensors in the content of a safetensors file; errors name `path`."""
     try:
         arrays = load(content)
     except (SafetensorError, KeyError, ValueError) as error:  # KeyError: a dtype NumPy does not have
@@ -73,4 +79,16 @@ def load_file(path: str | os.PathLike[str]) -> dict[str, Tensor]:
                 "save the weights from PyTorch with safetensors.torch.save_file"
             ) from error
         raise ValueError(f"load: {path} is no safetensors file, or is damaged: {error}") from error
-    return {name: Tensor(np.require(array, requirements="W")) for name, array in arrays.items()}
+    # In the order of the file; the library gives them in none.
+    names = [name for name in _header(content) if name in arrays]
+    return {name: Tensor(np.require(arrays[name], requirements="W")) for name in names}
+
+
+def metadata_of(content: bytes) -> dict[str, str]:
+    """The free text in the content of a safetensors file, which has been found sound."""
+    return _header(content).get("__metadata__", {})
+
+
+def _header(content: bytes) -> dict[str, Any]:
+    (length,) = struct.unpack_from("<Q", content)
+    return json.loads(content[8 : 8 + length])

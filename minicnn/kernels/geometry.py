@@ -14,7 +14,7 @@ class Window:
     stride : (int, int)
         Steps between neighbouring windows.
     padding : (int, int, int, int)
-        Cells added at the top, bottom, left and right.
+        Cells added at the top, bottom, left and right; less than 0: cells there that no window sees.
     dilation : (int, int)
         Distance between neighbouring taps.
     ceil_mode : bool
@@ -39,6 +39,15 @@ class Window:
         return (
             self._count(height, top, bottom, tall, self.stride[0]),
             self._count(width, left, right, wide, self.stride[1]),
+        )
+
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """The smallest plane on which this many windows fit, down and across; for transposed convolution."""
+        top, bottom, left, right = self.padding
+        tall, wide = self.extent()
+        return (
+            (height - 1) * self.stride[0] + tall - top - bottom,
+            (width - 1) * self.stride[1] + wide - left - right,
         )
 
     def _count(self, size: int, before: int, after: int, extent: int, stride: int) -> int:
@@ -67,3 +76,11 @@ class Window:
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
         """KH, KW, then down and across the strides, the padding before, the dilations; for kernels."""
         return (*self.kernel, *self.stride, self.padding[0], self.padding[2], *self.dilation)
+
+
+def shares(size: int, count: int) -> list[tuple[int, int]]:
+    """Where each of `count` windows begins and ends that cover `size` cells evenly, as adaptive pooling does.
+
+    Neighbours overlap by a cell where the size does not divide.
+    """
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]

@@ -1,11 +1,13 @@
 """Checks of hyper-parameters, shared by functions and layers; errors name the operation and the argument."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minicnn.tensor import Tensor
 
+Size = int | tuple[int, int]
 REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -14,6 +16,14 @@ def check_tensors(name: str, **arguments: Any) -> None:
     for role, value in arguments.items():
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}: expected {role} to be a Tensor, got {type(value).__name__}")
+
+
+def check_floats(name: str, **arguments: Any) -> None:
+    """Raise TypeError unless all are Tensors, and RuntimeError unless of floating point numbers."""
+    check_tensors(name, **arguments)
+    for role, value in arguments.items():
+        if value.array.dtype.kind != "f":
+            raise RuntimeError(f"{name}: expected {role} as floating point numbers, got {value.dtype}")
 
 
 def integer(name: str, role: str, value: Any, least: int, error: type[Exception] = RuntimeError) -> int:
@@ -56,3 +66,8 @@ def check_smoothing(name: str, label_smoothing: float, error: type[Exception] = 
     """Raise unless it is a number from 0 to 1."""
     if not 0 <= label_smoothing <= 1:
         raise error(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
+
+
+def batched(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
+    """Apply a function of (N, C, H, W) also to a single picture (C, H, W)."""
+    return function(input.unsqueeze(0)).squeeze(0) if input.ndim == 3 else function(input)

@@ -9,7 +9,8 @@ from minicnn.autograd import no_grad
 from minicnn.random import generator
 from minicnn.tensor import Tensor
 
-GAINS = {"linear": 1.0, "conv2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+GAINS = {"sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4, "linear": 1.0}
+GAINS |= {f"conv{kind}{n}d": 1.0 for kind in ("", "_transpose") for n in (1, 2, 3)}
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
@@ -22,6 +23,17 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     if std < 0:
         raise RuntimeError(f"normal_: expected std of at least 0, got {std}")
     return fill(tensor, generator().standard_normal(tensor.shape, kind(tensor)) * std + mean)
+
+
+def trunc_normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Tensor:
+    """Normal, but drawn anew outside [a, b], which are numbers, not multiples of std."""
+    from scipy.special import ndtr, ndtri
+
+    low, high = (ndtr((bound - mean) / std) for bound in (a, b))
+    shares = generator().random(tensor.shape, kind(tensor)) * (high - low) + low
+    return fill(tensor, np.clip(ndtri(shares) * std + mean, a, b))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -37,6 +49,45 @@ def zeros_(tensor: Tensor) -> Tensor:
 def ones_(tensor: Tensor) -> Tensor:
     """All one."""
     return constant_(tensor, 1)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix: ones where row and column are equal."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: expected a matrix, got {tensor.shape}")
+    return fill(tensor, np.eye(*tensor.shape, dtype=tensor.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution (O, C, ...) that gives back its input, as far as it has channels, in each group."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError(f"dirac_: expected a weight of 3, 4 or 5 dimensions, got {tensor.shape}")
+    O, C, *window = tensor.shape
+    if O % groups:
+        raise ValueError(f"dirac_: dim 0 must be divisible by groups, got {tensor.shape} and {groups} groups")
+    values = np.zeros(tensor.shape, tensor.dtype)
+    centre = tuple(n // 2 for n in window)
+    for group in range(groups):
+        for channel in range(min(O // groups, C)):
+            values[(group * (O // groups) + channel, channel, *centre)] = 1
+    return fill(tensor, values)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1) -> Tensor:
+    """A matrix (O, all others) with orthonormal rows or columns, times gain.
+
+    Source: Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks, 2014.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_: expected a weight of 2 dimensions or more, got {tensor.shape}")
+    if not tensor.numel():
+        return tensor
+    rows, columns = tensor.shape[0], tensor.numel() // tensor.shape[0]
+    drawn = generator().standard_normal((rows, columns), kind(tensor))
+    q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
+    q = q * np.sign(np.diagonal(r))  # otherwise not all such matrices were equally likely
+    return fill(tensor, gain * (q.T if rows < columns else q).reshape(tensor.shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from minicnn.autograd import no_grad
+from minicnn.device import check_device, device
+from minicnn.nn.hooks import Handle, Hooks
 from minicnn.nn.parameter import Parameter
+from minicnn.nn.tree import Tree
 from minicnn.tensor import Tensor
 
 
@@ -22,7 +25,7 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-class Module:
+class Module(Tree):
     """Base class of layers and models: define ``__init__`` and ``forward``.
 
     Call ``super().__init__()`` first, then set layers and Parameters as attributes::
@@ -44,14 +47,16 @@ class Module:
     """
 
     training: bool
-    _buffers: dict[str, bool]  # names of the attributes that are buffers -> whether state_dict has them
+    _hooks: Hooks | None = None  # made when the first hook is registered
 
     def __init__(self) -> None:
+        super().__init__()
         self.training = True
-        self._buffers = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._hooks.call(self, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output; every subclass defines it."""
@@ -59,142 +64,21 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    # attributes
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        attributes = vars(self)
-        if isinstance(value, Parameter | Module):
-            if "_buffers" not in attributes:
-                kind = "parameter" if isinstance(value, Parameter) else "module"
-                raise AttributeError(f"cannot assign {kind} {name!r} before Module.__init__() call")
-            self._buffers.pop(name, None)
-        elif value is not None and name in attributes:
-            self._check_kind(name, attributes[name], value)
-        super().__setattr__(name, value)
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        self._buffers.pop(name, None)
-
-    def _check_kind(self, name: str, old: Any, new: Any) -> None:
-        """Raise TypeError where something else would take the place of a parameter, layer or buffer."""
-        got = type(new).__name__
-        if isinstance(old, Parameter):
-            raise TypeError(f"cannot assign {got} as parameter {name!r} (expected a Parameter or None)")
-        if isinstance(old, Module):
-            raise TypeError(f"cannot assign {got} as child module {name!r} (expected a Module or None)")
-        if name in vars(self).get("_buffers", ()) and not isinstance(new, Tensor):
-            raise TypeError(f"cannot assign {got} as buffer {name!r} (expected a Tensor or None)")
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Set an attribute that is a Parameter, or may become one."""
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"register_parameter: expected {name!r} to be a Parameter, got {type(param).__name__}"
-            )
-        self._check_name(name)
-        setattr(self, name, param)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Set an attribute that is state but not trained; only a persistent one is in `state_dict`."""
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"register_buffer: expected {name!r} to be a Tensor, got {type(tensor).__name__}")
-        self._check_name(name)
-        self._buffers[name] = persistent
-        setattr(self, name, tensor)
-
-    def add_module(self, name: str, module: "Module | None") -> None:
-        """Set an attribute that is a child, also under a name such as "0"."""
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"add_module: expected {name!r} to be a Module, got {type(module).__name__}")
-        self._check_name(name)
-        setattr(self, name, module)
-
-    register_module = add_module
-
-    def _check_name(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}: expected a name as a str, got {type(name).__name__}")
-        if not name or "." in name:
-            raise KeyError(f'{type(self).__name__}: a name cannot be empty or contain ".", got {name!r}')
-        replaceable = name in vars(self) and isinstance(vars(self)[name], Tensor | Module | None)
-        if hasattr(self, name) and not replaceable:
-            raise KeyError(f"{type(self).__name__}: attribute {name!r} already exists")
-
-    # what is inside
-
-    def _own(self, kind: type) -> list[tuple[str, Any]]:
-        """Attributes of a kind with their names."""
-        return [(name, value) for name, value in vars(self).items() if isinstance(value, kind)]
-
-    def _own_buffers(self) -> list[tuple[str, Tensor]]:
-        return [(name, vars(self)[name]) for name in self._buffers if vars(self)[name] is not None]
-
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and all below it, each once, with their dotted names; its own is `prefix`."""
-        seen = set()
-        stack: list[tuple[str, Module]] = [(prefix, self)]
-        while stack:
-            name, module = stack.pop()
-            if module not in seen:
-                seen.add(module)
-                yield name, module
-                stack += [(dotted(name, child), below) for child, below in reversed(module._own(Module))]
-
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly below, each once, with their names."""
-        seen = set()
-        for name, module in self._own(Module):
-            if module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self) -> Iterator["Module"]:
-        """The modules directly below, each once."""
-        return (module for _, module in self.named_children())
-
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """All Parameters, shared ones once, with their dotted names."""
-        return self._named_tensors(prefix, recurse, lambda module: module._own(Parameter))
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All Parameters, shared ones once."""
-        return (param for _, param in self.named_parameters(recurse=recurse))
-
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """All buffers, shared ones once, with their dotted names."""
-        return self._named_tensors(prefix, recurse, Module._own_buffers)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers, shared ones once."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named_tensors(
-        self, prefix: str, recurse: bool, own: Callable[["Module"], list[tuple[str, Any]]]
-    ) -> Iterator[tuple[str, Any]]:
-        seen = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
-            for name, tensor in own(module):
-                if tensor not in seen:
-                    seen.add(tensor)
-                    yield dotted(path, name), tensor
-
     # the state
 
     def _state(self, prefix: str) -> Iterator[tuple[str, Tensor]]:
         """Parameters and persistent buffers; shared ones under each of their names."""
         yield from ((prefix + name, param) for name, param in self._own(Parameter))
-        yield from ((prefix + name, buffer) for name, buffer in self._own_buffers() if self._buffers[name])
+        yield from ((prefix + name, buffer) for name, buffer in self._own_buffers() if self._persistent[name])
         for name, child in self._own(Module):
             yield from child._state(f"{prefix}{name}.")
 
-    def state_dict(self, *, prefix: str = "") -> dict[str, Tensor]:
-        """Dotted name -> Tensor of every parameter and persistent buffer; they share the module's memory."""
-        return {name: tensor.detach() for name, tensor in self._state(prefix)}
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+        """Dotted name -> Tensor of every parameter and persistent buffer; they share the module's memory.
+
+        With `keep_vars` they are the parameters and buffers themselves.
+        """
+        return {name: tensor if keep_vars else tensor.detach() for name, tensor in self._state(prefix)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
         """Copy values into the parameters and persistent buffers, whose dtypes stay.
@@ -275,22 +159,37 @@ class Module:
             elif param.grad is not None:
                 param.grad.zero_()
 
-    def to(self, dtype: Any) -> Self:
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Convert floating point parameters and buffers, and the gradients, to a floating point dtype.
 
-        "cpu" is accepted and changes nothing.
+        ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, which takes the dtype of it.
+        The device is the CPU.
         """
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
-        dtype = np.dtype(dtype)
+        for argument in args[:2]:
+            if isinstance(argument, Tensor):
+                dtype = argument.dtype
+            elif is_place(argument):
+                device = argument
+            elif not isinstance(argument, bool):
+                dtype = argument
+        check_device("Module.to", device)
+        return self if dtype is None else self._convert(np.dtype(dtype))
+
+    def _convert(self, dtype: np.dtype) -> Self:
         if dtype.kind != "f":
             raise TypeError(f"Module.to: expected a floating point dtype, got {dtype}")
+        if dtype.itemsize < 4:
+            raise NotImplementedError(f"Module.to: {dtype} is not there; float32 and float64 are")
         for tensor in (*self.parameters(), *self.buffers()):
             if tensor.dtype.kind == "f":
                 tensor.data = tensor.data.to(dtype)
                 if tensor.grad is not None:
                     tensor.grad = tensor.grad.to(dtype)
         return self
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert as `to` does."""
+        return self._convert(np.dtype(dst_type))
 
     def float(self) -> Self:
         """Convert floating point parameters and buffers to float32."""
@@ -300,9 +199,59 @@ class Module:
         """Convert floating point parameters and buffers to float64."""
         return self.to(np.float64)
 
+    def half(self) -> Self:
+        """Not there: `float` and `double` are."""
+        return self.to(np.float16)
+
+    bfloat16 = half
+
     def cpu(self) -> Self:
         """Itself: it is on the CPU."""
         return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move to the GPU, where there is one."""
+        return self.to(f"cuda:{device}" if isinstance(device, int) else device or "cuda")
+
+    # hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call ``hook(module, args)`` before forward; what it returns, if not None, takes the place of args.
+
+        With `with_kwargs` it is ``hook(module, args, kwargs)``, and returns both.
+        """
+        return self._own_hooks().before.add(hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self,
+        hook: Callable,
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> Handle:
+        """Call ``hook(module, args, output)`` after forward; what it returns, if not None, is the output.
+
+        With `with_kwargs` it is ``hook(module, args, kwargs, output)``.
+        """
+        if always_call:
+            raise NotImplementedError("register_forward_hook: always_call is not there; use try and finally")
+        return self._own_hooks().after.add(hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are there.
+
+        Both are tuples, of the positional inputs and of the outputs, None where there is no gradient. What
+        the hook returns, if not None, takes the place of grad_input.
+        """
+        return self._own_hooks().backward.add(hook, prepend, False)
+
+    def _own_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
 
     # how it prints
 
@@ -325,9 +274,11 @@ class Module:
         return [indented(f"({name}): {module!r}") for name, module in self._own(Module)]
 
 
-def dotted(path: str, name: str) -> str:
-    """The name of something inside the module at `path`."""
-    return f"{path}.{name}" if path else name
+def is_place(argument: Any) -> bool:
+    """Whether an argument of `to` is a device: "cpu", "cuda:0" or a device itself."""
+    return isinstance(argument, device) or (
+        isinstance(argument, str) and argument.partition(":")[0] in ("cpu", "cuda")
+    )
 
 
 def indented(text: str) -> str:

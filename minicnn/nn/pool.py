@@ -1,5 +1,7 @@
 """Pooling layers."""
 
+from typing import Any
+
 from minicnn.nn import functional as F
 from minicnn.nn.module import Module
 from minicnn.tensor import Tensor
@@ -14,7 +16,7 @@ class MaxPool2d(Module):
         stride: F.Size | None = None,
         padding: F.Size = 0,
         dilation: F.Size = 1,
-        *,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
@@ -23,10 +25,12 @@ class MaxPool2d(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
         self.dilation = dilation
+        self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: Tensor) -> Any:
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        return F.max_pool2d(input, *window, self.ceil_mode, self.return_indices)
 
     def extra_repr(self) -> str:
         return (
@@ -69,3 +73,38 @@ class AvgPool2d(Module):
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AdaptiveAvgPool2d(Module):
+    """The mean of each of OH x OW windows that share (N, C, H, W) or (C, H, W) evenly.
+
+    Parameters
+    ----------
+    output_size : int or (int or None, int or None)
+        OH and OW; None keeps the input's.
+    """
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool2d(Module):
+    """The largest value in each of OH x OW windows that share pictures evenly; as AdaptiveAvgPool2d."""
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"

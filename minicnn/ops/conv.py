@@ -36,13 +36,7 @@ def check_conv2d(x, weight, bias, window, groups):
         raise RuntimeError(
             f"conv2d: expected x (N, C, H, W) and weight (O, C/G, KH, KW), got {x.shape} and {weight.shape}"
         )
-    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
-        given = f"x is {x.dtype}, weight {weight.dtype}" + (
-            f", bias {bias.dtype}" if bias is not None else ""
-        )
-        raise RuntimeError(f"conv2d: expected one dtype, but {given}")
-    if x.dtype not in FLOATS:
-        raise RuntimeError(f"conv2d: expected float32 or float64, got {x.dtype}")
+    check_dtypes("conv2d", x, weight, bias)
     if not weight.shape[1]:
         raise RuntimeError(
             f"conv2d: expected at least one channel, got x {x.shape} and weight {weight.shape}"
@@ -67,3 +61,58 @@ def padded_size(shape, window):
     """Height and width of a plane with its padding."""
     top, bottom, left, right = window.padding
     return shape[-2] + top + bottom, shape[-1] + left + right
+
+
+class ConvTranspose2d(Function):
+    """The transpose of Conv2d's map from x to y, applied to x (N, C, H, W), plus bias (O).
+
+    Its weight (C, O/G, KH, KW) is that of the convolution which leads from (N, O, OH, OW) back to x's shape;
+    so its forward is that one's input gradient, and the other way round.
+    """
+
+    def forward(self, x, weight, bias, window: Window, size: tuple[int, int], groups: int = 1):
+        check_conv_transpose2d(x, weight, bias, groups)
+        if min(size) < 1:
+            raise RuntimeError(f"conv_transpose2d: the result would have the size {size} (x {x.shape})")
+        self.window, self.groups = window, groups
+        self.x = x if self.needs[1] else None
+        self.weight = weight if self.needs[0] else None
+        shape = (len(x), weight.shape[1] * groups, *size)
+        out = kernels_for(x).conv2d_input_gradient(x, weight, shape, window, groups)
+        if bias is not None:
+            out += bias[:, None, None]
+        return out
+
+    def backward(self, grad):
+        kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
+        if self.needs[0]:
+            by_x = kernels.conv2d(grad, self.weight, None, self.window, self.groups)
+        if self.needs[1]:
+            by_weight = kernels.conv2d_weight_gradient(self.x, grad, self.window, self.groups)
+        if self.needs[2]:
+            by_bias = kernels.conv2d_bias_gradient(grad)
+        return by_x, by_weight, by_bias
+
+
+def check_conv_transpose2d(x, weight, bias, groups):
+    """Raise RuntimeError unless the shapes and dtypes fit together."""
+    check_dtypes("conv_transpose2d", x, weight, bias)
+    if x.shape[1] != len(weight) or not weight.size or len(weight) % groups:
+        raise RuntimeError(
+            f"conv_transpose2d: x has {x.shape[1]} channels {x.shape} but weight expects {len(weight)} "
+            f"{weight.shape} in {groups} groups"
+        )
+    if bias is not None and bias.shape != (weight.shape[1] * groups,):
+        expected = (weight.shape[1] * groups,)
+        raise RuntimeError(f"conv_transpose2d: expected a bias of shape {expected}, got {bias.shape}")
+
+
+def check_dtypes(name, x, weight, bias):
+    """Raise RuntimeError unless x, weight and bias are all float32 or all float64."""
+    if x.dtype != weight.dtype or (bias is not None and bias.dtype != x.dtype):
+        given = f"x is {x.dtype}, weight {weight.dtype}" + (
+            f", bias {bias.dtype}" if bias is not None else ""
+        )
+        raise RuntimeError(f"{name}: expected one dtype, but {given}")
+    if x.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: expected float32 or float64, got {x.dtype}")

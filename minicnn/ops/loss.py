@@ -1,7 +1,8 @@
-"""Losses over classes, given as indices. Rows: logits or log-probabilities (N, C), targets (N)."""
+"""Losses: of rows (N, C) of logits or log-probabilities and class indices (N); and of each element."""
 
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
+from minicnn.ops.activation import sigmoid, softplus
 
 
 class CrossEntropy(Function):
@@ -70,3 +71,72 @@ def check_classes(name, x, target, weight, ignore_index):
             raise IndexError(
                 f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})"
             )
+
+
+class Huber(Function):
+    """x x / 2 where |x| <= delta, and beyond delta (|x| - delta / 2); all times a scale."""
+
+    def forward(self, x, delta, scale=1.0):
+        xp = array_module(x)
+        far = abs(x)
+        self.slope = xp.clip(x, -delta, delta) * scale
+        return xp.where(far <= delta, x * x * 0.5, (far - 0.5 * delta) * delta) * scale
+
+    def backward(self, grad):
+        return grad * self.slope
+
+
+class BinaryCrossEntropy(Function):
+    """-(t log p + (1 - t) log(1 - p)) for probabilities p and targets t; logarithms are at least -100."""
+
+    def forward(self, p, t):
+        xp = array_module(p)
+        self.p, self.t = p, t
+        self.logs = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)
+        return (t - 1) * self.logs[1] - t * self.logs[0]
+
+    def backward(self, grad):
+        by_p = by_t = None
+        if self.needs[0]:
+            by_p = grad * (self.p - self.t) / array_module(grad).maximum((1 - self.p) * self.p, 1e-12)
+        if self.needs[1]:
+            by_t = grad * (self.logs[1] - self.logs[0])
+        return by_p, by_t
+
+
+class BinaryCrossEntropyWithLogits(Function):
+    """-(w t log p + (1 - t) log(1 - p)) for p = sigmoid(x), targets t and weights w of the positive, or None.
+
+    It is (1 - t) x + (1 + (w - 1) t) log(1 + exp(-x)).
+    """
+
+    def forward(self, x, t, weight):
+        self.x, self.t, self.weight = x, t, weight
+        self.log = softplus(-x)
+        return (1 - t) * x + self.log * (1 if weight is None else 1 + (weight - 1) * t)
+
+    def backward(self, grad):
+        more = 0 if self.weight is None else self.weight - 1
+        by_x = by_t = by_weight = None
+        if self.needs[0]:
+            by_x = grad * (1 - self.t - (1 + more * self.t) * sigmoid(-self.x))
+        if self.needs[1]:
+            by_t = grad * (more * self.log - self.x)
+        if self.needs[2]:
+            by_weight = grad * self.t * self.log
+        return by_x, by_t, by_weight
+
+
+class KLDivergence(Function):
+    """t (log t - x) for probabilities t and log-probabilities x, or log t in place of t; 0 where t is 0."""
+
+    def forward(self, x, t, log_target):
+        xp = array_module(x)
+        self.t, self.is_log = (xp.exp(t) if log_target else t), log_target
+        log = t if log_target else xp.log(xp.where(t == 0, 1, t))
+        self.gap = log - x
+        return self.t * self.gap
+
+    def backward(self, grad):
+        by_t = grad * ((self.gap + 1) * (self.t if self.is_log else 1)) if self.needs[1] else None
+        return -grad * self.t if self.needs[0] else None, by_t

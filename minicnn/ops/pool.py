@@ -7,12 +7,17 @@ from minicnn.ops.conv import FLOATS, padded_size
 
 
 class MaxPool2d(Function):
-    """The largest value in each window of x (N, C, H, W); `index` keeps where it was in its plane (int32)."""
+    """The largest value in each window of x (N, C, H, W); `index` keeps where it was in its plane (int32).
 
-    def forward(self, x, window: Window):
+    A list `places` gets the index too.
+    """
+
+    def forward(self, x, window: Window, places: list | None = None):
         check_pool2d("max_pool2d", x, window)
         self.shape = x.shape
         out, self.index = kernels_for(x).max_pool2d(x, window)
+        if places is not None:
+            places.append(self.index)
         return out
 
     def backward(self, grad):
@@ -29,6 +34,41 @@ class AvgPool2d(Function):
 
     def backward(self, grad):
         return kernels_for(grad).avg_pool2d_gradient(grad, self.shape, *self.settings)
+
+
+class AdaptiveMaxPool2d(Function):
+    """The largest value in each of OH x OW windows that share x (N, C, H, W) evenly; `places` as above."""
+
+    def forward(self, x, size: tuple[int, int], places: list | None = None):
+        check_adaptive("adaptive_max_pool2d", x)
+        self.shape = x.shape
+        out, self.index = kernels_for(x).adaptive_max_pool2d(x, size)
+        if places is not None:
+            places.append(self.index)
+        return out
+
+    def backward(self, grad):
+        return kernels_for(grad).max_pool2d_gradient(grad, self.index, self.shape)
+
+
+class AdaptiveAvgPool2d(Function):
+    """The mean of each of OH x OW windows that share x (N, C, H, W) evenly."""
+
+    def forward(self, x, size: tuple[int, int]):
+        check_adaptive("adaptive_avg_pool2d", x)
+        self.shape = x.shape
+        return kernels_for(x).adaptive_avg_pool2d(x, size)
+
+    def backward(self, grad):
+        return kernels_for(grad).adaptive_avg_pool2d_gradient(grad, self.shape)
+
+
+def check_adaptive(name, x):
+    """Raise RuntimeError unless x can be shared among windows."""
+    if x.ndim != 4 or not all(x.shape[1:]):
+        raise RuntimeError(f"{name}: expected x (N, C, H, W) or (C, H, W) with cells in it, got {x.shape}")
+    if x.dtype not in FLOATS:
+        raise RuntimeError(f"{name}: expected float32 or float64, got {x.dtype}")
 
 
 def check_pool2d(name, x, window):

@@ -27,6 +27,9 @@ class Adam(Optimizer):
         Added to the root of the mean square.
     weight_decay : float
         Times the parameter, added to the gradient.
+    amsgrad : bool
+        Scale by the largest mean square so far (Reddi, Kale and Kumar, On the convergence of Adam and
+        beyond, 2018).
     maximize : bool
         Go up instead of down.
     """
@@ -53,26 +56,26 @@ class Adam(Optimizer):
         betas = group["betas"]
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{name}: expected betas as two numbers from 0 to below 1, got {betas}")
-        if group["amsgrad"]:
-            raise NotImplementedError(f"{name}: amsgrad is not there; SGD, Adam and AdamW are, without it")
 
     def update(
         self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
     ) -> None:
+        amsgrad = group["amsgrad"]
         if not state:
             state["step"] = 0
-            state["exp_avg"] = Tensor(np.zeros(param.shape, param.dtype))
-            state["exp_avg_sq"] = Tensor(np.zeros(param.shape, param.dtype))
+            for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
+                state[key] = Tensor(np.zeros(param.shape, param.dtype))
         state["step"] += 1
-        beta1, beta2 = group["betas"]
-        kernels_for(param).adam_step(
+        memories = [state["exp_avg"].array, state["exp_avg_sq"].array]
+        if amsgrad:
+            memories.append(state["max_exp_avg_sq"].array)
+        kernels = kernels_for(param)
+        (kernels.amsgrad_step if amsgrad else kernels.adam_step)(
             param,
             grad,
-            state["exp_avg"].array,
-            state["exp_avg_sq"].array,
+            *memories,
             group["lr"],
-            beta1,
-            beta2,
+            *group["betas"],
             group["eps"],
             group["weight_decay"],
             self.decoupled,

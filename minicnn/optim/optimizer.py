@@ -36,6 +36,7 @@ class Optimizer:
                 f"optimizer: expected params as a list, got {type(params).__name__}; pass its parameters()"
             )
         self.defaults = defaults
+        self.stepped = False  # a scheduler that is stepped before the optimizer warns
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         groups = list(params)
@@ -108,6 +109,7 @@ class Optimizer:
             A gradient differs from its parameter in shape or dtype.
         """
         loss = None
+        self.stepped = True
         if closure is not None:
             with enable_grad():
                 loss = closure()

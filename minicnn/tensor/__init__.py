@@ -1,28 +1,47 @@
-"""Tensors: arrays that remember how they were computed."""
+"""Tensors: arrays that remember how they were computed. Methods as functions are in `functions`."""
 
 from minicnn.tensor.apply import apply
 from minicnn.tensor.arithmetic import matmul
+from minicnn.tensor.chance import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from minicnn.tensor.creation import (
     arange,
+    as_tensor,
     empty,
+    empty_like,
+    eye,
+    from_dlpack,
     from_numpy,
     full,
+    full_like,
+    linspace,
+    logspace,
     ones,
     ones_like,
-    rand,
-    randint,
-    randn,
-    randperm,
     tensor,
     zeros,
     zeros_like,
 )
-from minicnn.tensor.elementwise import maximum, minimum
-from minicnn.tensor.shape import cat, stack, where
+from minicnn.tensor.elementwise import maximum, minimum, where
+from minicnn.tensor.pieces import broadcast_tensors, cat, hstack, meshgrid, stack, vstack
+from minicnn.tensor.products import addmm, baddbmm, bmm, dot, einsum, mm, mv, outer
 from minicnn.tensor.tensor import Tensor
 
 __all__ = [
-    "Tensor", "apply", "arange", "cat", "empty", "from_numpy", "full", "matmul", "maximum", "minimum",
-    "ones", "ones_like", "rand", "randint", "randn", "randperm", "stack", "tensor", "where", "zeros",
-    "zeros_like",
+    "Tensor", "addmm", "apply", "arange", "as_tensor", "baddbmm", "bernoulli", "bmm",
+    "broadcast_tensors", "cat", "dot", "einsum", "empty", "empty_like", "eye", "from_dlpack",
+    "from_numpy", "full", "full_like", "hstack", "linspace", "logspace", "matmul", "maximum", "meshgrid",
+    "minimum", "mm", "multinomial", "mv", "normal", "ones", "ones_like", "outer", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "randperm", "stack", "tensor", "vstack", "where",
+    "zeros", "zeros_like",
 ]  # fmt: skip

@@ -67,6 +67,8 @@ def agree(x: Any, y: Any) -> bool:
 def promoted(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Both operands, Tensors converted to the result's dtype."""
     x, y = operand(name, x), operand(name, y)
+    if name == "sub" and 0 in (category(x), category(y)):
+        raise RuntimeError("sub: expected numbers, got truth values; use ^ or logical_not() for those")
     dtype = result_dtype(x, y)
     return cast(x, dtype), cast(y, dtype)
 
@@ -87,7 +89,7 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
         x, y = promoted(function.__name__.lower(), x, y)
     try:
         return apply(function, x, y)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, TypeError) as error:
         check_broadcast(function.__name__.lower(), x, y)
         raise RuntimeError(f"{function.__name__.lower()}: {error}") from None
 
@@ -99,6 +101,31 @@ def divide(x: Any, y: Any) -> "Tensor":
     if category(x) < 2 and category(y) < 2:
         x, y = cast(x, DEFAULT), cast(y, DEFAULT)
     return binary(ops.Div, x, y)
+
+
+def remainder(name: str, x: Any, y: Any) -> "Tensor":
+    """What is left of x after division by y: "remainder" has the sign of y, "fmod" that of x."""
+    x, y = whole_division(name, x, y)
+    return apply(ops.Remainder, x, y, how=name)
+
+
+def floor_divide(x: Any, y: Any) -> "Tensor":
+    """floor(x / y), without a gradient."""
+    x, y = whole_division("floor_divide", x, y)
+    return apply(ops.WholeDivide, x, y, smooth=False)
+
+
+def whole_division(name: str, x: Any, y: Any) -> tuple[Any, Any]:
+    """Both operands in the result's dtype; integers are not divided by 0."""
+    x, y = promoted(name, x, y)
+    check_broadcast(name, x, y)
+    top = max(category(x), category(y))
+    if not top:
+        raise RuntimeError(f"{name}: expected numbers, got truth values")
+    divisors = y.array if isinstance(y, Variable) else y
+    if top == 1 and not np.all(divisors):
+        raise RuntimeError(f"{name}: an integer is divided by 0")
+    return x, y
 
 
 def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
@@ -133,6 +160,12 @@ class Arithmetic(Variable):
     def __truediv__(self, other: Any) -> "Tensor":
         return divide(self, other)
 
+    def __floordiv__(self, other: Any) -> "Tensor":
+        return floor_divide(self, other)
+
+    def __mod__(self, other: Any) -> "Tensor":
+        return remainder("remainder", self, other)
+
     def __pow__(self, other: Any) -> "Tensor":
         return binary(ops.Pow, self, other)
 
@@ -148,6 +181,12 @@ class Arithmetic(Variable):
     def __rtruediv__(self, other: Any) -> "Tensor":
         return divide(other, self)
 
+    def __rfloordiv__(self, other: Any) -> "Tensor":
+        return floor_divide(other, self)
+
+    def __rmod__(self, other: Any) -> "Tensor":
+        return remainder("remainder", other, self)
+
     def __rpow__(self, other: Any) -> "Tensor":
         return binary(ops.Pow, other, self)
 
@@ -158,6 +197,8 @@ class Arithmetic(Variable):
         return matmul(other, self)
 
     def __neg__(self) -> "Tensor":
+        if self.array.dtype == bool:
+            raise RuntimeError("neg: expected numbers, got truth values; use ~ or logical_not()")
         return apply(ops.Neg, self)
 
     def __abs__(self) -> "Tensor":
@@ -193,9 +234,76 @@ class Arithmetic(Variable):
     def __xor__(self, other: Any) -> "Tensor":
         return compare(np.bitwise_xor, self, other)
 
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def add(self, other: Any, *, alpha: float = 1) -> "Tensor":
+        """Plus alpha times `other`."""
+        return self + (other if alpha == 1 else other * alpha)
+
+    def sub(self, other: Any, *, alpha: float = 1) -> "Tensor":
+        """Minus alpha times `other`."""
+        return self - (other if alpha == 1 else other * alpha)
+
+    def mul(self, other: Any) -> "Tensor":
+        """Times `other`."""
+        return binary(ops.Mul, self, other)
+
+    def div(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
+        """Divided by `other`; with `rounding_mode` "floor" or "trunc" the whole part of it."""
+        if rounding_mode is None:
+            return divide(self, other)
+        if rounding_mode not in ("floor", "trunc"):
+            raise RuntimeError(f'div: expected rounding_mode None, "floor" or "trunc", got {rounding_mode!r}')
+        x, y = whole_division("div", self, other)
+        return apply(ops.WholeDivide, x, y, how=rounding_mode)
+
+    def floor_divide(self, other: Any) -> "Tensor":
+        """The largest whole number not above self / other, as //."""
+        return floor_divide(self, other)
+
+    def remainder(self, other: Any) -> "Tensor":
+        """What division leaves, with the sign of `other`, as %."""
+        return remainder("remainder", self, other)
+
+    def fmod(self, other: Any) -> "Tensor":
+        """What division leaves, with the sign of the elements."""
+        return remainder("fmod", self, other)
+
+    def matmul(self, other: Any) -> "Tensor":
+        """The matrix product, as @."""
+        return matmul(self, other)
+
+    def neg(self) -> "Tensor":
+        """The opposite."""
+        return -self
+
     # PyTorch's names for the operators
-    add, sub, mul, div, matmul, neg = __add__, __sub__, __mul__, __truediv__, __matmul__, __neg__
+    subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = __and__, __or__, __xor__, __invert__
+
+    def logical_and(self, other: "Tensor") -> "Tensor":
+        """Whether both are true (not zero)."""
+        return truth(self) & truth(other)
+
+    def logical_or(self, other: "Tensor") -> "Tensor":
+        """Whether one of them is true (not zero)."""
+        return truth(self) | truth(other)
+
+    def logical_xor(self, other: "Tensor") -> "Tensor":
+        """Whether just one of them is true (not zero)."""
+        return truth(self) ^ truth(other)
+
+    def logical_not(self) -> "Tensor":
+        """Whether each element is false (zero)."""
+        return Variable.wrap(self.array == 0)
+
+
+def truth(x: Any) -> "Tensor":
+    """Which elements are not zero."""
+    if not isinstance(x, Variable):
+        raise TypeError(f"logical: expected a Tensor, got {type(x).__name__}")
+    return Variable.wrap(x.array != 0)
 
 
 def matmul(x: Any, y: Any) -> "Tensor":

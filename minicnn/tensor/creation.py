@@ -1,19 +1,20 @@
-"""New Tensors: from data, constant, and random."""
+"""New Tensors: from data, and constant."""
 
 from typing import Any
 
 import numpy as np
 
 from minicnn.autograd import quiet
-from minicnn.random import generator
+from minicnn.device import check_device
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
 
 
 @quiet
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A Tensor with a copy of the data. Python floats become float32, arrays keep their dtype."""
+    check_device("tensor", device)
     if isinstance(data, Tensor):
         array = np.array(data.array, dtype)
     elif isinstance(data, np.ndarray | np.generic):
@@ -46,73 +47,162 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(array)
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """The data as a Tensor, without a copy where it is an array or a Tensor of that dtype already."""
+    check_device("as_tensor", device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype=dtype)
+    if isinstance(data, np.ndarray):
+        return Tensor(data.astype(kind("as_tensor", dtype, data.dtype), copy=False))
+    return tensor(data, dtype)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A Tensor that shares the memory of another library's array, by DLPack."""
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise RuntimeError(
+            f"from_dlpack: expected an object with __dlpack__, got {type(ext_tensor).__name__}"
+        )
+    return Tensor(np.from_dlpack(ext_tensor))
+
+
+def zeros(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
+) -> Tensor:
     """All zero."""
-    return Tensor(np.zeros(shape("zeros", size), dtype or DEFAULT), requires_grad)
+    return Tensor(np.zeros(*shape_and_dtype("zeros", size, dtype, device, shape)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
+) -> Tensor:
     """All one."""
-    return Tensor(np.ones(shape("ones", size), dtype or DEFAULT), requires_grad)
+    return Tensor(np.ones(*shape_and_dtype("ones", size, dtype, device, shape)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
+) -> Tensor:
     """Whatever was in the memory."""
-    return Tensor(np.empty(shape("empty", size), dtype or DEFAULT), requires_grad)
+    return Tensor(np.empty(*shape_and_dtype("empty", size, dtype, device, shape)), requires_grad)
 
 
-def full(size: Any, fill_value: float, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """All `fill_value`."""
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
     default = (
         np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else DEFAULT
     )
-    return Tensor(np.full(shape("full", (size,)), fill_value, dtype or default), requires_grad)
+    sizes, dtype = shape_and_dtype("full", (size,), dtype, device, default=default)
+    return Tensor(np.full(sizes, np.asarray(fill_value).astype(dtype), dtype), requires_grad)
 
 
-def zeros_like(input: Tensor, dtype: Any = None) -> Tensor:
-    """All zero, in the shape and dtype of another Tensor."""
-    return Tensor(np.zeros(input.shape, dtype or input.dtype))
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones on the diagonal of a matrix (n, m), zeros elsewhere."""
+    sizes, dtype = shape_and_dtype("eye", (n, n if m is None else m), dtype, device)
+    return Tensor(np.eye(*sizes, dtype=dtype), requires_grad)
 
 
-def ones_like(input: Tensor, dtype: Any = None) -> Tensor:
-    """All one, in the shape and dtype of another Tensor."""
-    return Tensor(np.ones(input.shape, dtype or input.dtype))
-
-
-def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The numbers from start (0 if only `end` is given) up to, without, end."""
+    check_device("arange", device)
+    start, end, step = (n.item() if isinstance(n, Tensor) else n for n in (start, end, step))
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = all(isinstance(n, int | np.integer) for n in (start, end, step))
-    return Tensor(np.arange(start, end, step, dtype=dtype or (np.int64 if whole else DEFAULT)))
+    dtype = kind("arange", dtype, np.int64 if whole else DEFAULT)
+    return Tensor(np.arange(start, end, step, dtype=dtype), requires_grad)
 
 
-def rand(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Uniform in [0, 1)."""
-    return Tensor(generator().random(shape("rand", size), dtype or DEFAULT), requires_grad)
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers from start to end, both included, at equal distances."""
+    check_device("linspace", device)
+    if steps < 0:
+        raise RuntimeError(f"linspace: expected at least 0 steps, got {steps}")
+    out = np.linspace(start, end, steps).astype(kind("linspace", dtype, DEFAULT))
+    return Tensor(out, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Normal, mean 0, variance 1."""
-    return Tensor(generator().standard_normal(shape("randn", size), dtype or DEFAULT), requires_grad)
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None
+) -> Tensor:
+    """`steps` powers of `base`, with exponents from start to end at equal distances."""
+    check_device("logspace", device)
+    if steps < 0:
+        raise RuntimeError(f"logspace: expected at least 0 steps, got {steps}")
+    return Tensor(np.logspace(start, end, steps, base=base).astype(kind("logspace", dtype, DEFAULT)))
 
 
-def randint(low: int, high: int, size: Any, *, dtype: Any = None) -> Tensor:
-    """Integers in [low, high)."""
-    if low >= high:
-        raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
-    return Tensor(generator().integers(low, high, shape("randint", (size,)), dtype or np.int64))
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """All zero, in the shape and dtype of another Tensor."""
+    return zeros(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def randperm(n: int) -> Tensor:
-    """0 to n - 1 in random order."""
-    return Tensor(generator().permutation(n))
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """All one, in the shape and dtype of another Tensor."""
+    return ones(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def shape(name: str, size: tuple) -> tuple[int, ...]:
-    """Sizes given as ints or as one sequence, none of them negative."""
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Whatever was in the memory, in the shape and dtype of another Tensor."""
+    return empty(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """All `fill_value`, in the shape and dtype of another Tensor."""
+    dtype = dtype or input.dtype
+    return full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def shape_and_dtype(
+    name: str, size: tuple, dtype: Any, device: Any, named: Any = (), default: Any = DEFAULT
+) -> tuple[tuple[int, ...], Any]:
+    """What NumPy's functions take first, after the checks: sizes, of which none is negative, and a dtype.
+
+    Sizes may be ints, one sequence, or the keyword `size`, which comes in `named`.
+    """
+    check_device(name, device)
+    if named:
+        if size or "size" not in named or len(named) > 1:
+            raise TypeError(f"{name}: unexpected argument {next(iter(named))!r}")
+        size = (named["size"],)
     out = sizes(size)
-    if any(n < 0 for n in out):
+    if min(out, default=0) < 0:
         raise RuntimeError(f"{name}: expected sizes of at least 0, got {out}")
-    return out
+    return out, kind(name, dtype, default)
+
+
+def kind(name: str, dtype: Any, default: Any = DEFAULT) -> np.dtype:
+    """A dtype of numbers or truth values; the default for None."""
+    chosen = np.dtype(default if dtype is None else dtype)
+    if chosen.kind not in "biuf":
+        raise TypeError(f"{name}: expected a dtype of numbers or truth values, got {chosen}")
+    return chosen

@@ -2,10 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.tensor.apply import Variable, apply
-from minicnn.tensor.arithmetic import DEFAULT, binary, cast, category, operand, result_dtype
+from minicnn.tensor.arithmetic import (
+    DEFAULT,
+    binary,
+    cast,
+    category,
+    check_broadcast,
+    operand,
+    promoted,
+    result_dtype,
+)
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -53,22 +64,132 @@ class Elementwise(Variable):
         """Each element to the power of a number or of another Tensor's elements."""
         return binary(ops.Pow, self, exponent)
 
-    def clamp(self, min: float | None = None, max: float | None = None) -> "Tensor":
-        """Each element limited to [min, max]."""
+    def clamp(self, min: Any = None, max: Any = None) -> "Tensor":
+        """Each element limited to [min, max]: numbers, or Tensors that broadcast."""
         if min is None and max is None:
             raise RuntimeError("clamp: expected min, max or both")
         low, high = (None if bound is None else operand("clamp", bound) for bound in (min, max))
         if isinstance(low, Variable) or isinstance(high, Variable):
-            raise TypeError("clamp: expected min and max as numbers; use maximum() and minimum() for Tensors")
+            if self.array.dtype == bool:
+                raise RuntimeError("clamp: expected numbers, got truth values")
+            x = self if low is None else binary(ops.Maximum, self, as_tensor(low, self))
+            return x if high is None else binary(ops.Minimum, x, as_tensor(high, self))  # type: ignore
         dtype = result_dtype(self, *(bound for bound in (low, high) if bound is not None))
         return apply(ops.Clamp, cast(self, dtype), low=low, high=high)
 
+    def clamp_min(self, min: Any) -> "Tensor":
+        """Each element, but at least min."""
+        return self.clamp(min)
 
-def maximum(x: "Tensor", y: "Tensor") -> "Tensor":
+    def clamp_max(self, max: Any) -> "Tensor":
+        """Each element, but at most max."""
+        return self.clamp(None, max)
+
+    def maximum(self, other: "Tensor") -> "Tensor":
+        """The larger of two Tensors' elements, broadcast."""
+        return maximum(self, other)
+
+    def minimum(self, other: "Tensor") -> "Tensor":
+        """The smaller of two Tensors' elements, broadcast."""
+        return minimum(self, other)
+
+    def masked_fill(self, mask: "Tensor", value: Any) -> "Tensor":
+        """`value` where the mask is true, the elements elsewhere."""
+        if not isinstance(mask, Variable):
+            raise TypeError(f"masked_fill: expected a Tensor as the mask, got {type(mask).__name__}")
+        if mask.array.dtype != bool:
+            raise RuntimeError(f"masked_fill: expected a mask of truth values, got {mask.array.dtype}")
+        value = operand("masked_fill", value)
+        if isinstance(value, Variable) and value.array.ndim:
+            raise RuntimeError(f"masked_fill: expected one value, got shape {value.array.shape}")
+        check_broadcast("masked_fill", self, mask)
+        if isinstance(value, Variable):
+            value = cast(value, self.array.dtype)
+        else:
+            value = Variable.wrap(np.asarray(value).astype(self.array.dtype))
+        return apply(ops.Where, mask, value, self)
+
+    def where(self, condition: "Tensor", other: Any) -> "Tensor":
+        """The elements where the condition holds, else those of `other`."""
+        return select(condition, self, other)
+
+    def lerp(self, end: "Tensor", weight: Any) -> "Tensor":
+        """self + weight (end - self)."""
+        return self + weight * (end - self)
+
+    def addcmul(self, tensor1: "Tensor", tensor2: "Tensor", *, value: float = 1) -> "Tensor":
+        """self + value tensor1 tensor2."""
+        return self + value * tensor1 * tensor2
+
+    def addcdiv(self, tensor1: "Tensor", tensor2: "Tensor", *, value: float = 1) -> "Tensor":
+        """self + value tensor1 / tensor2."""
+        return self + value * tensor1 / tensor2
+
+    def isclose(
+        self, other: "Tensor", rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> "Tensor":
+        """Which elements differ by at most atol + rtol |other|."""
+        if not isinstance(other, Variable):
+            raise TypeError(f"isclose: expected a Tensor, got {type(other).__name__}")
+        if self.array.dtype != other.array.dtype:
+            raise RuntimeError(f"isclose: expected one dtype, got {self.array.dtype} and {other.array.dtype}")
+        check_broadcast("isclose", self, other)
+        return Variable.wrap(np.isclose(self.array, other.array, rtol, atol, equal_nan))
+
+    def allclose(
+        self, other: "Tensor", rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> bool:
+        """Whether all elements differ by at most atol + rtol |other|."""
+        return bool(self.isclose(other, rtol, atol, equal_nan).array.all())
+
+    def equal(self, other: "Tensor") -> bool:
+        """Whether shapes and elements are the same."""
+        if not isinstance(other, Variable):
+            raise TypeError(f"equal: expected a Tensor, got {type(other).__name__}")
+        return self.array.shape == other.array.shape and bool((self == other).array.all())
+
+    # PyTorch's second names
+    absolute, clip = abs, clamp
+
+
+def as_tensor(x: Any, like: Variable) -> Variable:
+    """A bound as a Tensor: a number gets the dtype that it and the other Tensor make."""
+    return x if isinstance(x, Variable) else Variable.wrap(np.asarray(x, result_dtype(like, x)))
+
+
+def select(condition: "Tensor", x: Any, y: Any) -> "Tensor":
+    """x where the condition holds, else y; all broadcast."""
+    if not isinstance(condition, Variable) or condition.array.dtype != bool:
+        raise RuntimeError(
+            f"where: expected a Tensor of truth values as the condition, got {condition!r:.80}"
+        )
+    x, y = promoted("where", x, y)
+    for a, b in ((condition, x), (condition, y), (x, y)):
+        check_broadcast("where", a, b)
+    dtype = result_dtype(x, y)
+    x, y = (t if isinstance(t, Variable) else Variable.wrap(np.asarray(t, dtype)) for t in (x, y))
+    return apply(ops.Where, condition, x, y)
+
+
+def where(condition: "Tensor", input: Any = None, other: Any = None) -> Any:
+    """`input` where the condition holds, else `other`; alone, where the condition holds, as indices."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    return select(condition, input, other)
+
+
+def maximum(input: Any, other: Any) -> "Tensor":
     """The larger of two Tensors' elements, broadcast."""
-    return binary(ops.Maximum, x, y)
+    return binary(ops.Maximum, *two("maximum", input, other))
 
 
-def minimum(x: "Tensor", y: "Tensor") -> "Tensor":
+def minimum(input: Any, other: Any) -> "Tensor":
     """The smaller of two Tensors' elements, broadcast."""
-    return binary(ops.Minimum, x, y)
+    return binary(ops.Minimum, *two("minimum", input, other))
+
+
+def two(name: str, x: Any, y: Any) -> tuple[Variable, Variable]:
+    """Two Tensors; TypeError for anything else."""
+    if not (isinstance(x, Variable) and isinstance(y, Variable)):
+        raise TypeError(f"{name}: expected two Tensors, got {type(x).__name__} and {type(y).__name__}")
+    return x, y

@@ -1,10 +1,11 @@
 """What changes a Tensor itself: operators in place, filling, setting elements."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn import ops
+from minicnn import ops, random
 from minicnn.autograd import is_grad_enabled, quiet
 from minicnn.tensor.apply import Variable, apply
 from minicnn.tensor.arithmetic import Arithmetic, cast, category, operand
@@ -12,6 +13,16 @@ from minicnn.tensor.indexing import split_index
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
+
+
+def in_place(name: str) -> Callable[..., "Tensor"]:
+    """The method that puts what another one returns in the place of its Tensor."""
+
+    def write(self: "InPlace", *args: Any, **kwargs: Any) -> "Tensor":
+        return self.assign(f"{name}_", getattr(self, name)(*args, **kwargs))
+
+    write.__name__, write.__doc__ = f"{name}_", f"`{name}` in place."
+    return write
 
 
 class InPlace(Arithmetic):
@@ -31,6 +42,21 @@ class InPlace(Arithmetic):
     def __itruediv__(self, other: Any) -> "Tensor":
         return self.assign("/=", self / other)
 
+    def __ifloordiv__(self, other: Any) -> "Tensor":
+        return self.assign("//=", self // other)
+
+    def __imod__(self, other: Any) -> "Tensor":
+        return self.assign("%=", self % other)
+
+    def __ipow__(self, other: Any) -> "Tensor":
+        return self.assign("**=", self**other)
+
+    def __iand__(self, other: Any) -> "Tensor":
+        return self.assign("&=", self & other)
+
+    def __ior__(self, other: Any) -> "Tensor":
+        return self.assign("|=", self | other)
+
     def add_(self, other: Any, *, alpha: float = 1) -> "Tensor":
         """Add alpha times `other` in place."""
         return self.assign("add_", self + (other if alpha == 1 else other * alpha))
@@ -43,9 +69,76 @@ class InPlace(Arithmetic):
         """Multiply in place."""
         return self.assign("mul_", self * other)
 
-    def div_(self, other: Any) -> "Tensor":
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> "Tensor":
         """Divide in place."""
-        return self.assign("div_", self / other)
+        return self.assign("div_", self.div(other, rounding_mode=rounding_mode))
+
+    abs_ = in_place("abs")
+    addcdiv_ = in_place("addcdiv")
+    addcmul_ = in_place("addcmul")
+    ceil_ = in_place("ceil")
+    clamp_ = in_place("clamp")
+    clamp_max_ = in_place("clamp_max")
+    clamp_min_ = in_place("clamp_min")
+    clip_ = in_place("clip")
+    cos_ = in_place("cos")
+    cumsum_ = in_place("cumsum")
+    erf_ = in_place("erf")
+    exp_ = in_place("exp")
+    floor_ = in_place("floor")
+    floor_divide_ = in_place("floor_divide")
+    fmod_ = in_place("fmod")
+    lerp_ = in_place("lerp")
+    log_ = in_place("log")
+    masked_fill_ = in_place("masked_fill")
+    neg_ = in_place("neg")
+    pow_ = in_place("pow")
+    reciprocal_ = in_place("reciprocal")
+    relu_ = in_place("relu")
+    remainder_ = in_place("remainder")
+    round_ = in_place("round")
+    rsqrt_ = in_place("rsqrt")
+    scatter_ = in_place("scatter")
+    scatter_add_ = in_place("scatter_add")
+    sigmoid_ = in_place("sigmoid")
+    sign_ = in_place("sign")
+    sin_ = in_place("sin")
+    sqrt_ = in_place("sqrt")
+    square_ = in_place("square")
+    tanh_ = in_place("tanh")
+    tril_ = in_place("tril")
+    triu_ = in_place("triu")
+    trunc_ = in_place("trunc")
+
+    def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> "Tensor":
+        """Normal random numbers in place."""
+        if not std >= 0:
+            raise RuntimeError(f"normal_: expected a std of at least 0, got {std}")
+        self._check_float("normal_")
+        drawn = random.generator(generator).standard_normal(self.array.shape, self.array.dtype)
+        return self.put("normal_", ..., Variable.wrap(drawn * self.array.dtype.type(std) + mean))
+
+    def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None, **bound: float) -> "Tensor":
+        """Uniform random numbers in [from, to) in place."""
+        low = bound.pop("from", from_)
+        if bound:
+            raise TypeError(f"uniform_: unexpected argument {next(iter(bound))!r}")
+        if not low <= to:
+            raise RuntimeError(f"uniform_: expected from <= to, got {low} and {to}")
+        self._check_float("uniform_")
+        drawn = random.generator(generator).random(self.array.shape, self.array.dtype)
+        return self.put("uniform_", ..., Variable.wrap(drawn * self.array.dtype.type(to - low) + low))
+
+    def bernoulli_(self, p: float = 0.5, *, generator: Any = None) -> "Tensor":
+        """1 with probability p, else 0, in place."""
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli_: expected a probability from 0 to 1, got {p}")
+        drawn = random.generator(generator).random(self.array.shape) < p
+        return self.put("bernoulli_", ..., Variable.wrap(drawn))
+
+    def _check_float(self, name: str) -> None:
+        if category(self) < 2:
+            raise RuntimeError(f"{name}: expected floating point numbers, got {self.array.dtype}")
 
     def fill_(self, value: Any) -> "Tensor":
         """Set every element."""

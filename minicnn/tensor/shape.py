@@ -2,14 +2,10 @@
 
 import math
 import operator
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from minicnn import ops
 from minicnn.tensor.apply import Variable, apply
-from minicnn.tensor.arithmetic import cast, check_broadcast, promoted, result_dtype
 from minicnn.tensor.indexing import split_index
 from minicnn.tensor.reduction import axis_of
 
@@ -22,6 +18,11 @@ def sizes(args: tuple) -> tuple[int, ...]:
     if len(args) == 1 and isinstance(args[0], tuple | list):
         args = tuple(args[0])
     return tuple(map(operator.index, args))
+
+
+def listed(dim: Any) -> list:
+    """One dimension, or several, as a list."""
+    return list(dim) if isinstance(dim, tuple | list) else [dim]
 
 
 class Shape(Variable):
@@ -60,10 +61,10 @@ class Shape(Variable):
             ops.Reshape, self, shape=(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
         )
 
-    def squeeze(self, dim: int | tuple[int, ...] | None = None) -> "Tensor":
+    def squeeze(self, dim: Any = None) -> "Tensor":
         """Without dimensions of size 1: all of them, or those given if they are."""
         ndim = self.array.ndim
-        dims = range(ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+        dims = range(ndim) if dim is None else listed(dim)
         drop = {axis_of("squeeze", d, ndim) for d in dims}
         return apply(
             ops.Reshape,
@@ -93,12 +94,17 @@ class Shape(Variable):
             axes[i], axes[j] = axes[j], axes[i]
         return apply(ops.Permute, self, axes=tuple(axes))
 
-    def movedim(self, source: int, destination: int) -> "Tensor":
-        """One dimension put elsewhere; the others keep their order."""
-        axes = list(range(self.array.ndim))
-        i, j = (axis_of("movedim", d, self.array.ndim) for d in (source, destination))
-        if axes:
-            axes.insert(j, axes.pop(i))
+    def movedim(self, source: Any, destination: Any) -> "Tensor":
+        """One or several dimensions put elsewhere; the others keep their order."""
+        ndim = self.array.ndim
+        old, new = (
+            [axis_of("movedim", d, ndim) for d in dims] for dims in (listed(source), listed(destination))
+        )
+        if len(set(old)) < len(old) or len(set(new)) < len(new) or len(old) != len(new):
+            raise RuntimeError(f"movedim: expected as many different dims, got {source} and {destination}")
+        axes = [i for i in range(ndim) if i not in old]
+        for place, axis in sorted(zip(new, old, strict=True)) if ndim else ():
+            axes.insert(place, axis)
         return apply(ops.Permute, self, axes=tuple(axes))
 
     def t(self) -> "Tensor":
@@ -116,6 +122,29 @@ class Shape(Variable):
             raise RuntimeError(f"expand: shape {old} cannot be expanded to {new}")
         return apply(ops.Expand, self, shape=full)
 
+    def expand_as(self, other: Variable) -> "Tensor":
+        """`expand` to the shape of another Tensor."""
+        return self.expand(other.array.shape)
+
+    def broadcast_to(self, *size: Any) -> "Tensor":
+        """`expand` to a shape."""
+        return self.expand(*size)
+
+    def ravel(self) -> "Tensor":
+        """All elements in one dimension."""
+        return self.reshape(-1)
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie row by row in memory."""
+        return self.array.flags.c_contiguous
+
+    @property
+    def mT(self) -> "Tensor":  # noqa: N802 (PyTorch's name)
+        """The last two dimensions exchanged."""
+        if self.array.ndim < 2:
+            raise RuntimeError(f"mT: expected at least 2 dimensions, got shape {self.array.shape}")
+        return self.transpose(-2, -1)
+
     def contiguous(self) -> "Tensor":
         """Itself, or a copy whose elements lie row by row in memory."""
         return self if self.array.flags.c_contiguous else apply(ops.Copy, self)  # type: ignore[return-value]
@@ -123,6 +152,9 @@ class Shape(Variable):
     def clone(self) -> "Tensor":
         """A copy that gradients pass through."""
         return apply(ops.Copy, self)
+
+    # PyTorch's second names
+    swapaxes, swapdims, moveaxis, reshape_as = transpose, transpose, movedim, view_as
 
     def __getitem__(self, index: Any) -> "Tensor":
         view, picked = split_index(index)
@@ -132,46 +164,3 @@ class Shape(Variable):
             return apply(ops.Gather, self, view=view, index=picked)
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {self.array.shape})") from None
-
-
-def cat(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
-    """Tensors one after the other along a dimension; their other sizes must agree.
-
-    As in PyTorch, Tensors of shape (0,) fit everywhere, so that a loop can start with an empty one.
-    """
-    if not tensors or not all(isinstance(t, Variable) for t in tensors):
-        raise (TypeError if tensors else ValueError)("cat: expected at least one Tensor, and nothing else")
-    dtype = result_dtype(*tensors)
-    tensors = [t for t in tensors if t.array.shape != (0,)] or tensors
-    axis = axis_of("cat", dim, tensors[0].array.ndim)
-    shapes = [t.array.shape for t in tensors]
-    if (
-        len({(*s[:axis], *s[axis + 1 :]) for s in shapes}) > 1
-        or len({len(s) for s in shapes}) > 1
-        or not shapes[0]
-    ):
-        raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}")
-    return apply(ops.Concatenate, *(cast(t, dtype) for t in tensors), axis=axis)
-
-
-def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
-    """Tensors of one shape along a new dimension."""
-    tensors = list(tensors)
-    if len({t.array.shape for t in tensors}) != 1:
-        raise RuntimeError(f"stack: expected Tensors of one shape, got {[t.array.shape for t in tensors]}")
-    axis = axis_of("stack", dim, tensors[0].array.ndim + 1)
-    return cat([t.unsqueeze(axis) for t in tensors], axis)
-
-
-def where(condition: "Tensor", x: Any, y: Any) -> "Tensor":
-    """x where the condition holds, else y; all broadcast."""
-    if not isinstance(condition, Variable) or condition.array.dtype != bool:
-        raise RuntimeError(
-            f"where: expected a Tensor of truth values as the condition, got {condition!r:.80}"
-        )
-    x, y = promoted("where", x, y)
-    for a, b in ((condition, x), (condition, y), (x, y)):
-        check_broadcast("where", a, b)
-    dtype = result_dtype(x, y)
-    x, y = (t if isinstance(t, Variable) else Variable.wrap(np.asarray(t, dtype)) for t in (x, y))
-    return apply(ops.Where, condition, x, y)

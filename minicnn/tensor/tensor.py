@@ -6,29 +6,43 @@ import numpy as np
 
 from minicnn import autograd, ops
 from minicnn.tensor.apply import Variable, apply
-from minicnn.tensor.arithmetic import cast, category
+from minicnn.tensor.arithmetic import category
+from minicnn.tensor.conversion import Conversion
 from minicnn.tensor.elementwise import Elementwise
 from minicnn.tensor.inplace import InPlace
+from minicnn.tensor.order import Order
+from minicnn.tensor.pieces import Pieces
 from minicnn.tensor.printing import text
+from minicnn.tensor.products import Products
 from minicnn.tensor.reduction import Reduction
 from minicnn.tensor.shape import Shape
+from minicnn.tensor.special import Special
 
 
-class Tensor(InPlace, Elementwise, Reduction, Shape):
+class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Products, Conversion):
     """Numbers in any number of dimensions, with their gradient.
 
     Parameters
     ----------
     array : array_like
-        The values; an ndarray is taken without a copy and keeps its dtype.
+        The values; an ndarray is taken without a copy and keeps its dtype, a list becomes float32.
     requires_grad : bool
         Whether operations on it are recorded, so that `backward` can reach it.
+
+    As in PyTorch's older programs ``Tensor(2, 3)`` is a float32 Tensor of that shape with any values.
     """
 
     __slots__ = ()
     __array_priority__ = 1000  # ndarray + Tensor is Tensor.__radd__
 
-    def __init__(self, array: Any, requires_grad: bool = False) -> None:
+    def __init__(self, array: Any = (), requires_grad: Any = False, *sizes: int) -> None:
+        if type(array) is int:
+            sizes = (array, *((requires_grad, *sizes) if type(requires_grad) is int else ()))
+            if min(sizes) < 0:
+                raise RuntimeError(f"Tensor: expected sizes of at least 0, got {sizes}")
+            array, requires_grad = np.zeros(sizes, np.float32), False
+        elif isinstance(array, list | tuple):
+            array = np.array(array, np.float32)
         self.array = array.array if isinstance(array, Variable) else np.asarray(array)
         if self.array.dtype.kind not in "biuf":
             raise TypeError(f"Tensor: expected numbers or truth values, got dtype {self.array.dtype}")
@@ -96,6 +110,16 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
     def numel(self) -> int:
         """The number of elements."""
         return self.array.size
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floating point numbers."""
+        return self.array.dtype.kind == "f"
+
+    def element_size(self) -> int:
+        """The number of bytes of an element."""
+        return self.array.itemsize
+
+    nelement, ndimension = numel, dim
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -212,46 +236,6 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
                     f"backward: gradient has shape {grad.shape}, the Tensor {self.array.shape}"
                 )
         autograd.backward(self.node or self, grad, retain_graph)
-
-    # dtypes
-
-    def to(self, dtype: Any) -> "Tensor":
-        """The same values in another dtype; itself if it has it already."""
-        if isinstance(dtype, str) and dtype == "cpu":
-            return self
-        return cast(self, np.dtype(dtype))
-
-    def type(self, dtype: Any) -> "Tensor":
-        """The same values in another dtype, as `to`."""
-        return self.to(dtype)
-
-    def type_as(self, other: "Tensor") -> "Tensor":
-        """The same values in the dtype of another Tensor."""
-        return self.to(other.dtype)
-
-    def float(self) -> "Tensor":
-        """The same values as float32."""
-        return self.to(np.float32)
-
-    def double(self) -> "Tensor":
-        """The same values as float64."""
-        return self.to(np.float64)
-
-    def long(self) -> "Tensor":
-        """The same values as int64."""
-        return self.to(np.int64)
-
-    def int(self) -> "Tensor":
-        """The same values as int32."""
-        return self.to(np.int32)
-
-    def bool(self) -> "Tensor":
-        """Whether each element is not zero."""
-        return self.to(np.bool_)
-
-    def cpu(self) -> "Tensor":
-        """Itself: it is on the CPU."""
-        return self
 
 
 Variable.kind = Tensor

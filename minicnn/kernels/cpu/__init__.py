@@ -6,6 +6,11 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 
 from minicnn.kernels.cpu import memory  # noqa: F401 (sets malloc up)
 from minicnn.kernels.cpu.activation import relu, relu_gradient, tanh_gradient
+from minicnn.kernels.cpu.adaptive import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
+)
 from minicnn.kernels.cpu.conv import (
     conv2d,
     conv2d_bias_gradient,
@@ -14,12 +19,24 @@ from minicnn.kernels.cpu.conv import (
 )
 from minicnn.kernels.cpu.linear import linear, linear_input_gradient, linear_weight_gradient
 from minicnn.kernels.cpu.loss import cross_entropy
-from minicnn.kernels.cpu.optim import adam_step, sgd_step
+from minicnn.kernels.cpu.norm import (
+    batch_norm,
+    batch_norm_gradient,
+    batch_norm_statistics,
+    group_norm,
+    group_norm_gradient,
+    group_norm_weight_gradient,
+)
+from minicnn.kernels.cpu.optim import adagrad_step, adam_step, amsgrad_step, rmsprop_step, sgd_step
 from minicnn.kernels.cpu.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
+from minicnn.kernels.cpu.resample import blend, blend_gradient, pick, pick_gradient
 
 __all__ = [
-    "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_bias_gradient",
-    "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "linear", "linear_input_gradient",
-    "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient", "relu", "relu_gradient", "sgd_step",
+    "adagrad_step", "adam_step", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d",
+    "amsgrad_step", "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient",
+    "batch_norm_statistics", "blend", "blend_gradient", "conv2d", "conv2d_bias_gradient",
+    "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "group_norm", "group_norm_gradient",
+    "group_norm_weight_gradient", "linear", "linear_input_gradient", "linear_weight_gradient", "max_pool2d",
+    "max_pool2d_gradient", "pick", "pick_gradient", "relu", "relu_gradient", "rmsprop_step", "sgd_step",
     "tanh_gradient",
 ]  # fmt: skip

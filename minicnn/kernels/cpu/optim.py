@@ -10,7 +10,7 @@ from numba import prange
 from minicnn.kernels.cpu.flat import flat, run
 from minicnn.kernels.cpu.jit import jit, parallel
 
-__all__ = ["adam_step", "sgd_step"]
+__all__ = ["adagrad_step", "adam_step", "amsgrad_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
@@ -40,6 +40,44 @@ def adam(p, g, m, v, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps)
         p[i] = old - rate * m[i] / (math.sqrt(v[i]) / bias2 + eps)
 
 
+@jit
+def amsgrad(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps):
+    """Adam with the largest v so far; NaN counts as the largest."""
+    for i in range(p.size):
+        old = shrink * p[i]
+        d = sign * g[i] + decay * old
+        m[i] += rest1 * (d - m[i])
+        v[i] = beta2 * v[i] + rest2 * d * d
+        if not v[i] <= most[i]:
+            most[i] = v[i]
+        p[i] = old - rate * m[i] / (math.sqrt(most[i]) / bias2 + eps)
+
+
+@jit
+def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered):
+    """mean and b are empty where they are not wanted; rest = 1 - alpha."""
+    for i in range(p.size):
+        d = sign * g[i] + decay * p[i]
+        s[i] = alpha * s[i] + rest * d * d
+        spread = s[i]
+        if centered:
+            mean[i] += rest * (d - mean[i])
+            spread -= mean[i] * mean[i]
+        move = d / (np.sqrt(spread) + eps)
+        if momentum > 0:
+            b[i] = momentum * b[i] + move
+            move = b[i]
+        p[i] -= lr * move
+
+
+@jit
+def adagrad(p, g, s, rate, eps, decay, sign):
+    for i in range(p.size):
+        d = sign * g[i] + decay * p[i]
+        s[i] += d * d
+        p[i] -= rate * d / (math.sqrt(s[i]) + eps)
+
+
 @parallel
 def share_plain(p, g, threads, *numbers):
     for t in prange(threads):
@@ -59,6 +97,27 @@ def share_adam(p, g, m, v, threads, *numbers):
     for t in prange(threads):
         lo, hi = t * p.size // threads, (t + 1) * p.size // threads
         adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
+
+
+@parallel
+def share_amsgrad(p, g, m, v, most, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        amsgrad(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], most[lo:hi], *numbers)
+
+
+@parallel
+def share_rmsprop(p, g, s, mean, b, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        rmsprop(p[lo:hi], g[lo:hi], s[lo:hi], mean[lo:hi], b[lo:hi], *numbers)
+
+
+@parallel
+def share_adagrad(p, g, s, threads, *numbers):
+    for t in prange(threads):
+        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
+        adagrad(p[lo:hi], g[lo:hi], s[lo:hi], *numbers)
 
 
 def update(alone: Callable, shared: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
@@ -109,7 +168,42 @@ def adam_step(
     step: int,
 ) -> None:
     """Adam, or AdamW if the weight decay is `decoupled`; see the reference for the formulas."""
-    numbers = (
+    numbers = adam_numbers(lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step)
+    update(adam, share_adam, [param, grad, m, v], *map(param.dtype.type, numbers))
+
+
+def amsgrad_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_max: np.ndarray,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    step: int,
+) -> None:
+    """Adam with the largest v so far; see the reference for the formulas."""
+    numbers = adam_numbers(lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step)
+    update(amsgrad, share_amsgrad, [param, grad, m, v, v_max], *map(param.dtype.type, numbers))
+
+
+def adam_numbers(
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    step: int,
+) -> tuple[float, ...]:
+    """What the loops `adam` and `amsgrad` take, from rate to eps."""
+    return (
         lr / (1 - beta1**step),
         0 if decoupled else weight_decay,
         -1 if maximize else 1,
@@ -120,4 +214,40 @@ def adam_step(
         math.sqrt(1 - beta2**step),
         eps,
     )
-    update(adam, share_adam, [param, grad, m, v], *map(param.dtype.type, numbers))
+
+
+def rmsprop_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    square: np.ndarray,
+    mean: np.ndarray | None,
+    buffer: np.ndarray | None,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """RMSprop; see the reference for the formulas."""
+    nothing = np.empty(0, param.dtype)
+    arrays = [param, grad, square, nothing if mean is None else mean, nothing if buffer is None else buffer]
+    momentum = 0 if buffer is None else momentum
+    numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
+    update(rmsprop, share_rmsprop, arrays, *map(param.dtype.type, numbers), mean is not None)
+
+
+def adagrad_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    total: np.ndarray,
+    lr: float,
+    lr_decay: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    step: int,
+) -> None:
+    """Adagrad; see the reference for the formulas."""
+    numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
+    update(adagrad, share_adagrad, [param, grad, total], *map(param.dtype.type, numbers))

@@ -1,6 +1,11 @@
 """The definitions: plain Python loops, one number at a time. Slow, and the measure of every faster kernel."""
 
 from minicnn.kernels.reference.activation import relu, relu_gradient, tanh_gradient
+from minicnn.kernels.reference.adaptive import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
+)
 from minicnn.kernels.reference.conv import (
     conv2d,
     conv2d_bias_gradient,
@@ -9,12 +14,24 @@ from minicnn.kernels.reference.conv import (
 )
 from minicnn.kernels.reference.linear import linear, linear_input_gradient, linear_weight_gradient
 from minicnn.kernels.reference.loss import cross_entropy
-from minicnn.kernels.reference.optim import adam_step, sgd_step
+from minicnn.kernels.reference.norm import (
+    batch_norm,
+    batch_norm_gradient,
+    batch_norm_statistics,
+    group_norm,
+    group_norm_gradient,
+    group_norm_weight_gradient,
+)
+from minicnn.kernels.reference.optim import adagrad_step, adam_step, amsgrad_step, rmsprop_step, sgd_step
 from minicnn.kernels.reference.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
+from minicnn.kernels.reference.resample import blend, blend_gradient, pick, pick_gradient
 
 __all__ = [
-    "adam_step", "avg_pool2d", "avg_pool2d_gradient", "conv2d", "conv2d_bias_gradient",
-    "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "linear", "linear_input_gradient",
-    "linear_weight_gradient", "max_pool2d", "max_pool2d_gradient", "relu", "relu_gradient", "sgd_step",
+    "adagrad_step", "adam_step", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d",
+    "amsgrad_step", "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient",
+    "batch_norm_statistics", "blend", "blend_gradient", "conv2d", "conv2d_bias_gradient",
+    "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "group_norm", "group_norm_gradient",
+    "group_norm_weight_gradient", "linear", "linear_input_gradient", "linear_weight_gradient", "max_pool2d",
+    "max_pool2d_gradient", "pick", "pick_gradient", "relu", "relu_gradient", "rmsprop_step", "sgd_step",
     "tanh_gradient",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["adam_step", "sgd_step"]
+__all__ = ["adagrad_step", "adam_step", "amsgrad_step", "rmsprop_step", "sgd_step"]
 
 
 def sgd_step(
@@ -58,3 +58,83 @@ def adam_step(
         v[i] = beta2 * v[i] + (1 - beta2) * g * g
         m_hat, v_hat = m[i] / (1 - beta1**step), v[i] / (1 - beta2**step)
         param[i] -= lr * m_hat / (v_hat**0.5 + eps)
+
+
+def amsgrad_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    v_max: np.ndarray,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+    step: int,
+) -> None:
+    """Adam with the largest v so far instead of v (Reddi, Kale and Kumar 2018); the rest as `adam_step`."""
+    for i in np.ndindex(param.shape):
+        g = -grad[i] if maximize else grad[i]
+        if decoupled:
+            param[i] -= lr * weight_decay * param[i]
+        else:
+            g = g + weight_decay * param[i]
+        m[i] = beta1 * m[i] + (1 - beta1) * g
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g
+        v_max[i] = np.maximum(v_max[i], v[i])
+        m_hat, v_hat = m[i] / (1 - beta1**step), v_max[i] / (1 - beta2**step)
+        param[i] -= lr * m_hat / (v_hat**0.5 + eps)
+
+
+def rmsprop_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    square: np.ndarray,
+    mean: np.ndarray | None,
+    buffer: np.ndarray | None,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    momentum: float,
+    maximize: bool,
+) -> None:
+    """RMSprop (Hinton 2012): the gradient over the root of the running mean of its square.
+
+    With `mean`, a running mean of g, the square of that is subtracted first (Graves 2013, equation 38); with
+    `buffer`, the quotients are added up in it: buffer = momentum * buffer + quotient.
+    """
+    for i in np.ndindex(param.shape):
+        g = (-grad[i] if maximize else grad[i]) + weight_decay * param[i]
+        square[i] = alpha * square[i] + (1 - alpha) * g * g
+        spread = square[i]
+        if mean is not None:
+            mean[i] = alpha * mean[i] + (1 - alpha) * g
+            spread = square[i] - mean[i] * mean[i]
+        move = g / (np.sqrt(spread) + eps)
+        if buffer is not None:
+            buffer[i] = momentum * buffer[i] + move
+            move = buffer[i]
+        param[i] -= lr * move
+
+
+def adagrad_step(
+    param: np.ndarray,
+    grad: np.ndarray,
+    total: np.ndarray,
+    lr: float,
+    lr_decay: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    step: int,
+) -> None:
+    """Adagrad (Duchi, Hazan and Singer 2011): the gradient over the root of the sum of all its squares."""
+    rate = lr / (1 + (step - 1) * lr_decay)
+    for i in np.ndindex(param.shape):
+        g = (-grad[i] if maximize else grad[i]) + weight_decay * param[i]
+        total[i] += g * g
+        param[i] -= rate * g / (np.sqrt(total[i]) + eps)

@@ -1,0 +1,146 @@
+"""Orders in which a loader visits samples."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from minicnn import random
+from minicnn.tensor import Tensor
+
+
+class Sampler:
+    """Base class of samplers: ``iter(sampler)`` gives indices, ``len(sampler)`` their number."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__}: a Sampler must define __iter__")
+
+
+class SequentialSampler(Sampler):
+    """Every sample, in order."""
+
+    def __init__(self, data_source: Any):
+        self.data_source = data_source
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+
+class RandomSampler(Sampler):
+    """Samples in a random order, drawn anew at each pass.
+
+    Parameters
+    ----------
+    replacement : draw each sample independently, so that some come twice.
+    num_samples : how many; None: as many as there are.
+    generator : None: the one that `minicnn.manual_seed` sets.
+    """
+
+    def __init__(
+        self,
+        data_source: Any,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
+    ):
+        if not isinstance(replacement, bool):
+            raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
+        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
+            raise ValueError(f"RandomSampler: num_samples must be an integer >= 1, got {num_samples!r}")
+        self.data_source = data_source
+        self.replacement = replacement
+        self._num_samples = num_samples
+        self.generator = generator
+
+    @property
+    def num_samples(self) -> int:
+        """How many samples a pass visits."""
+        return len(self.data_source) if self._num_samples is None else self._num_samples
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        # Drawn here and now, and not when the first index is asked for.
+        generator, size, wanted = random.generator(self.generator), len(self.data_source), self.num_samples
+        if self.replacement:
+            return iter(generator.integers(0, size, wanted).tolist())
+        order = generator.permutation(np.arange(size))
+        while 0 < len(order) < wanted:
+            order = np.concatenate([order, generator.permutation(np.arange(size))])
+        return iter(order[:wanted].tolist())
+
+
+class SubsetRandomSampler(Sampler):
+    """The samples `indices` in a random order, drawn anew at each pass."""
+
+    def __init__(self, indices: Sequence[int], generator: Any = None):
+        self.indices = indices
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(random.generator(self.generator).permutation(np.asarray(self.indices, np.int64)).tolist())
+
+
+class WeightedRandomSampler(Sampler):
+    """`num_samples` samples, each drawn with a probability that is its weight's part of the sum."""
+
+    def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None):
+        values = np.asarray(weights.array if isinstance(weights, Tensor) else weights, np.float64)
+        if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
+            raise ValueError(f"WeightedRandomSampler: weights must be numbers >= 0 in a row, got {weights!r}")
+        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(
+                f"WeightedRandomSampler: num_samples must be an integer >= 1, got {num_samples!r}"
+            )
+        if not replacement and num_samples > np.count_nonzero(values):
+            raise ValueError(
+                f"WeightedRandomSampler: without replacement there are {np.count_nonzero(values)} samples of "
+                f"a weight above 0, got num_samples {num_samples}"
+            )
+        self.weights = Tensor(values)
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        parts = self.weights.array / self.weights.array.sum()
+        generator = random.generator(self.generator)
+        return iter(generator.choice(len(parts), self.num_samples, self.replacement, parts).tolist())
+
+
+class BatchSampler(Sampler):
+    """Lists of `batch_size` indices of another sampler."""
+
+    def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"BatchSampler: batch_size must be an integer >= 1, got {batch_size!r}")
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return self._batches(iter(self.sampler))  # the order is drawn now
+
+    def _batches(self, indices: Iterator[int]) -> Iterator[list[int]]:
+        batch: list[int] = []
+        for index in indices:
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch

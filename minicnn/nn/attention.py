@@ -1,0 +1,224 @@
+"""Attention with several heads."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minicnn.nn import functional as F
+from minicnn.nn import init
+from minicnn.nn.arguments import check_tensors
+from minicnn.nn.functional.attention import attention_weights
+from minicnn.nn.linear import Linear
+from minicnn.nn.module import Module
+from minicnn.nn.parameter import Parameter
+from minicnn.tensor import Tensor, empty
+
+
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear layer; PyTorch prints the output projection of attention under this name."""
+
+
+class MultiheadAttention(Module):
+    """Attention whose heads each look at a projection of queries, keys and values of their own.
+
+    Parameters
+    ----------
+    embed_dim, num_heads : int
+        E and the number of heads, which divides E.
+    dropout : float
+        Dropout of the attention weights, in training.
+    bias : bool
+        Whether the projections have one.
+    kdim, vdim : int, optional
+        Features of keys and values; E unless given.
+    batch_first : bool
+        Whether samples come first, (N, L, E); otherwise (L, N, E).
+    dtype : dtype, optional
+        Of the parameters; float32 unless given.
+
+    Attributes
+    ----------
+    in_proj_weight : Parameter (3 E, E) or None
+        For queries, keys and values, one below the other; with other features than E there are
+        q_proj_weight (E, E), k_proj_weight (E, kdim) and v_proj_weight (E, vdim) instead.
+    in_proj_bias : Parameter (3 E) or None
+    out_proj : Linear
+
+    Source: Vaswani et al., Attention is all you need, 2017.
+    """
+
+    in_proj_weight: Parameter | None
+    in_proj_bias: Parameter | None
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        *,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if embed_dim <= 0 or num_heads <= 0:
+            raise ValueError(
+                "MultiheadAttention: embed_dim and num_heads must be above 0, "
+                f"got {embed_dim} and {num_heads}"
+            )
+        if embed_dim % num_heads:
+            raise AssertionError(
+                "MultiheadAttention: embed_dim must be divisible by num_heads, "
+                f"got {embed_dim} and {num_heads}"
+            )
+        if add_bias_kv or add_zero_attn:
+            raise NotImplementedError(
+                "MultiheadAttention: add_bias_kv and add_zero_attn are not there; "
+                "append to key and value instead"
+            )
+        self.embed_dim = embed_dim
+        self.kdim = embed_dim if kdim is None else kdim
+        self.vdim = embed_dim if vdim is None else vdim
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.batch_first = batch_first
+        self.head_dim = embed_dim // num_heads
+        if self.kdim == self.vdim == embed_dim:
+            self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, dtype=dtype))
+            for role in ("q", "k", "v"):
+                self.register_parameter(f"{role}_proj_weight", None)
+        else:
+            for role, features in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
+                weight = Parameter(empty(embed_dim, features, dtype=dtype))
+                self.register_parameter(f"{role}_proj_weight", weight)
+            self.register_parameter("in_proj_weight", None)
+        self.in_proj_bias = Parameter(empty(3 * embed_dim, dtype=dtype)) if bias else None
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, dtype=dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new starting values for the input projections; all biases become 0."""
+        for name, param in self.named_parameters():
+            if name.endswith("bias"):
+                init.zeros_(param)
+            elif not name.startswith("out_proj"):
+                init.xavier_uniform_(param)
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Let queries attend to keys and values.
+
+        Parameters
+        ----------
+        query : Tensor (L, N, E), or (N, L, E) if batch_first, or (L, E)
+        key, value : Tensor (S, N, kdim) and (S, N, vdim), or in the other forms alike
+        key_padding_mask : Tensor (N, S) or (S), optional
+            Truth values say which keys are left out, numbers are added to the scores.
+        need_weights : bool
+            Whether to return the attention weights.
+        attn_mask : Tensor (L, S) or (N * num_heads, L, S), optional
+            As key_padding_mask, for each query.
+        average_attn_weights : bool
+            Whether the weights returned are the mean over the heads.
+        is_causal : bool
+            A hint that attn_mask is the causal one, which must be there too.
+
+        Returns
+        -------
+        Tensor in the form of query, and Tensor (N, L, S) or (N, num_heads, L, S) or None
+        """
+        name = "MultiheadAttention"
+        check_tensors(name, query=query, key=key, value=value)
+        shapes = f"{query.shape}, {key.shape} and {value.shape}"
+        if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+            raise AssertionError(
+                f"{name}: expected query, key and value all of 2 or 3 dimensions, got {shapes}"
+            )
+        if is_causal and attn_mask is None:
+            raise RuntimeError(f"{name}: is_causal is only a hint; pass the attn_mask too")
+        single = query.ndim == 2
+        tokens = [
+            x.unsqueeze(0) if single else x if self.batch_first else x.transpose(0, 1)
+            for x in (query, key, value)
+        ]  # (N, L, features)
+        features = [x.shape[-1] for x in tokens]
+        if features != [self.embed_dim, self.kdim, self.vdim]:
+            raise AssertionError(
+                f"{name}: expected {self.embed_dim}, {self.kdim} and {self.vdim} features, got {shapes}"
+            )
+        if tokens[1].shape[:2] != tokens[2].shape[:2] or len(tokens[0]) != len(tokens[1]):
+            raise AssertionError(f"{name}: the sizes of query, key and value do not fit: {shapes}")
+        q, k, v = (
+            self._heads(x, *self._projection(i)) for i, x in enumerate(tokens)
+        )  # (N, heads, L, head_dim)
+        mask = self._mask(attn_mask, key_padding_mask, q, k.shape[-2], single)
+        weights = attention_weights(name, q, k, mask, None)
+        weights = F.dropout(weights, self.dropout, self.training)
+        out = (weights @ v).transpose(1, 2).flatten(2)
+        out = self.out_proj(out)
+        out = out.squeeze(0) if single else out if self.batch_first else out.transpose(0, 1)
+        if not need_weights:
+            return out, None
+        weights = weights.mean(1) if average_attn_weights else weights
+        return out, weights.squeeze(0) if single else weights
+
+    def _projection(self, i: int) -> tuple[Tensor, Tensor | None]:
+        """The weight and bias for queries, keys or values."""
+        part = slice(i * self.embed_dim, (i + 1) * self.embed_dim)
+        if self.in_proj_weight is not None:
+            weight = self.in_proj_weight[part]
+        else:
+            weight = getattr(self, "qkv"[i] + "_proj_weight")
+        return weight, None if self.in_proj_bias is None else self.in_proj_bias[part]
+
+    def _heads(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """(N, L, features) projected and divided: (N, heads, L, head_dim)."""
+        N, L, _ = x.shape
+        return F.linear(x, weight, bias).reshape(N, L, self.num_heads, self.head_dim).transpose(1, 2)
+
+    def _mask(self, attn_mask: Any, padding: Any, q: Tensor, keys: int, single: bool) -> Tensor | None:
+        """Both masks as numbers to add, which broadcast to (N, heads, L, S)."""
+        N, H, L, _ = q.shape
+        total = None
+        if attn_mask is not None:
+            if attn_mask.shape not in ((L, keys), (N * H, L, keys)):
+                raise RuntimeError(
+                    f"MultiheadAttention: expected attn_mask {(L, keys)} or {(N * H, L, keys)}, "
+                    f"got {attn_mask.shape}"
+                )
+            total = as_numbers(attn_mask, q.dtype)
+            total = total.reshape(N, H, L, keys) if attn_mask.ndim == 3 else total
+        if padding is not None:
+            if padding.shape != ((keys,) if single else (N, keys)):
+                raise AssertionError(
+                    f"MultiheadAttention: expected key_padding_mask {(keys,) if single else (N, keys)}, "
+                    f"got {padding.shape}"
+                )
+            more = as_numbers(padding, q.dtype).reshape(N, 1, 1, keys)
+            total = more if total is None else total + more
+        return total
+
+
+def as_numbers(mask: Tensor, dtype: np.dtype) -> Tensor:
+    """A mask of truth values (which keys are left out) as 0 and -inf; one of numbers as it is."""
+    if mask.dtype == bool:
+        return Tensor(np.where(mask.array, -math.inf, 0).astype(dtype))
+    if mask.dtype.kind != "f":
+        raise AssertionError(
+            f"MultiheadAttention: expected masks of truth values or floating point numbers, got {mask.dtype}"
+        )
+    return mask.to(dtype)

@@ -1,0 +1,171 @@
+"""Convolution."""
+
+from typing import Any
+
+from minicnn import ops
+from minicnn.kernels.geometry import Window
+from minicnn.nn.arguments import Size, batched, check_tensors, integer, pair
+from minicnn.tensor import Tensor, apply
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Two-dimensional convolution (cross-correlation, as everywhere in deep learning).
+
+    Parameters
+    ----------
+    input : Tensor (N, C, H, W) or (C, H, W)
+        Pictures, or one.
+    weight : Tensor (O, C / groups, KH, KW)
+        Filters.
+    bias : Tensor (O), optional
+        Added to each output channel.
+    stride, dilation : int or (int, int)
+        Steps between windows, and between the taps of one; down and across.
+    padding : int, (int, int), "same" or "valid"
+        Zeros around the picture. "same" keeps its size (with stride 1); where that takes an odd number of
+        rows or columns, the one more is at the bottom or right. "valid" is 0.
+    groups : int
+        Into how many groups the channels are divided that do not see each other.
+
+    Returns
+    -------
+    Tensor (N, O, OH, OW) or (O, OH, OW)
+
+    Raises
+    ------
+    RuntimeError
+        Shapes, dtypes or numbers that do not fit.
+    TypeError
+        Something else than Tensors or ints.
+    """
+    check_tensors("conv2d", input=input, weight=weight)
+    if bias is not None:
+        check_tensors("conv2d", bias=bias)
+    if input.ndim not in (3, 4) or weight.ndim != 4:
+        raise RuntimeError(
+            "conv2d: expected input (N, C, H, W) or (C, H, W) and weight (O, C/groups, KH, KW), "
+            f"got {input.shape} and {weight.shape}"
+        )
+    kernel = pair("conv2d", "the kernel's size", weight.shape[2:], 1)
+    down_across = pair("conv2d", "stride", stride, 1)
+    apart = pair("conv2d", "dilation", dilation, 1)
+    sides = conv_padding("conv2d", padding, kernel, down_across, apart)
+    window = Window(kernel, down_across, sides, apart)
+    groups = integer("conv2d", "groups", groups, 1)
+    return batched(lambda x: apply(ops.Conv2d, x, weight, bias, window=window, groups=groups), input)
+
+
+def conv_padding(
+    name: str,
+    padding: Any,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    error: type[Exception] = RuntimeError,
+) -> tuple[int, int, int, int]:
+    """Cells at the top, bottom, left and right, from any form of the argument `padding`."""
+    if not isinstance(padding, str):
+        down, across = pair(name, "padding", padding, 0, error)
+        return down, down, across, across
+    if padding == "valid":
+        return 0, 0, 0, 0
+    if padding != "same":
+        raise error(f'{name}: expected padding as numbers, "same" or "valid", got {padding!r}')
+    if stride != (1, 1):
+        raise error(f'{name}: padding="same" is for stride 1, got stride {stride}')
+    tall, wide = ((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
+    return tall // 2, tall - tall // 2, wide // 2, wide - wide // 2
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The transpose of `conv2d`: what its gradient does to pictures; it makes them larger by the stride.
+
+    Parameters
+    ----------
+    input : Tensor (N, C, H, W) or (C, H, W)
+    weight : Tensor (C, O / groups, KH, KW)
+    bias : Tensor (O), optional
+    stride, padding, dilation : int or (int, int)
+        Of the convolution that leads back; its padding is cut off here.
+    output_padding : int or (int, int)
+        Rows and columns to add at the bottom and right, fewer than the stride or the dilation: convolutions
+        of several sizes give the same one.
+
+    Returns
+    -------
+    Tensor (N, O, OH, OW) or (O, OH, OW)
+        With OH = (H - 1) * stride - 2 * padding + dilation * (KH - 1) + output_padding + 1.
+    """
+    name = "conv_transpose2d"
+    check_tensors(name, input=input, weight=weight)
+    if bias is not None:
+        check_tensors(name, bias=bias)
+    if input.ndim not in (3, 4) or weight.ndim != 4:
+        raise RuntimeError(
+            f"{name}: expected input (N, C, H, W) or (C, H, W) and weight (C, O/groups, KH, KW), "
+            f"got {input.shape} and {weight.shape}"
+        )
+    kernel = pair(name, "the kernel's size", weight.shape[2:], 1)
+    down_across, apart = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
+    (down, across), (low, right) = (
+        pair(name, "padding", padding, 0),
+        pair(name, "output_padding", output_padding, 0),
+    )
+    for extra, step, gap in zip((low, right), down_across, apart, strict=True):
+        if extra >= max(step, gap):
+            raise RuntimeError(
+                f"{name}: output_padding {(low, right)} must be smaller than the stride {down_across} "
+                f"or the dilation {apart}"
+            )
+    # the rows added at the bottom are those that no window of the convolution back reaches
+    window = Window(kernel, down_across, (down, down - low, across, across - right), apart)
+    size = window.input_size(*input.shape[-2:])
+    groups = integer(name, "groups", groups, 1)
+    settings = {"window": window, "size": size, "groups": groups}
+    return batched(lambda x: apply(ops.ConvTranspose2d, x, weight, bias, **settings), input)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int] = 1,
+    padding: int | tuple[int] | str = 0,
+    dilation: int | tuple[int] = 1,
+    groups: int = 1,
+) -> Tensor:
+    """`conv2d` of lines (N, C, L) or (C, L), as pictures of one row, with weight (O, C / groups, K)."""
+    check_tensors("conv1d", input=input, weight=weight)
+    if input.ndim not in (2, 3) or weight.ndim != 3:
+        raise RuntimeError(
+            "conv1d: expected input (N, C, L) or (C, L) and weight (O, C/groups, K), "
+            f"got {input.shape} and {weight.shape}"
+        )
+    step, apart = one("conv1d", "stride", stride, 1), one("conv1d", "dilation", dilation, 1)
+    sides = padding if isinstance(padding, str) else (0, one("conv1d", "padding", padding, 0))
+    rows, filters = input.unsqueeze(-2), weight.unsqueeze(-2)
+    return conv2d(rows, filters, bias, (1, step), sides, (1, apart), groups).squeeze(-2)
+
+
+def one(name: str, role: str, value: Any, least: int, error: type[Exception] = RuntimeError) -> int:
+    """An int of at least `least`, also from a tuple of one."""
+    if isinstance(value, tuple | list) and len(value) != 1:
+        raise error(f"{name}: expected {role} as one number, got {value!r}")
+    return pair(name, role, value, least, error)[0]

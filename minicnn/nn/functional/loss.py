@@ -1,0 +1,118 @@
+"""Losses over classes."""
+
+from typing import Any
+
+from minicnn import ops
+from minicnn.nn.arguments import check_floats, check_reduction, check_smoothing, check_tensors
+from minicnn.tensor import Tensor, apply
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross-entropy between softmax(input) and classes, given as indices or as probabilities.
+
+    Parameters
+    ----------
+    input : Tensor (N, C), (N, C, d1, ...) or (C)
+        Scores of the classes, before softmax.
+    target : Tensor (N), (N, d1, ...) or ()
+        Class indices, 0 to C - 1; or the classes' probabilities, in the shape of input.
+    weight : Tensor (C), optional
+        What each class counts.
+    ignore_index : int
+        Targets with this value count nothing; only for indices.
+    reduction : "mean", "sum" or "none"
+        The mean weighs each sample with its class's weight; that over probabilities does not.
+    label_smoothing : float
+        The share of the target that is spread evenly over all classes.
+
+    Returns
+    -------
+    Tensor () or, for "none", in the shape of the class indices
+    """
+    check_smoothing("cross_entropy", label_smoothing)
+    check_tensors("cross_entropy", input=input, target=target)
+    if target.dtype.kind == "f" and input.shape == target.shape:
+        return of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    settings = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    return over_rows("cross_entropy", ops.CrossEntropy, input, target, weight, reduction, settings)
+
+
+def of_probabilities(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    label_smoothing: float,
+) -> Tensor:
+    """Cross-entropy with the probabilities of the classes, which share dimension 1 (or 0 of one)."""
+    check_reduction("cross_entropy", reduction)
+    check_floats("cross_entropy", input=input)
+    if ignore_index >= 0:
+        raise RuntimeError(f"cross_entropy: ignore_index {ignore_index} needs class indices as the target")
+    dim = min(input.ndim - 1, 1)
+    classes = input.shape[dim] if input.ndim else 1
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        check_tensors("cross_entropy", weight=weight)
+        if weight.shape != (classes,):
+            raise RuntimeError(
+                f"cross_entropy: expected a weight for each of {classes} classes, got shape {weight.shape}"
+            )
+        target = target * weight.reshape(classes, *[1] * (input.ndim - 1 - dim))
+    losses = -(input.log_softmax(dim) * target)
+    if reduction == "none":
+        return losses.sum(dim)
+    places = input.numel() / classes if classes else 0
+    return losses.sum() if reduction == "sum" else losses.sum() / places
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-probabilities, input, of the target classes; arguments as for `cross_entropy`."""
+    settings = {"ignore_index": ignore_index}
+    return over_rows("nll_loss", ops.NegativeLogLikelihood, input, target, weight, reduction, settings)
+
+
+def over_rows(
+    name: str,
+    function: Any,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    settings: dict,
+) -> Tensor:
+    """A loss of rows (N, C) and targets (N), for any number of dimensions."""
+    check_tensors(name, input=input, target=target)
+    if weight is not None:
+        check_tensors(name, weight=weight)
+    check_reduction(name, reduction)
+    settings = {**settings, "reduction": reduction}
+    if input.ndim == 2 and target.ndim == 1:
+        return apply(function, input, target, weight, **settings)
+    classes = input.shape[min(input.ndim - 1, 1)] if input.ndim else 0
+    places = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
+    if not input.ndim or target.shape not in (places, places or (1,)):
+        raise RuntimeError(
+            f"{name}: expected input (N, C, d1, ...) and class indices (N, d1, ...), or (C) and (), "
+            f"got {input.shape} and {target.shape}"
+        )
+    rows = input.movedim(1, -1) if input.ndim > 2 else input
+    out = apply(function, rows.reshape(-1, classes), target.reshape(-1), weight, **settings)
+    return out.reshape(places) if reduction == "none" else out

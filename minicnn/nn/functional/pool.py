@@ -1,0 +1,128 @@
+"""Pooling."""
+
+from typing import Any
+
+import numpy as np
+
+from minicnn import ops
+from minicnn.kernels.geometry import Window
+from minicnn.nn.arguments import Size, batched, check_tensors, pair
+from minicnn.tensor import Tensor, apply
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest value in each window of input (N, C, H, W) or (C, H, W).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation : int or (int, int)
+        Of the window, down and across; the stride is the window's size unless given. Padding never wins.
+    ceil_mode : bool
+        Also take a last window that sticks out at the bottom or right.
+    return_indices : bool
+        Whether to give a pair: the values, and where each was in its plane (h * W + w), int64.
+    """
+    window = pool_window("max_pool2d", kernel_size, stride, padding, dilation, ceil_mode)
+    check_tensors("max_pool2d", input=input)
+    return largest(ops.MaxPool2d, input, return_indices, window=window)
+
+
+def largest(function: Any, input: Tensor, return_indices: bool, **settings: Any) -> Any:
+    """The values of a max pooling; or they and their places."""
+    places: list = []
+    out = batched(lambda x: apply(function, x, **settings, places=places), input)
+    if not return_indices:
+        return out
+    index = Tensor(places[0].astype(np.int64))
+    return out, index.squeeze(0) if input.ndim == 3 else index
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of input (N, C, H, W) or (C, H, W).
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or (int, int)
+        Of the window, down and across; the stride is the window's size unless given.
+    ceil_mode : bool
+        Also take a last window that sticks out at the bottom or right.
+    count_include_pad : bool
+        Whether the zeros of the padding count in the mean.
+    divisor_override : int, optional
+        Divide the windows' sums by this number instead.
+    """
+    window = pool_window("avg_pool2d", kernel_size, stride, padding, 1, ceil_mode)
+    check_tensors("avg_pool2d", input=input)
+    if divisor_override == 0:
+        raise RuntimeError("avg_pool2d: divisor_override must not be 0")
+    settings = {"window": window, "count_include_pad": count_include_pad, "divisor": divisor_override or 0}
+    return batched(lambda x: apply(ops.AvgPool2d, x, **settings), input)
+
+
+def pool_window(
+    name: str,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    error: type[Exception] = RuntimeError,
+) -> Window:
+    """The window of a pooling, from any form of its arguments."""
+    kernel = pair(name, "kernel_size", kernel_size, 1, error)
+    down_across = kernel if stride is None else pair(name, "stride", stride, 1, error)
+    down, across = pair(name, "padding", padding, 0, error)
+    apart = pair(name, "dilation", dilation, 1, error)
+    return Window(kernel, down_across, (down, down, across, across), apart, ceil_mode)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """The mean of each of OH x OW windows that share input (N, C, H, W) or (C, H, W) evenly.
+
+    Parameters
+    ----------
+    output_size : int or (int or None, int or None)
+        OH and OW; None keeps the input's.
+    """
+    check_tensors("adaptive_avg_pool2d", input=input)
+    size = adaptive_size("adaptive_avg_pool2d", input, output_size)
+    return batched(lambda x: apply(ops.AdaptiveAvgPool2d, x, size=size), input)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """The largest value in each of OH x OW windows that share input evenly; arguments as above.
+
+    With `return_indices` a pair, as `max_pool2d` gives it.
+    """
+    check_tensors("adaptive_max_pool2d", input=input)
+    size = adaptive_size("adaptive_max_pool2d", input, output_size)
+    return largest(ops.AdaptiveMaxPool2d, input, return_indices, size=size)
+
+
+def adaptive_size(name: str, input: Tensor, size: Any) -> tuple[int, int]:
+    """OH and OW from any form of output_size."""
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or input.ndim not in (3, 4):
+        kind = ValueError if isinstance(size, tuple | list) and input.ndim <= len(size) else RuntimeError
+        raise kind(
+            f"{name}: expected input (N, C, H, W) or (C, H, W) and one output_size or two, "
+            f"got {input.shape} and {size!r}"
+        )
+    kept = (own if side is None else side for side, own in zip(sides, input.shape[-2:], strict=True))
+    return pair(name, "output_size", tuple(kept), 0)

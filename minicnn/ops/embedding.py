@@ -1,0 +1,26 @@
+"""Rows of a table."""
+
+from minicnn.autograd import Function
+from minicnn.device import array_module
+
+
+class Embedding(Function):
+    """table[index] for a table (V, D) and indices of any shape; the row `padding` gets no gradient."""
+
+    def forward(self, table, index, padding=None):
+        if index.dtype.kind not in "iu":
+            raise RuntimeError(f"embedding: expected integer indices, got {index.dtype}")
+        if index.size and not 0 <= index.min() <= index.max() < len(table):
+            raise IndexError(
+                f"embedding: expected indices from 0 to {len(table) - 1}, got {index.min()} to {index.max()}"
+            )
+        self.like, self.index, self.padding = table.shape, index, padding
+        return table[index]
+
+    def backward(self, grad):
+        xp = array_module(grad)
+        out = xp.zeros(self.like, grad.dtype)
+        xp.add.at(out, self.index, grad)
+        if self.padding is not None:
+            out[self.padding] = 0
+        return out

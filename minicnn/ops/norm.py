@@ -1,0 +1,169 @@
+"""Normalisation: the checks, and the rules for the gradients (formulas: kernels/reference/norm.py)."""
+
+import math
+
+from minicnn.autograd import Function
+from minicnn.device import array_module, kernels_for
+from minicnn.ops.conv import FLOATS
+
+
+class BatchNorm(Function):
+    """Each channel of x (N, C, ...) with mean 0 and variance 1, times weight plus bias (C).
+
+    `running` is a pair of arrays (C), mean and var, or None. With `batch`, the statistics are the batch's,
+    and the running ones move towards them by `momentum`; else the running ones are used.
+    """
+
+    def forward(self, x, weight, bias, running=None, batch=True, momentum=0.1, eps=1e-5, name="batch_norm"):
+        check_channels(name, x, weight, bias, *(running or ()))
+        self.shape, self.weight, self.constant = x.shape, weight, not batch
+        x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+        kernels, xp = kernels_for(x), array_module(x)
+        if batch:
+            mean, var = kernels.batch_norm_statistics(x)
+            if running is not None:
+                count = x.shape[0] * x.shape[2]
+                follow(running, (mean, var * x.dtype.type(count / max(count - 1, 1))), momentum)
+        else:
+            mean, var = running
+        mean, rstd = mean.copy(), 1 / xp.sqrt(var + x.dtype.type(eps))  # a copy: running ones move on
+        if True in self.needs:
+            self.x, self.mean, self.rstd = x, mean, rstd
+        return kernels.batch_norm(x, weight, bias, mean, rstd).reshape(self.shape)
+
+    def backward(self, grad):
+        dx, dweight, dbias = kernels_for(grad).batch_norm_gradient(
+            grad.reshape(self.x.shape), self.x, self.weight, self.mean, self.rstd, self.constant
+        )
+        return dx.reshape(self.shape), dweight, dbias
+
+
+class OverGroups(Function):
+    """What the norms over groups of channels of one sample share."""
+
+    def normalise(self, x, view, weight, bias, groups, eps):
+        """Normalise x, seen in the shape `view` (N, C, P)."""
+        self.shape, self.per_channel = x.shape, None if weight is None else weight.shape
+        weight, bias = (None if a is None else a.reshape(-1) for a in (weight, bias))
+        x = x.reshape(view)
+        y, mean, rstd = kernels_for(x).group_norm(x, weight, bias, groups, eps)
+        if True in self.needs:
+            self.x, self.weight, self.mean, self.rstd = x, weight, mean, rstd
+        return y.reshape(self.shape)
+
+    def backward(self, grad):
+        kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
+        grad = grad.reshape(self.x.shape)
+        if self.needs[0]:
+            by_x = kernels.group_norm_gradient(grad, self.x, self.weight, self.mean, self.rstd)
+            by_x = by_x.reshape(self.shape)
+        if self.needs[1] or self.needs[2]:
+            by_weight, by_bias = kernels.group_norm_weight_gradient(grad, self.x, self.mean, self.rstd)
+            if self.per_channel is not None:
+                by_weight, by_bias = by_weight.reshape(self.per_channel), by_bias.reshape(self.per_channel)
+        return by_x, by_weight, by_bias
+
+
+class GroupNorm(OverGroups):
+    """Each group of channels of each sample of x (N, C, ...) with mean 0 and variance 1; weight, bias (C)."""
+
+    def forward(self, x, weight, bias, groups, eps=1e-5):
+        check_channels("group_norm", x, weight, bias)
+        if x.shape[1] % groups:
+            raise RuntimeError(
+                f"group_norm: {x.shape[1]} channels {x.shape} do not divide into {groups} groups"
+            )
+        return self.normalise(x, (*x.shape[:2], math.prod(x.shape[2:])), weight, bias, groups, eps)
+
+
+class InstanceNorm(OverGroups):
+    """Each channel of each sample of x (N, C, ...) with mean 0 and variance 1; weight and bias (C).
+
+    `running`, mean and var (C) or None, move towards the samples' mean statistics by `momentum`.
+    """
+
+    def forward(self, x, weight, bias, running=None, momentum=0.1, eps=1e-5):
+        check_channels("instance_norm", x, weight, bias, *(running or ()))
+        N, C = x.shape[:2]
+        P = math.prod(x.shape[2:])
+        if running is not None:
+            pair = kernels_for(x).batch_norm_statistics(x.reshape(1, N * C, P))
+            mean, var = (statistic.reshape(N, C).mean(axis=0) for statistic in pair)
+            follow(running, (mean, var * x.dtype.type(P / max(P - 1, 1))), momentum)
+        return self.normalise(x, (N, C, P), weight, bias, C, eps)
+
+
+class LayerNorm(OverGroups):
+    """The last dimensions of x, of shape `shape`, with mean 0 and variance 1; weight and bias of it."""
+
+    def forward(self, x, weight, bias, shape, eps=1e-5):
+        check_floats("layer_norm", x, weight, bias)
+        if not shape or x.shape[-len(shape) :] != shape:
+            raise RuntimeError(f"layer_norm: expected x (..., {str(shape)[1:-1].rstrip(',')}), got {x.shape}")
+        for role, values in (("weight", weight), ("bias", bias)):
+            if values is not None and values.shape != shape:
+                raise RuntimeError(f"layer_norm: expected a {role} of shape {shape}, got {values.shape}")
+        features = math.prod(shape)
+        rows = math.prod(x.shape[: x.ndim - len(shape)])
+        return self.normalise(x, (rows, features, 1), weight, bias, 1, eps)
+
+
+class LocalResponseNorm(Function):
+    """x (k + alpha / size * sum of x*x over `size` neighbouring channels) ** -beta, for x (N, C, ...).
+
+    Source: Krizhevsky et al., ImageNet classification with deep convolutional neural networks, 2012, 3.3;
+    PyTorch's alpha is divided by the size.
+    """
+
+    def forward(self, x, size, alpha=1e-4, beta=0.75, k=1.0):
+        check_floats("local_response_norm", x)
+        if x.ndim < 3:
+            raise ValueError(f"local_response_norm: expected x (N, C, ...) or (C, H, W), got {x.shape}")
+        self.size, self.alpha, self.beta = size, alpha / size, beta
+        base = k + self.alpha * neighbours(x * x, size // 2, (size - 1) // 2)
+        factor = base**-beta
+        if self.needs[0]:
+            self.x, self.base, self.factor = x, base, factor
+        return x * factor
+
+    def backward(self, grad):
+        inner = neighbours(grad * self.x * self.factor / self.base, (self.size - 1) // 2, self.size // 2)
+        return grad * self.factor - 2 * self.alpha * self.beta * self.x * inner
+
+
+def neighbours(x, before, after):
+    """For each channel of x (N, C, ...), the sum over those from `before` before it to `after` after it."""
+    C = x.shape[1]
+    out = x.copy()
+    for step in range(1, min(max(before, after), C - 1) + 1):
+        if step <= before:
+            out[:, step:] += x[:, : C - step]
+        if step <= after:
+            out[:, : C - step] += x[:, step:]
+    return out
+
+
+def follow(running, batch, momentum):
+    """Move the running statistics towards the batch's, in place."""
+    for old, new in zip(running, batch, strict=True):
+        old += old.dtype.type(momentum) * (new - old)
+
+
+def check_floats(name, *arrays):
+    """Raise RuntimeError unless all arrays are float32 or all float64."""
+    given = [a.dtype for a in arrays if a is not None]
+    if given[0] not in FLOATS or any(dtype != given[0] for dtype in given):
+        raise RuntimeError(f"{name}: expected all float32 or all float64, got {[str(d) for d in given]}")
+
+
+def check_channels(name, x, weight, bias, *running):
+    """Raise RuntimeError unless x is (N, C, ...) and the others are None or (C)."""
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: expected x (N, C, ...) of at least 2 dimensions, got {x.shape}")
+    roles = ("weight", "bias", "running_mean", "running_var")
+    for role, values in zip(roles, (weight, bias, *running), strict=False):
+        if values is not None and values.shape != (x.shape[1],):
+            raise RuntimeError(
+                f"{name}: x has {x.shape[1]} channels {x.shape} but {role} has the shape {values.shape}"
+            )
+    check_floats(name, x, weight, bias, *running)

@@ -1,0 +1,157 @@
+"""Elements along one axis: picked, put, added up, multiplied, turned round."""
+
+from minicnn.autograd import Function
+from minicnn.device import array_module
+
+
+def places(xp, index, axis):
+    """The index of an element x[..., index[..., k, ...], ...] in every axis, to read or to write at once."""
+    own = [xp.arange(n).reshape(-1, *[1] * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
+    return (*own[:axis], index, *own[axis + 1 :]) if index.ndim else ()
+
+
+class Along(Function):
+    """x at an index array's places along an axis, as torch.gather. `distinct`: none is picked twice."""
+
+    def forward(self, x, index, axis, distinct=False):
+        xp = array_module(x)
+        self.like, self.distinct = (x.shape, x.dtype), distinct
+        self.places = places(xp, xp.array(index), axis)
+        return x[self.places].reshape(index.shape)
+
+    def backward(self, grad):
+        xp = array_module(grad)
+        out = xp.zeros(*self.like)
+        if self.distinct:
+            out[self.places] = grad
+        else:
+            xp.add.at(out, self.places, grad)
+        return out, None
+
+
+class AddAt(Function):
+    """A copy of x with `value` added at places; a place that comes twice gets both."""
+
+    def forward(self, x, value, index):
+        self.index, out = index, x.copy()
+        array_module(x).add.at(out, index, value)
+        return out
+
+    def backward(self, grad):
+        return grad, grad[self.index] if self.needs[1] else None
+
+
+class CumSum(Function):
+    """The sums of the elements up to each one along an axis."""
+
+    def forward(self, x, axis):
+        self.axis = axis
+        return array_module(x).cumsum(x, axis=axis, dtype=x.dtype)
+
+    def backward(self, grad):
+        xp = array_module(grad)
+        return xp.flip(xp.cumsum(xp.flip(grad, self.axis), axis=self.axis), self.axis)
+
+
+class CumProd(Function):
+    """The products of the elements up to each one along an axis."""
+
+    def forward(self, x, axis):
+        self.x, self.axis = x, axis
+        self.out = array_module(x).cumprod(x, axis=axis, dtype=x.dtype)
+        return self.out
+
+    def backward(self, grad):
+        """d out_j / d x_k: the product of x_i, i <= j, i != k. Zeros allow no division: a pass for each k."""
+        xp = array_module(grad)
+        x, g = (xp.moveaxis(a, self.axis, 0) for a in (self.x, grad))
+        by_x = xp.empty_like(x)
+        before = xp.ones_like(x[:1])
+        for k in range(len(x)):
+            after = xp.cumprod(xp.concatenate([before, x[k + 1 :]]), axis=0)
+            by_x[k] = (g[k:] * after).sum(axis=0)
+            before = before * x[k]
+        return xp.moveaxis(by_x, 0, self.axis)
+
+
+class Prod(Function):
+    """The product over one axis, or over all (None)."""
+
+    def forward(self, x, axis=None, keepdim=False):
+        self.x, self.axis, self.keepdim = x, axis, keepdim
+        return x.prod(axis=axis, keepdims=keepdim, dtype=x.dtype)
+
+    def backward(self, grad):
+        """Each element's gradient is the product of all others: those before it times those after it."""
+        xp, x = array_module(grad), self.x
+        rows = x.reshape(-1) if self.axis is None else xp.moveaxis(x, self.axis, -1)
+        one = xp.ones_like(rows[..., :1])
+        before = xp.cumprod(xp.concatenate([one, rows[..., :-1]], axis=-1), axis=-1)
+        after = xp.cumprod(xp.concatenate([one, rows[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+        others = before[..., : rows.shape[-1]] * after[..., : rows.shape[-1]]
+        if self.axis is None:
+            return grad * others.reshape(x.shape)
+        others = xp.moveaxis(others, -1, self.axis)
+        return (grad if self.keepdim else xp.expand_dims(grad, self.axis)) * others
+
+
+class Flip(Function):
+    """The elements in reverse order along axes, in new memory."""
+
+    def forward(self, x, axes):
+        self.axes = axes
+        return array_module(x).flip(x, axes).copy()
+
+    def backward(self, grad):
+        return array_module(grad).flip(grad, self.axes)
+
+
+class Norm(Function):
+    """(sum |x| ** p) ** (1 / p) over axes; for p = inf and -inf the largest and smallest |x|."""
+
+    def forward(self, x, p=2.0, axis=None, keepdim=False):
+        xp = array_module(x)
+        self.x, self.p, self.axis, self.keepdim, size = x, p, axis, keepdim, abs(x)
+        if p in (float("inf"), -float("inf")):
+            self.out = (size.max if p > 0 else size.min)(axis=axis, keepdims=True)
+        elif p == 0:
+            self.out = (x != 0).sum(axis=axis, keepdims=True).astype(x.dtype)
+        elif p == 1:
+            self.out = size.sum(axis=axis, keepdims=True)
+        elif p == 2:
+            self.out = xp.sqrt((x * x).sum(axis=axis, keepdims=True))
+        else:
+            self.out = (size**p).sum(axis=axis, keepdims=True) ** (1 / p)
+        return self.out if keepdim else self.out.squeeze(axis=axis)
+
+    def backward(self, grad):
+        """Where the norm is 0, or its formula would divide by 0, the gradient is 0."""
+        xp, x, p, out = array_module(grad), self.x, self.p, self.out
+        if not self.keepdim:
+            grad = grad.reshape(out.shape)
+        if p == 0:
+            return xp.zeros_like(x)
+        if p == 1:
+            return grad * xp.sign(x)
+        if p in (float("inf"), -float("inf")):
+            is_it = abs(x) == out
+            return grad * xp.sign(x) * is_it / is_it.sum(axis=self.axis, keepdims=True).astype(x.dtype)
+        if p == 2:
+            return xp.where(out == 0, 0, grad * x / out)
+        by_x = grad * xp.sign(x) * abs(x) ** (p - 1) / out ** (p - 1)
+        return xp.where((out == 0) | (x == 0), 0, by_x)
+
+
+class LogSumExp(Function):
+    """log(sum(exp(x))) over axes, without overflow."""
+
+    def forward(self, x, axis, keepdim=False):
+        xp = array_module(x)
+        top = x.max(axis=axis, keepdims=True, initial=-float("inf"))
+        top = xp.where(xp.isinf(top), 0, top)
+        self.x, self.keepdim = x, keepdim
+        self.out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+        return self.out if keepdim else self.out.squeeze(axis=axis)
+
+    def backward(self, grad):
+        return grad.reshape(self.out.shape) * array_module(grad).exp(self.x - self.out)

@@ -1,0 +1,76 @@
+"""Adagrad."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.tensor import Tensor
+
+
+class Adagrad(Optimizer):
+    """Steps of the gradient divided by the root of the sum of all its squares.
+
+    Source: Duchi, Hazan and Singer, Adaptive subgradient methods for online learning and stochastic
+    optimization, JMLR 2011.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        What to optimize; see `Optimizer`.
+    lr : float
+        Learning rate.
+    lr_decay : float
+        The rate at step t is lr / (1 + (t - 1) * lr_decay).
+    weight_decay : float
+        Times the parameter, added to the gradient.
+    initial_accumulator_value : float
+        Where the sums start.
+    eps : float
+        Added to the root.
+    maximize : bool
+        Go up instead of down.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
+        settings["initial_accumulator_value"] = initial_accumulator_value
+        super().__init__(params, {**settings, "maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        check_range("Adagrad", group, "lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value")
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        for p in group["params"]:  # their state does not wait for the first gradient
+            start = np.full(p.shape, group["initial_accumulator_value"], p.dtype)
+            self.state[p] = {"step": 0, "sum": Tensor(start)}
+
+    def update(
+        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        state["step"] += 1
+        kernels_for(param).adagrad_step(
+            param,
+            grad,
+            state["sum"].array,
+            group["lr"],
+            group["lr_decay"],
+            group["eps"],
+            group["weight_decay"],
+            group["maximize"],
+            state["step"],
+        )

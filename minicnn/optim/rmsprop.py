@@ -1,0 +1,79 @@
+"""RMSprop."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.tensor import Tensor
+
+
+class RMSprop(Optimizer):
+    """Steps of the gradient divided by the root of the running mean of its square.
+
+    Source: Hinton, Neural networks for machine learning, lecture 6e, 2012; centered: Graves, Generating
+    sequences with recurrent neural networks, 2013.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        What to optimize; see `Optimizer`.
+    lr : float
+        Learning rate.
+    alpha : float
+        How much of the running means each step keeps.
+    eps : float
+        Added to the root.
+    weight_decay : float
+        Times the parameter, added to the gradient.
+    momentum : float
+        How much of the step before is done again.
+    centered : bool
+        Divide by the running standard deviation of the gradient instead.
+    maximize : bool
+        Go up instead of down.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered}
+        super().__init__(params, {**settings, "weight_decay": weight_decay, "maximize": maximize})
+
+    def check(self, group: dict[str, Any]) -> None:
+        check_range("RMSprop", group, "lr", "alpha", "eps", "weight_decay", "momentum")
+
+    def update(
+        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
+        wanted = {"square_avg": True, "momentum_buffer": group["momentum"] > 0, "grad_avg": group["centered"]}
+        if not state:
+            state["step"] = 0
+        for key in wanted:
+            if wanted[key] and key not in state:
+                state[key] = Tensor(np.zeros(param.shape, param.dtype))
+        state["step"] += 1
+        kernels_for(param).rmsprop_step(
+            param,
+            grad,
+            state["square_avg"].array,
+            state["grad_avg"].array if wanted["grad_avg"] else None,
+            state["momentum_buffer"].array if wanted["momentum_buffer"] else None,
+            group["lr"],
+            group["alpha"],
+            group["eps"],
+            group["weight_decay"],
+            group["momentum"],
+            group["maximize"],
+        )

@@ -1,0 +1,141 @@
+"""Out of a Tensor and into other dtypes, devices and libraries; as methods of a Tensor."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minicnn.device import CPU, NO_GPU, check_device
+from minicnn.device import device as Device
+from minicnn.tensor.apply import Variable
+from minicnn.tensor.arithmetic import cast
+
+if TYPE_CHECKING:
+    from minicnn.tensor.tensor import Tensor
+
+
+class Conversion(Variable):
+    """Methods that change the type or the place of the elements, or hand them over."""
+
+    __slots__ = ()
+
+    @property
+    def device(self) -> Device:
+        """Where it lives."""
+        return CPU
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it lives on a GPU."""
+        return False
+
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        other: Any = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+    ) -> "Tensor":
+        """The same values in another dtype and place; itself if it is so already and no copy is asked for.
+
+        ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, which takes both from a Tensor.
+        """
+        if args and (args[0] is None or isinstance(args[0], str | Device)):
+            device, args = args[0], args[1:]
+        elif args and isinstance(args[0], Variable):
+            other, args = args[0], args[1:]
+        if args and not isinstance(args[0], bool):
+            dtype, args = args[0], args[1:]
+        if other is not None:
+            dtype = other.array.dtype
+        check_device("to", device)
+        wanted = self.array.dtype if dtype is None else np.dtype(dtype)
+        if wanted.kind not in "biuf":
+            raise TypeError(f"to: expected a dtype of numbers or truth values, got {wanted}")
+        if self.array.dtype == wanted and (copy or args[1:2] == (True,)):
+            return self.clone()  # type: ignore[attr-defined]
+        return cast(self, wanted)
+
+    def type(self, dtype: Any) -> "Tensor":
+        """The same values in another dtype, as `to`."""
+        return self.to(dtype=dtype)
+
+    def type_as(self, other: Variable) -> "Tensor":
+        """The same values in the dtype of another Tensor."""
+        return cast(self, other.array.dtype)
+
+    def float(self) -> "Tensor":
+        """The same values as float32."""
+        return cast(self, np.dtype(np.float32))
+
+    def double(self) -> "Tensor":
+        """The same values as float64."""
+        return cast(self, np.dtype(np.float64))
+
+    def long(self) -> "Tensor":
+        """The same values as int64."""
+        return cast(self, np.dtype(np.int64))
+
+    def int(self) -> "Tensor":
+        """The same values as int32."""
+        return cast(self, np.dtype(np.int32))
+
+    def byte(self) -> "Tensor":
+        """The same values as uint8."""
+        return cast(self, np.dtype(np.uint8))
+
+    def bool(self) -> "Tensor":
+        """Whether each element is not zero."""
+        return cast(self, np.dtype(np.bool_))
+
+    def cpu(self) -> "Tensor":
+        """Itself: it is on the CPU."""
+        return self  # type: ignore[return-value]
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> "Tensor":
+        """RuntimeError: there is no GPU to move to."""
+        raise RuntimeError(f"cuda: {NO_GPU}; leave the Tensor on the CPU")
+
+    # new Tensors of this dtype
+
+    def new_zeros(self, *size: Any, **kwargs: Any) -> "Tensor":
+        """All zero, in this dtype."""
+        return self._new("zeros", *size, **kwargs)
+
+    def new_ones(self, *size: Any, **kwargs: Any) -> "Tensor":
+        """All one, in this dtype."""
+        return self._new("ones", *size, **kwargs)
+
+    def new_empty(self, *size: Any, **kwargs: Any) -> "Tensor":
+        """Whatever was in the memory, in this dtype."""
+        return self._new("empty", *size, **kwargs)
+
+    def new_full(self, size: Any, fill_value: Any, **kwargs: Any) -> "Tensor":
+        """All `fill_value`, in this dtype."""
+        return self._new("full", size, fill_value, **kwargs)
+
+    def new_tensor(self, data: Any, **kwargs: Any) -> "Tensor":
+        """A copy of the data in this dtype."""
+        return self._new("tensor", data, **kwargs)
+
+    def _new(self, name: str, *args: Any, **kwargs: Any) -> "Tensor":
+        from minicnn.tensor import creation
+
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = self.array.dtype
+        return getattr(creation, name)(*args, **kwargs)
+
+    # other libraries
+
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+    ) -> Any:
+        """The memory for another library, without a copy: ``torch.from_dlpack(x)``, ``np.from_dlpack(x)``."""
+        if self.requires_grad:
+            raise BufferError("__dlpack__: this Tensor requires grad; use detach()")
+        return self.array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> Any:
+        """Where the memory is, in DLPack's numbers: (1, 0), the CPU."""
+        return self.array.__dlpack_device__()

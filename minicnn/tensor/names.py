@@ -1,0 +1,43 @@
+"""Names of functions and of arguments: ``mc.sum(input=x, axis=0)`` is ``x.sum(dim=0)``."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from minicnn.tensor.apply import Variable
+
+F = TypeVar("F", bound=Callable[..., Any])
+NUMPY = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch takes for its own
+
+
+def numpy_names(function: F) -> F:
+    """Let a function with `dim` and `keepdim` take NumPy's names for them, too."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not NUMPY.keys().isdisjoint(kwargs):
+            kwargs = {NUMPY.get(name, name): value for name, value in kwargs.items()}
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
+
+
+def function(method: Callable[..., Any], rest: str = "") -> Callable[..., Any]:
+    """A method of Tensors as a function whose first argument, the Tensor, is called `input`.
+
+    `rest` is the keyword under which the function takes what the method takes as ``*args``.
+    """
+    name = method.__name__.strip("_")
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
+        if not args or not isinstance(args[0], Variable):
+            given = type(args[0]).__name__ if args else "nothing"
+            raise TypeError(f"{name}: expected a Tensor as the input, got {given}")
+        if rest and rest in kwargs:
+            args = (*args, kwargs.pop(rest))
+        return method(*args, **kwargs)
+
+    return call

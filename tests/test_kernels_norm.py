@@ -1,0 +1,130 @@
+"""The normalising kernels: the reference against PyTorch, the CPU kernels against the reference."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernel_cases import DTYPES, assert_near, layouts, numbers
+from minicnn.kernels import cpu, reference
+
+SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 40))  # N, G, C/G, P
+
+
+def arrays(N, C, P, dtype):
+    x, dy = numbers(N, C, P, dtype=dtype) + dtype(0.5), numbers(N, C, P, dtype=dtype, seed=1)
+    return x, dy, numbers(C, dtype=dtype, seed=2), numbers(C, dtype=dtype, seed=3)
+
+
+def assert_all_near(got, expected):
+    for a, b in zip(got, expected, strict=True):
+        assert_near(a, b)
+
+
+def torch_gradients(function, dy, *inputs):
+    leaves = [torch.tensor(a, requires_grad=True) for a in inputs]
+    y = function(*leaves)
+    y.backward(torch.tensor(dy))
+    return y.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)
+
+
+@settings(max_examples=25)
+@given(SIZES)
+def test_reference_against_torch(sizes):
+    N, G, CG, P = sizes
+    P += 2  # the statistics of two numbers and more
+    x, dy, weight, bias = arrays(N, G * CG, P, np.float64)
+    mean, var = reference.batch_norm_statistics(x)
+    rstd = 1 / np.sqrt(var + 1e-3)
+    y, *gradients = torch_gradients(
+        lambda x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, True, eps=1e-3),
+        *(dy, x, weight, bias),
+    )
+    assert_near(reference.batch_norm(x, weight, bias, mean, rstd), y)
+    assert_all_near(reference.batch_norm_gradient(dy, x, weight, mean, rstd, False), gradients)
+    y, *gradients = torch_gradients(
+        lambda x, w, b: torch.nn.functional.group_norm(x, G, w, b, 1e-3), dy, x, weight, bias
+    )
+    got, mean, rstd = reference.group_norm(x, weight, bias, G, 1e-3)
+    assert_near(got, y)
+    assert_near(reference.group_norm_gradient(dy, x, weight, mean, rstd), gradients[0])
+    assert_all_near(reference.group_norm_weight_gradient(dy, x, mean, rstd), gradients[1:])
+
+
+@settings(max_examples=50)
+@given(SIZES, st.sampled_from(DTYPES), st.booleans(), st.booleans())
+def test_cpu_against_reference(sizes, dtype, affine, constant):
+    N, G, CG, P = sizes
+    x, dy, weight, bias = arrays(N, G * CG, P, dtype)
+    if not affine:
+        weight = bias = None
+    assert_all_near(cpu.batch_norm_statistics(x), reference.batch_norm_statistics(x))
+    mean, rstd = numbers(G * CG, dtype=dtype, seed=4), abs(numbers(G * CG, dtype=dtype, seed=5))
+    case = x, weight, bias, mean, rstd
+    assert_near(cpu.batch_norm(*case), reference.batch_norm(*case))
+    case = dy, x, weight, mean, rstd, constant
+    assert_all_near(cpu.batch_norm_gradient(*case), reference.batch_norm_gradient(*case))
+    case = x, weight, bias, G, 0.3
+    assert_all_near(cpu.group_norm(*case), reference.group_norm(*case))
+    mean, rstd = numbers(N, G, dtype=dtype, seed=4), abs(numbers(N, G, dtype=dtype, seed=5))
+    case = dy, x, weight, mean, rstd
+    assert_near(cpu.group_norm_gradient(*case), reference.group_norm_gradient(*case))
+    case = dy, x, mean, rstd
+    assert_all_near(cpu.group_norm_weight_gradient(*case), reference.group_norm_weight_gradient(*case))
+
+
+@pytest.mark.parametrize("i", range(6))
+def test_any_layout(i):
+    shape = (2, 6, 5)
+    (_, x), (_, dy) = (list(layouts(shape))[(i + k) % 6] for k in range(2))
+    plain_x, plain_dy = np.array(x, order="C"), np.array(dy, order="C")
+    weight, mean, rstd = np.float32([1, 2, 3, 4, 5, 6])[::-1], numbers(12)[::2], abs(numbers(12, seed=1))[::2]
+    few = numbers(2, 3), abs(numbers(2, 3, seed=1))
+    assert_all_near(cpu.batch_norm_statistics(x), cpu.batch_norm_statistics(plain_x))
+    assert_near(
+        cpu.batch_norm(x, weight, mean, mean, rstd), cpu.batch_norm(plain_x, weight, mean, mean, rstd)
+    )
+    assert_all_near(
+        cpu.batch_norm_gradient(dy, x, weight, mean, rstd, False),
+        cpu.batch_norm_gradient(plain_dy, plain_x, weight, mean, rstd, False),
+    )
+    assert_all_near(cpu.group_norm(x, weight, mean, 3, 0.1), cpu.group_norm(plain_x, weight, mean, 3, 0.1))
+    assert_near(
+        cpu.group_norm_gradient(dy, x, weight, *few), cpu.group_norm_gradient(plain_dy, plain_x, weight, *few)
+    )
+    assert_all_near(
+        cpu.group_norm_weight_gradient(dy, x, *few), cpu.group_norm_weight_gradient(plain_dy, plain_x, *few)
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_variance_of_numbers_far_from_zero(dtype):
+    x = (numbers(3, 2, 5000, dtype=float) + 3000).astype(
+        dtype
+    )  # mean(x*x) - mean(x)**2 has no digit in float32
+    mean, var = cpu.batch_norm_statistics(x)
+    np.testing.assert_allclose(mean, x.astype(float).mean(axis=(0, 2)), rtol=1e-7)
+    np.testing.assert_allclose(var, x.astype(float).var(axis=(0, 2)), rtol=1e-5)
+    _, _, rstd = cpu.group_norm(x, None, None, 2, 0.0)
+    np.testing.assert_allclose(rstd, 1 / x.astype(float).std(axis=2), rtol=1e-5)
+
+
+def test_a_nan_stays_in_its_channel():
+    x = numbers(2, 4, 5)
+    x[1, 2, 3] = np.nan
+    mean, var = cpu.batch_norm_statistics(x)
+    assert np.array_equal(np.isnan(mean), [False, False, True, False])
+    assert np.array_equal(np.isnan(var), np.isnan(mean))
+    y, _, _ = cpu.group_norm(x, None, None, 2, 0.1)
+    assert np.array_equal(np.isnan(y).all(axis=2), [[False] * 4, [False, False, True, True]])
+
+
+@pytest.mark.parametrize("kernels", [reference, cpu])
+def test_no_samples(kernels):
+    x = np.ones((0, 4, 3))
+    assert np.isnan(kernels.batch_norm_statistics(x)).all()
+    y, mean, rstd = kernels.group_norm(x, None, None, 2, 0.1)
+    assert (y.shape, mean.shape, rstd.shape) == ((0, 4, 3), (0, 2), (0, 2))
+    for sums in kernels.group_norm_weight_gradient(x, x, mean, rstd):
+        assert np.array_equal(sums, np.zeros(4))

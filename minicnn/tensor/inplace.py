@@ -31,6 +31,18 @@ class InPlace(Arithmetic):
     def __itruediv__(self, other: Any) -> "Tensor":
         return self.assign("/=", self / other)
 
+    def __ipow__(self, other: Any) -> "Tensor":
+        return self.assign("**=", self**other)
+
+    def __iand__(self, other: Any) -> "Tensor":
+        return self.assign("&=", self & other)
+
+    def __ior__(self, other: Any) -> "Tensor":
+        return self.assign("|=", self | other)
+
+    def __ixor__(self, other: Any) -> "Tensor":
+        return self.assign("^=", self ^ other)
+
     def add_(self, other: Any, *, alpha: float = 1) -> "Tensor":
         """Add alpha times `other` in place."""
         return self.assign("add_", self + (other if alpha == 1 else other * alpha))

@@ -13,6 +13,9 @@ from minicnn.tensor.printing import text
 from minicnn.tensor.reduction import Reduction
 from minicnn.tensor.shape import Shape
 
+# in the machine's byte order
+DTYPES = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
+
 
 class Tensor(InPlace, Elementwise, Reduction, Shape):
     """Numbers in any number of dimensions, with their gradient.
@@ -20,7 +23,7 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
     Parameters
     ----------
     array : array_like
-        The values; an ndarray is taken without a copy and keeps its dtype.
+        The values; an ndarray is taken without a copy and keeps its dtype, Python floats become float32.
     requires_grad : bool
         Whether operations on it are recorded, so that `backward` can reach it.
     """
@@ -30,8 +33,10 @@ class Tensor(InPlace, Elementwise, Reduction, Shape):
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         self.array = array.array if isinstance(array, Variable) else np.asarray(array)
-        if self.array.dtype.kind not in "biuf":
-            raise TypeError(f"Tensor: expected numbers or truth values, got dtype {self.array.dtype}")
+        if self.array.dtype == np.float64 and not isinstance(array, np.ndarray | np.generic | Variable):
+            self.array = self.array.astype(np.float32)  # Python's numbers have no precision of their own
+        if self.array.dtype not in DTYPES:
+            raise TypeError(f"Tensor: expected a dtype of {', '.join(DTYPES)}, got {self.array.dtype!r}")
         self.grad = None
         self.node = None
         self.writes = array.writes if isinstance(array, Variable) else [0, None]

@@ -1,4 +1,4 @@
-"""A PyTorch tutorial's MNIST script, of which only the import lines differ.
+"""MNIST as PyTorch tutorials write it: a class, a training loop, a test loop.
 
     python examples/mnist.py
 

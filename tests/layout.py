@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = (".ci", "benchmarks", "examples", "minicnn", "tests")
+FOLDERS = (".ci", "benchmarks", "docs", "examples", "minicnn", "tests")
 
 # Imports go down, or to a neighbour on the same floor that does not import back.
 FLOORS = (

@@ -186,7 +186,7 @@ def failure(arguments, capsys):
     ("arguments", "said"),
     [
         ("train lenet", "no model 'lenet'; did you mean 'lenet5'? The models are lenet5, simplecnn,"),
-        ("summary xyz", "no model 'xyz'; The models are"),
+        ("summary xyz", "no model 'xyz'. The models are"),
         ("train simplecnn_cifar", "simplecnn_cifar is not for MNIST"),
         ("train lenet5 --epochs 0", "--epochs: expected 1 or more, got 0"),
         ("train lenet5 --epochs many", "invalid whole number value: 'many'"),
@@ -213,9 +213,9 @@ def test_errors_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        (SETTINGS, b"{"),
         (SETTINGS, b"[]"),
         (SETTINGS, b'{"model": "resnet1000"}'),
+        (SETTINGS, b'{"model": "twolayer", "data": 5}'),
         (SETTINGS, b"\xff"),
         (SETTINGS, b'{"model": "lenet5"}'),  # whose weights these are not
         (WEIGHTS, b"PK\x03\x04"),
@@ -324,6 +324,9 @@ def test_an_interrupt_in_an_epoch_keeps_its_steps_too(trained, tmp_path, data, c
         assert main(["evaluate", str(tmp_path / name)]) == 0
     assert (tmp_path / "late" / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
     assert not (tmp_path / "early" / CURVES).exists()
+    before = contents(tmp_path / "late")
+    assert main([*command, str(tmp_path / "late"), "--overwrite"]) == 130
+    assert contents(tmp_path / "late") == before
 
 
 def test_help_and_version(capsys):

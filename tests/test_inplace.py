@@ -236,3 +236,21 @@ def test_index_changed_later_does_not_matter():
     index.fill_(1)
     (y.sum() + z.sum()).backward()
     assert values(x.grad) == [10, 0, 5]
+
+
+def test_every_operator_is_in_place():
+    x = mc.tensor([3.0, 2.0])
+    alias, view = x, x[:1]
+    x **= 2
+    assert x is alias
+    assert view.tolist() == [9]
+    mask = mc.tensor([True, False])
+    alias = mask
+    mask &= mc.tensor([True, True])
+    mask |= mc.tensor([False, False])
+    mask ^= mc.tensor([True, False])
+    assert mask is alias
+    assert mask.tolist() == [False, False]
+    leaf = mc.tensor([3.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        leaf **= 2

@@ -173,3 +173,29 @@ def test_a_link_stays_a_link(tmp_path):
     write_files({tmp_path / "link": b"2"})
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"2"
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        write_files({tmp_path / "pipe": b"1"})
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_permissions_stay(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(b"1")
+    path.chmod(0o600)
+    write_files({path: b"2"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() == b"2"
+
+
+def test_a_refused_replacement_names_the_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match=r"cannot put the finished file in its place.*weights'"):
+        write_files({tmp_path / "weights": b"1"})
+    assert list(tmp_path.iterdir()) == []

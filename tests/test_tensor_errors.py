@@ -159,7 +159,7 @@ def test_dtypes_that_are_no_numbers():
         np.array([None]),
         np.array(["2020-01-01"], "datetime64[D]"),
     ):
-        with pytest.raises(TypeError, match="Tensor: expected numbers"):
+        with pytest.raises(TypeError, match="Tensor: expected a dtype"):
             mc.Tensor(array)
 
 
@@ -169,3 +169,9 @@ def test_memory_that_may_not_be_written():
         with pytest.raises(RuntimeError, match=r"clone\(\)"):
             write()
     assert x.clone().add_(1).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "uint64", ">f4", "complex64", "U1"])
+def test_other_dtypes_are_refused(dtype):
+    with pytest.raises(TypeError, match="expected a dtype of float32"):
+        mc.Tensor(np.zeros(2, dtype))

@@ -36,9 +36,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         trainer.fit(train, settings["epochs"], validation=test, on_epoch_end=save)
     except KeyboardInterrupt:
-        save(trainer.history)
         done = _epochs(trainer.history.epochs)
-        print(f"minicnn: interrupted after {done}; what has been learnt is in {folder}", file=sys.stderr)
+        if holds_run(folder) and not trainer.history.epochs:  # an earlier run, which is worth more
+            print(f"minicnn: interrupted after {done}; {folder} is as it was", file=sys.stderr)
+        else:
+            save(trainer.history)
+            print(f"minicnn: interrupted after {done}; what has been learnt is in {folder}", file=sys.stderr)
         return 130
     except FloatingPointError as error:
         kept = f"; what {_epochs(trainer.history.epochs)} gave is in {folder}" if trainer.history else ""

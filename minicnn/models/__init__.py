@@ -42,8 +42,8 @@ def create(name: str, **kwargs: Any) -> Any:
     """
     if name not in MODELS:
         close = difflib.get_close_matches(str(name).lower(), MODELS, n=1, cutoff=0.5)
-        meant = f"did you mean {close[0]!r}? " if close else ""
+        meant = f"; did you mean {close[0]!r}?" if close else "."
         raise ValueError(
-            f"models.create: there is no model {name!r}; {meant}The models are {', '.join(list())}"
+            f"models.create: there is no model {name!r}{meant} The models are {', '.join(list())}"
         )
     return MODELS[name](**kwargs)

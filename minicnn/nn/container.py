@@ -135,19 +135,23 @@ class Sequential(ModuleList):
         optimizer: "Optimizer | None" = None,
         *,
         loss: Any = None,
+        metrics: Any = ("accuracy",),
         **settings: Any,
     ) -> "History":
-        """Train with ``Trainer(self, optimizer, loss).fit(train, epochs, **settings)``; Adam unless given."""
+        """Train, with Adam unless given: ``Trainer(self, optimizer, loss, metrics).fit(train, epochs)``."""
         from minicnn.optim import Adam
         from minicnn.training import Trainer
 
-        return Trainer(self, optimizer or Adam(self.parameters()), loss).fit(train, epochs, **settings)
+        trainer = Trainer(self, optimizer or Adam(self.parameters()), loss, metrics)
+        return trainer.fit(train, epochs, **settings)
 
-    def evaluate(self, data: Any, *, loss: Any = None, **settings: Any) -> dict[str, float]:
-        """The loss and the accuracy: ``Trainer(self, loss=loss).evaluate(data, **settings)``."""
+    def evaluate(
+        self, data: Any, *, loss: Any = None, metrics: Any = ("accuracy",), **settings: Any
+    ) -> dict[str, float]:
+        """The loss and the metrics: ``Trainer(self, None, loss, metrics).evaluate(data, **settings)``."""
         from minicnn.training import Trainer
 
-        return Trainer(self, loss=loss).evaluate(data, **settings)
+        return Trainer(self, None, loss, metrics).evaluate(data, **settings)
 
     def predict(self, data: Any, **settings: Any) -> Tensor:
         """The outputs for all samples: ``Trainer(self).predict(data, **settings)``."""

@@ -57,6 +57,9 @@ class InPlace(Arithmetic):
     def __ior__(self, other: Any) -> "Tensor":
         return self.assign("|=", self | other)
 
+    def __ixor__(self, other: Any) -> "Tensor":
+        return self.assign("^=", self ^ other)
+
     def add_(self, other: Any, *, alpha: float = 1) -> "Tensor":
         """Add alpha times `other` in place."""
         return self.assign("add_", self + (other if alpha == 1 else other * alpha))

@@ -18,6 +18,9 @@ from minicnn.tensor.reduction import Reduction
 from minicnn.tensor.shape import Shape
 from minicnn.tensor.special import Special
 
+# in the machine's byte order
+DTYPES = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
+
 
 class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Products, Conversion):
     """Numbers in any number of dimensions, with their gradient.
@@ -44,8 +47,8 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
         elif isinstance(array, list | tuple):
             array = np.array(array, np.float32)
         self.array = array.array if isinstance(array, Variable) else np.asarray(array)
-        if self.array.dtype.kind not in "biuf":
-            raise TypeError(f"Tensor: expected numbers or truth values, got dtype {self.array.dtype}")
+        if self.array.dtype not in DTYPES:
+            raise TypeError(f"Tensor: expected a dtype of {', '.join(DTYPES)}, got {self.array.dtype!r}")
         self.grad = None
         self.node = None
         self.writes = array.writes if isinstance(array, Variable) else [0, None]

@@ -67,8 +67,10 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any]]
         raise FileNotFoundError(f"{folder} is no run: it has no {SETTINGS}; 'minicnn train' makes runs")
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        if not isinstance(settings.get("data"), str | None):
+            raise TypeError(f"expected data as a path or null, got {settings['data']!r}")
         model = models.create(settings["model"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / SETTINGS} is damaged or not of a run: {error}") from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))

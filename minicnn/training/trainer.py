@@ -59,6 +59,12 @@ class Trainer:
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         metrics: Sequence[str | Metric] = ("accuracy",),
     ) -> None:
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"Trainer: expected an optimizer such as optim.Adam(...), got {optimizer!r}")
+        if loss is not None and not callable(loss):
+            raise TypeError(f"Trainer: expected the loss as a function or a layer, got {loss!r}")
+        if isinstance(metrics, str):
+            raise TypeError(f'Trainer: expected a list of metrics, such as ["{metrics}"], got {metrics!r}')
         self.model = model
         self.optimizer = optimizer
         self.loss = nn.CrossEntropyLoss() if loss is None else loss
@@ -108,8 +114,7 @@ class Trainer:
         optimizer = self.optimizer
         if optimizer is None:
             raise ValueError("fit: the trainer has no optimizer; make it with Trainer(model, optimizer)")
-        if epochs < 1:
-            raise ValueError(f"fit: epochs must be at least 1, got {epochs}")
+        _check_count("fit: epochs", epochs)
         train = _batches(train, batch_size, shuffle=True, name="train")
         if validation is not None:
             validation = _batches(validation, batch_size, shuffle=False, name="validation")
@@ -178,6 +183,7 @@ class Trainer:
         ValueError
             There are no samples.
         """
+        _check_count("predict: batch_size", batch_size)
         if isinstance(data, Tensor | np.ndarray):
             samples = _tensor(data)
             batches: Batches = (samples[i : i + batch_size] for i in range(0, len(samples), batch_size))
@@ -254,6 +260,11 @@ def _pairs(batches: Batches, who: str) -> Iterator[tuple[Tensor, Tensor]]:
         yield x, y
     if number == 0:
         raise ValueError(f"{who}: there are no batches; mind that a generator gives them only once")
+
+
+def _check_count(what: str, number: Any) -> None:
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"{what} must be a whole number of at least 1, got {number!r}")
 
 
 def _tensor(x: Any) -> Tensor:

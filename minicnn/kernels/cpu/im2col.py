@@ -86,12 +86,13 @@ def im2col(picture, columns, at, row0, rows, OW, numbers):
 
 @jit
 def col2im(columns, picture, row0, rows, OW, numbers):
-    """Add columns back to where im2col took them from."""
+    """Add columns back to where im2col took them from.
+
+    The loop over channels is inside: a line read again right after it was written would have to wait.
+    """
     KH, KW, SH, SW, _, _, DH, DW = numbers
     L = lanes(columns)
-    for kh in range(
-        KH
-    ):  # channels inside: a line is not read again right after it was written, which would stall
+    for kh in range(KH):
         for kw in range(KW):
             for c in range(picture.shape[0]):
                 k = (c * KH + kh) * KW + kw

@@ -27,12 +27,13 @@ def largest(x, y, index, base, first, numbers, size, threads):
     for t in prange(threads):
         picture = padded(x[:1], size, -np.inf)
         taps = np.empty((KH * KW, OH * OW + lanes(x)), x.dtype)
-        origin = base.reshape(OH * OW)
+        origin, start = base.reshape(OH * OW), first.reshape(OH * OW)
         for p in range(t * planes // threads, (t + 1) * planes // threads):
             pad(x[p : p + 1], picture, PT, PL)
             im2col(picture, taps, 0, 0, OH, OW, numbers)
-            y[p], index[p] = -np.inf, first
             best, where = y[p].reshape(OH * OW), index[p].reshape(OH * OW)
+            for i in range(OH * OW):
+                best[i], where[i] = -np.inf, start[i]
             for k in range(KH * KW):
                 tap, shift = taps[k], np.int32(k // KW * DH * W + k % KW * DW)
                 for i in range(OH * OW):
@@ -79,10 +80,13 @@ def mean_gradient(dy, scale, dx, numbers, size, threads):
     for t in prange(threads):
         picture = padded(dx[:1], size, 0)
         taps = np.empty((KH * KW, OH * OW), dx.dtype)
+        factor = scale.reshape(OH * OW)
         for p in range(t * planes // threads, (t + 1) * planes // threads):
-            part = (dy[p] * scale).reshape(OH * OW)
+            gradient = dy[p].reshape(OH * OW)
             for k in range(KH * KW):
-                taps[k] = part
+                tap = taps[k]
+                for i in range(OH * OW):
+                    tap[i] = gradient[i] * factor[i]
             picture[:] = 0
             col2im(taps, picture, 0, OH, OW, numbers)
             crop(picture, dx[p : p + 1], PT, PL)

@@ -184,12 +184,21 @@ def every_kernel(
         param, m, v = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2))
         kernels.adam_step(param, draw(O, I, seed=3), m, v, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
         yield f"adam {O, I}", param
-        kernels.amsgrad_step(param, m, v, v, abs(m), 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
+        param, m, v, most = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2)), abs(draw(O, I, seed=4))
+        kernels.amsgrad_step(param, draw(O, I, seed=3), m, v, most, 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
         yield f"amsgrad {O, I}", param
-        kernels.rmsprop_step(param, draw(O, I, seed=4), 9 + v, m, None, 0.1, 0.9, 1e-3, 0.01, 0.0, False)
-        kernels.rmsprop_step(param, draw(O, I, seed=5), v, None, m, 0.1, 0.9, 1e-3, 0.0, 0.7, True)
-        yield f"rmsprop {O, I}", param
-        kernels.adagrad_step(param, draw(O, I, seed=6), v, 0.1, 0.2, 1e-3, 0.01, False, 4)
+        for centered in (False, True):
+            param, grad, mean, buffer = (draw(O, I, seed=seed) for seed in range(4))
+            square = mean * mean + 1
+            state = (
+                (mean, None, 0.1, 0.9, 1e-3, 0.01, 0.0)
+                if centered
+                else (None, buffer, 0.1, 0.9, 1e-3, 0, 0.7)
+            )
+            kernels.rmsprop_step(param, grad, square, *state, not centered)
+            yield f"rmsprop {centered} {O, I}", param
+        param, total = draw(O, I), abs(draw(O, I, seed=2))
+        kernels.adagrad_step(param, draw(O, I, seed=6), total, 0.1, 0.2, 1e-3, 0.01, False, 4)
         yield f"adagrad {O, I}", param
 
 

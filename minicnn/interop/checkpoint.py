@@ -1,6 +1,6 @@
 """`minicnn.save` and `minicnn.load`: weights, and the dictionaries in which training loops keep them.
 
-All become plain safetensors files: the Tensors under their paths, as "model_state_dict.conv1.weight", and the rest
+All become plain safetensors files: Tensors under their paths, "model_state_dict.conv1.weight", and the rest
 as JSON in the file's metadata, with the Tensors' paths in their places. Reading one never runs any code.
 """
 

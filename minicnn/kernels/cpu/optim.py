@@ -48,8 +48,7 @@ def amsgrad(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bi
         d = sign * g[i] + decay * old
         m[i] += rest1 * (d - m[i])
         v[i] = beta2 * v[i] + rest2 * d * d
-        if not v[i] <= most[i]:
-            most[i] = v[i]
+        most[i] = most[i] if v[i] <= most[i] else v[i]
         p[i] = old - rate * m[i] / (math.sqrt(most[i]) / bias2 + eps)
 
 

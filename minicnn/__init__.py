@@ -10,15 +10,26 @@ Data sets, models, the Trainer and the tools load at their first use, so that im
 
 import builtins
 import importlib
+from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn import cuda, nn, optim
+from minicnn import accelerator, backends, cuda, nn, optim, outside
 from minicnn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from minicnn.backends import set_float32_matmul_precision, use_deterministic_algorithms
 from minicnn.device import device
-from minicnn.random import Generator, manual_seed
+from minicnn.random import Generator, initial_seed, manual_seed
 from minicnn.tensor import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    Size,
     Tensor,
     addmm,
     arange,
@@ -33,12 +44,15 @@ from minicnn.tensor import (
     empty,
     empty_like,
     eye,
+    finfo,
     from_dlpack,
     from_numpy,
     full,
     full_like,
     functions,
+    get_default_dtype,
     hstack,
+    iinfo,
     linspace,
     logspace,
     matmul,
@@ -59,6 +73,9 @@ from minicnn.tensor import (
     randn,
     randn_like,
     randperm,
+    result_type,
+    set_default_dtype,
+    set_printoptions,
     stack,
     tensor,
     vstack,
@@ -69,14 +86,14 @@ from minicnn.tensor import (
 from minicnn.tensor.functions import *  # noqa: F403 (its __all__ is a table of names)
 
 if TYPE_CHECKING:
-    from minicnn import data, inspect, interop, models, testing, training
+    from minicnn import data, inspect, interop, models, testing, training, utils
     from minicnn.inspect.summary import summary
     from minicnn.interop import load, save
     from minicnn.training import History, Trainer
 
 # public name -> the module it comes from, when somebody asks for it
 LATER = {
-    **{name: name for name in ("data", "inspect", "interop", "models", "testing", "training")},
+    **{name: name for name in ("data", "inspect", "interop", "models", "testing", "training", "utils")},
     "History": "training",
     "Trainer": "training",
     "load": "interop",
@@ -107,15 +124,19 @@ def is_tensor(obj: Any) -> Any:
 
 # without the names of Python's builtins, so that a star import leaves those alone
 __all__ = [
-    "Generator", "History", "Tensor", "Trainer", "addmm", "arange", "as_tensor", "baddbmm", "bernoulli",
-    "bmm", "broadcast_tensors", "cat", "concat", "concatenate", "cuda", "data", "device", "dot",
-    "double", "einsum", "empty", "empty_like", "enable_grad", "eye", "float32", "float64", "from_dlpack",
-    "from_numpy", "full", "full_like", "hstack", "inference_mode", "inspect", "int16", "int32", "int64",
-    "int8", "interop", "is_grad_enabled", "is_tensor", "linspace", "load", "logspace", "long",
-    "manual_seed", "matmul", "maximum", "meshgrid", "minimum", "mm", "models", "multinomial", "mv", "nn",
-    "no_grad", "normal", "ones", "ones_like", "optim", "outer", "rand", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "randperm", "save", "set_grad_enabled", "stack", "summary",
-    "tensor", "testing", "training", "uint8", "vstack", "where", "zeros", "zeros_like",
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator", "History",
+    "IntTensor", "LongTensor", "ShortTensor", "Size", "Tensor", "Trainer", "accelerator", "addmm",
+    "arange", "as_tensor", "backends", "baddbmm", "bernoulli", "bmm", "broadcast_tensors", "cat",
+    "concat", "concatenate", "cuda", "data", "device", "dot", "double", "e", "einsum", "empty",
+    "empty_like", "enable_grad", "eye", "finfo", "float32", "float64", "from_dlpack", "from_numpy",
+    "full", "full_like", "get_default_dtype", "hstack", "iinfo", "inf", "inference_mode", "initial_seed",
+    "inspect", "int16", "int32", "int64", "int8", "interop", "is_grad_enabled", "is_tensor", "linspace",
+    "load", "logspace", "long", "manual_seed", "matmul", "maximum", "meshgrid", "minimum", "mm", "models",
+    "multinomial", "mv", "nan", "nn", "no_grad", "normal", "ones", "ones_like", "optim", "outer", "pi",
+    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "result_type",
+    "save", "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_printoptions",
+    "stack", "summary", "tensor", "testing", "training", "uint8", "use_deterministic_algorithms", "utils",
+    "vstack", "where", "zeros", "zeros_like",
     *(name for name in functions.__all__ if not hasattr(builtins, name)),
 ]  # fmt: skip
 
@@ -123,12 +144,17 @@ __all__ = [
 if not TYPE_CHECKING:  # where this function is seen, every name is taken for one that exists
 
     def __getattr__(name):
+        if name == "__version__":
+            return importlib.import_module("importlib.metadata").version("minicnn")
         if name not in LATER:
-            raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
+            raise outside.missing("module 'minicnn'", name)
         module = importlib.import_module(f"minicnn.{LATER[name]}")
         value = module if LATER[name] == name else getattr(module, name)
         globals()[name] = value
         return value
+
+
+outside.explain(cuda, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler)
 
 
 def __dir__() -> list[str]:

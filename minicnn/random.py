@@ -1,6 +1,13 @@
-"""The one source of random numbers: weights, dropout masks, shuffles."""
+"""The one source of random numbers: weights, dropout masks, shuffles, augmentation.
+
+Each worker of a `DataLoader` has a generator of its own. Drawing from the common one, it would race with the
+training loop for the numbers, and the same seed would not give the same run.
+"""
 
 import operator
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,9 +29,12 @@ class Generator:
         self.manual_seed(67280421310721)  # PyTorch's default
 
     def manual_seed(self, seed: int) -> "Generator":
-        """Start anew from a seed."""
-        self.seed_used = operator.index(seed)
-        self.numpy = seeded(self.seed_used)
+        """Start anew from a seed, any integer of 64 bits; a negative one counts from 2 ** 64 down."""
+        seed = operator.index(seed)
+        if not -(2**63) <= seed < 2**64:
+            raise RuntimeError(f"manual_seed: expected a seed of 64 bits, got {seed}")
+        self.seed_used = seed
+        self.numpy = np.random.default_rng(seed % 2**64)
         return self
 
     def seed(self) -> int:
@@ -37,18 +47,16 @@ class Generator:
         return self.seed_used
 
 
-def seeded(seed: int) -> np.random.Generator:
-    """NumPy's generator for a seed; as in PyTorch, a negative one counts from 2 ** 64 down."""
-    seed = operator.index(seed)
-    if not -(2**63) <= seed < 2**64:
-        raise RuntimeError(f"manual_seed: expected a seed of 64 bits, got {seed}")
-    return np.random.default_rng(seed % 2**64)
+default_generator = Generator()
+default_generator.seed()
+_thread = threading.local()
 
 
-_generator = np.random.default_rng()
+def _current() -> Generator:
+    return getattr(_thread, "generator", default_generator)
 
 
-def manual_seed(seed: int) -> np.random.Generator:
+def manual_seed(seed: int) -> Generator:
     """Make every later random number reproducible.
 
     Parameters
@@ -58,20 +66,40 @@ def manual_seed(seed: int) -> np.random.Generator:
 
     Returns
     -------
-    numpy.random.Generator
-        The generator from now on in use.
+    Generator
+        The one that is in use.
     """
-    global _generator
-    _generator = seeded(seed)
-    return _generator
+    return _current().manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed that the generator in use started from."""
+    return _current().initial_seed()
 
 
 def generator(chosen: Any = None) -> np.random.Generator:
     """NumPy's generator in use, or that of the `Generator` a caller chose."""
     if chosen is None:
-        return _generator
+        return _current().numpy
     if isinstance(chosen, Generator):
         return chosen.numpy
     if isinstance(chosen, np.random.Generator):
         return chosen
     raise TypeError(f"generator: expected a Generator, got {type(chosen).__name__}")
+
+
+def spawned(parent: np.random.Generator) -> Generator:
+    """A new Generator that its parent determines; nothing is drawn from that."""
+    (child,) = parent.bit_generator.seed_seq.spawn(1)  # type: ignore[attr-defined]
+    return Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]))
+
+
+@contextmanager
+def drawing_from(own: Generator) -> Iterator[None]:
+    """Use the generator `own` in this thread."""
+    before = _current()
+    _thread.generator = own
+    try:
+        yield
+    finally:
+        _thread.generator = before

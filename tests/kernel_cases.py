@@ -182,10 +182,10 @@ def every_kernel(
             kernels.sgd_step(param, draw(O, I, seed=2), buffer, 0.1, momentum, 0.2, 0.01, False, True, False)
             yield f"sgd {momentum} {O, I}", param
         param, m, v = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2))
-        kernels.adam_step(param, draw(O, I, seed=3), m, v, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
+        kernels.adam_step(param, draw(O, I, seed=3), m, v, None, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
         yield f"adam {O, I}", param
         param, m, v, most = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2)), abs(draw(O, I, seed=4))
-        kernels.amsgrad_step(param, draw(O, I, seed=3), m, v, most, 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
+        kernels.adam_step(param, draw(O, I, seed=3), m, v, most, 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
         yield f"amsgrad {O, I}", param
         for centered in (False, True):
             param, grad, mean, buffer = (draw(O, I, seed=seed) for seed in range(4))

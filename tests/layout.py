@@ -15,12 +15,12 @@ FOLDERS = (".ci", "benchmarks", "docs", "examples", "minicnn", "tests")
 # Imports go down, or to a neighbour on the same floor that does not import back.
 FLOORS = (
     {"minicnn", "cli"},  # "minicnn" is the package's own __init__.py
-    {"training", "inspect", "interop", "testing"},
+    {"training", "inspect", "interop", "testing", "utils"},
     {"models", "data"},
     {"nn", "optim"},
     {"tensor", "random"},
     {"ops"},
-    {"autograd", "device", "cuda"},
+    {"autograd", "device", "cuda", "accelerator", "backends", "outside"},
     {"kernels"},
 )
 TELLINGS = {"reference", "cpu", "cuda"}  # of kernels; none imports another

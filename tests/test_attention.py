@@ -135,6 +135,17 @@ def test_other_projections(settings):
     assert_attends_alike(ours, theirs, [numbers(*shape) for shape in shapes])
 
 
+@pytest.mark.parametrize("more", [{"add_bias_kv": True}, {"add_zero_attn": True}])
+@pytest.mark.parametrize("settings", [{}, {"kdim": 3, "vdim": 5}, {"add_bias_kv": True, "bias": False}])
+def test_more_keys_than_are_given(more, settings):
+    ours, theirs = twins(4, 2, **(settings | more))
+    shapes = (3, 2, 4), (5, 2, settings.get("kdim", 4)), (5, 2, settings.get("vdim", 4))
+    arrays = [numbers(*shape) for shape in shapes]
+    padding = np.array([[True] * 5, [False] * 5])
+    for options in ({}, {"attn_mask": np.tri(3, 5) == 0}, {"key_padding_mask": padding}):
+        assert_attends_alike(ours, theirs, arrays, **options)
+
+
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_a_single_sample(batch_first):
     ours, theirs = twins(4, 2, batch_first=batch_first)
@@ -273,7 +284,7 @@ X = (3, 2, 4)
             "expected attn_mask of truth values or float32, got int64",
         ),
         (lambda m: m.nn.MultiheadAttention(5, 2), "divisible by num_heads, got 5 and 2"),
-        (lambda m: m.nn.MultiheadAttention(0, 2), "above 0, got 0 and 2"),
+        (lambda m: m.nn.MultiheadAttention(0, 2), "embed_dim must be at least 1, got 0"),
         (layer((3, 4), X, X), "all of 2 or 3 dimensions"),
         (layer((3, 2, 5), X, X), "expected 4, 4 and 4 features"),
         (layer(X, (5, 2, 4), X), "do not fit"),
@@ -302,8 +313,3 @@ def test_they_refuse(make, words):
     with pytest.raises(kinds) as theirs:
         make(torch)
     assert isinstance(theirs.value, ours.type)
-
-
-def test_what_is_not_there_says_so():
-    with pytest.raises(NotImplementedError, match="append to key and value"):
-        nn.MultiheadAttention(4, 2, add_bias_kv=True)

@@ -244,7 +244,7 @@ class Scale(Function):
         return x * factor
 
     def backward(self, grad):
-        assert self.needs == [True]
+        assert [need is not None for need in self.needs] == [True]
         return grad * self.factor
 
 

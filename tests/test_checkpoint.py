@@ -44,7 +44,7 @@ def test_weights_are_a_plain_file(tmp_path):
     fresh, _ = trained()
     fresh.load_state_dict(loaded)
     assert np.array_equal(fresh(mc.ones(1, 5)).detach().numpy(), model(mc.ones(1, 5)).detach().numpy())
-    mc.save(model, str(path))
+    mc.save(model.state_dict(), str(path))
     assert same(mc.load(str(path), "cpu"), loaded)
 
 
@@ -105,6 +105,7 @@ def test_numpy_values():
     "value, message",
     [
         ({"model": object()}, "got 'model': object"),
+        (nn.Linear(1, 1), r"got Linear; save its state_dict\(\)"),
         ({"a": [1, nn.Linear(1, 1)]}, "got 'a.1': Linear; save its state_dict"),
         ({"a": {(1, 2): 3}}, r"keys must be strings or numbers, got \(1, 2\) in a"),
         ({"a": 1, "f": len}, "got 'f': builtin"),

@@ -25,6 +25,10 @@ CREATION = {
     "ones on a device": lambda m: m.ones(2, device=m.device("cpu"), dtype=m.float64),
     "full of a fraction in integers": lambda m: m.full((2,), 1.5, dtype=m.int64),
     "tensor on a device": lambda m: m.tensor([1.0], device=m.device("cpu"), requires_grad=True),
+    "tensor of NumPy's numbers": lambda m: m.tensor([np.float32(1), np.float64(2)]),
+    "tensor of float32 numbers": lambda m: m.tensor([np.float32(1), 2.5]),
+    "tensor of Tensors": lambda m: m.tensor([m.tensor(1, dtype=m.int32), m.tensor([2], dtype=m.int32)]),
+    "tensor of float64 Tensors": lambda m: m.tensor([[m.tensor(1.5, dtype=m.float64), 2]]),
     "as_tensor": lambda m: m.as_tensor([1.5, 2]),
     "as_tensor of an array": lambda m: m.as_tensor(np.arange(3)),
     "as_tensor in another dtype": lambda m: m.as_tensor(m.tensor([1, 2]), dtype=m.float32),
@@ -54,6 +58,7 @@ def test_creation(name):
 ERRORS = {
     "eye -1": lambda m: m.eye(-1),
     "linspace -1": lambda m: m.linspace(0, 1, -1),
+    "tensor of Tensors of many": lambda m: m.tensor([m.ones(2), m.ones(2)]),
     "randint of nothing": lambda m: m.randint(0, (2,)),
     "randint without size": lambda m: m.randint(3),
     "rand of integers": lambda m: m.rand(2, dtype=m.int64),
@@ -127,6 +132,7 @@ def test_random_creation(m):
     assert abs(y.std().item() - 1) < 0.1
     assert set(m.randint(3, (100,)).tolist()) == {0, 1, 2}
     assert set(m.randint(low=5, high=7, size=(100,), dtype=m.int32).tolist()) == {5, 6}
+    assert set(m.randint(5, 7, size=(100,)).tolist()) == {5, 6}
     assert set(m.randint_like(m.zeros(99), 2).tolist()) == {0.0, 1.0}
     assert m.empty_like(m.zeros(2, 3)).shape == (2, 3)
     z = m.normal(m.tensor([0.0, 100.0]), m.tensor([1.0, 0.0]))

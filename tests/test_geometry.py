@@ -1,7 +1,5 @@
 """The window that slides over a plane, against counting by hand and PyTorch's result shapes."""
 
-import dataclasses
-
 import pytest
 import torch
 from hypothesis import assume, given
@@ -86,7 +84,7 @@ def test_extent():
 def test_windows_are_values():
     assert Window((3, 3)) == Window((3, 3), (1, 1), (0, 0, 0, 0), (1, 1))
     assert len({Window((3, 3)), Window((3, 3)), Window((3, 3), (2, 1))}) == 2
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="can't set attribute"):
         Window((3, 3)).stride = (2, 2)
 
 

@@ -51,7 +51,7 @@ def kept(result):
     while nodes:
         node = nodes.pop()
         arrays += [value for value in vars(node).values() if isinstance(value, np.ndarray)]
-        nodes += [edge[0] for edge in node.edges or () if edge is not None and isinstance(edge[0], Function)]
+        nodes += [need[0] for need in node.needs or () if need is not None and isinstance(need[0], Function)]
     return arrays
 
 

@@ -25,14 +25,14 @@ def sgd_steps(kernels, arrays, *settings):
 def adam_steps(kernels, arrays, *settings):
     param, grad, m, v = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adam_step(param, grad * step, m, v, *settings, step)
+        kernels.adam_step(param, grad * step, m, v, None, *settings, step)
     return param, m, v
 
 
 def amsgrad_steps(kernels, arrays, *settings):
     param, grad, m, v, most = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.amsgrad_step(param, grad / step, m, v, most, *settings, step)
+        kernels.adam_step(param, grad / step, m, v, most, *settings, step)
     return param, m, v, most
 
 
@@ -193,12 +193,12 @@ def test_steps_in_any_layout(i):
     param, m, v = (np.asfortranarray(numbers(5, 9, seed=s)) for s in range(3))
     v = abs(v)
     copies = [np.ascontiguousarray(a) for a in (param, before, m, v)]
-    reference.adam_step(*copies, *ADAM[1], 2)
-    cpu.adam_step(param, grad, m, v, *ADAM[1], 2)
+    reference.adam_step(*copies, None, *ADAM[1], 2)
+    cpu.adam_step(param, grad, m, v, None, *ADAM[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
     for kernels, (p, g, a, b) in ((reference, copies), (cpu, (param, grad, m, v))):
-        kernels.amsgrad_step(p, g, a, b, abs(a), *ADAM[1], 2)
+        kernels.adam_step(p, g, a, b, abs(a), *ADAM[1], 2)
         kernels.rmsprop_step(p, g, 9 + abs(a), a, None, *RMSPROP[2][1:])
         kernels.rmsprop_step(p, g, b, None, a, *RMSPROP[1][1:])
         kernels.adagrad_step(p, g, b, *ADAGRAD[1], 2)
@@ -219,6 +219,6 @@ def test_first_step_does_not_read_the_buffer(kernels):
 def test_a_nan_gradient_is_not_lost():
     param, grad, m, v = (np.ones(40, np.float32) for _ in range(4))
     grad[7] = np.nan
-    cpu.adam_step(param, grad, m, v, *ADAM[0], 1)
+    cpu.adam_step(param, grad, m, v, None, *ADAM[0], 1)
     for a in (param, m, v):
         assert np.flatnonzero(np.isnan(a)).tolist() == [7]

@@ -1,7 +1,5 @@
 """The pooling kernels: the reference against NumPy and PyTorch, the CPU kernels against the reference."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -42,7 +40,7 @@ def mean_by_numpy(x, window, count_include_pad, divisor):
         np.ones(x.shape[2:]), ((top, bottom), (left, right)), constant_values=float(count_include_pad)
     )
     OH, OW = window.output_size(*x.shape[2:])
-    counts = taps(cells[None, None], replace(window, padding=(0, 0, 0, 0)))[:, :, :OH, :OW].sum(axis=(4, 5))
+    counts = taps(cells[None, None], window._replace(padding=(0, 0, 0, 0)))[:, :, :OH, :OW].sum(axis=(4, 5))
     return (taps(x.astype(float), window).sum(axis=(4, 5)) / (divisor or counts)).astype(x.dtype)
 
 

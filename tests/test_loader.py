@@ -90,7 +90,7 @@ class TestLoader:
         assert order(iterator) == expected
 
     def test_without_shuffle_nothing_is_drawn(self):
-        state = random.manual_seed(7).bit_generator.state
+        state = random.manual_seed(7).numpy.bit_generator.state
         order(DataLoader(numbered(5), 2))
         order(DataLoader(numbered(5), 2, shuffle=True, seed=1))
         assert random.generator().bit_generator.state == state
@@ -109,19 +109,17 @@ class TestLoader:
         )  # fmt: skip
         assert order(loader) == [0, 1]
 
-    @pytest.mark.parametrize("size", [0, -1, 2.0, "2", None, True])
+    @pytest.mark.parametrize("size", [0, -1, 2.0, "2", True])
     def test_bad_batch_size(self, size):
         with pytest.raises(ValueError, match="batch_size must be an integer >= 1, got"):
             DataLoader(numbered(3), size)
 
     def test_bad_arguments(self):
-        with pytest.raises(TypeError, match="shuffle must be True or False, got 'yes'"):
-            DataLoader(numbered(3), 2, "yes")
         with pytest.raises(ValueError, match="seed must be an integer >= 0, got -1"):
             DataLoader(numbered(3), 2, seed=-1)
         with pytest.raises(ValueError, match="num_workers must be an integer >= 0, got -1"):
             DataLoader(numbered(3), 2, num_workers=-1)
-        with pytest.raises(TypeError, match="dataset must have __len__ and __getitem__, got generator"):
+        with pytest.raises(TypeError, match="dataset must have __getitem__, got generator"):
             DataLoader(i for i in range(3))
 
 
@@ -150,10 +148,10 @@ class TestCollate:
 
     def test_samples_that_do_not_fit_together(self):
         with pytest.raises(
-            ValueError, match=r"sample\[0\] must keep one shape in a batch, got \(2,\), \(3,\)"
+            RuntimeError, match=r"sample\[0\] must keep one shape in a batch, got \(2,\), \(3,\)"
         ):
             self.only_batch([(np.zeros(n), n) for n in (2, 3)])
-        with pytest.raises(ValueError, match="a sample has 2 fields in one case and not in another"):
+        with pytest.raises(RuntimeError, match="a sample has 2 fields in one case and not in another"):
             self.only_batch([(1, 2), (1,)])
         with pytest.raises(TypeError, match=r"a sample\[1\] must be Tensors, arrays, numbers.*got object"):
             self.only_batch([(1, object())])
@@ -192,7 +190,7 @@ class TestPrefetch:
 
     def test_prepares_a_few_batches_ahead_in_one_other_thread(self):
         data = self.Recorder()
-        iterator = iter(DataLoader(data, 2))
+        iterator = iter(DataLoader(data, 2, num_workers=3))
         assert next(iterator).tolist() == [0, 1]
         deadline = time.monotonic() + 5
         while len(data.threads) < 4 and time.monotonic() < deadline:
@@ -204,13 +202,13 @@ class TestPrefetch:
         assert wait_until_no_loader_thread()
 
     def test_threads_end_with_the_epoch(self):
-        order(DataLoader(numbered(100), 3))
+        order(DataLoader(numbered(100), 3, num_workers=1))
         assert wait_until_no_loader_thread()
 
     def test_threads_end_when_the_loop_is_left(self):
         data = self.Recorder()
         for _ in range(10):
-            for _ in DataLoader(data, 1):
+            for _ in DataLoader(data, 1, num_workers=1):
                 break
         assert wait_until_no_loader_thread()
         assert len(data.threads) < 200
@@ -225,21 +223,24 @@ class TestPrefetch:
                 return super().__getitem__(index)
 
         data = Slow()
-        for _ in DataLoader(data, 1):
+        for _ in DataLoader(data, 1, num_workers=1):
             break
         left.set()
         assert wait_until_no_loader_thread()
         assert len(data.threads) <= 2  # the one that was used, and perhaps the one at work
 
     def test_unused_iterators_start_no_thread(self):
-        iterator = iter(DataLoader(numbered(5)))
+        iterator = iter(DataLoader(numbered(5), num_workers=1))
         assert wait_until_no_loader_thread()
         assert order(iterator) == list(range(5))
 
-    def test_errors_reach_the_loop_with_their_origin(self):
+    @pytest.mark.parametrize("num_workers", [0, 1])
+    def test_errors_reach_the_loop_with_their_origin(self, num_workers):
         found = []
         with pytest.raises(KeyError, match="the sample is broken") as caught:
-            found.extend(batch.tolist() for batch in DataLoader(self.Recorder(bad=5), 2))
+            found.extend(
+                batch.tolist() for batch in DataLoader(self.Recorder(bad=5), 2, num_workers=num_workers)
+            )
         assert found == [[0, 1], [2, 3]]
         assert "__getitem__" in [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
         assert wait_until_no_loader_thread()
@@ -247,7 +248,7 @@ class TestPrefetch:
     def test_a_held_iterator_does_not_keep_the_program_alive(self):
         program = (
             "from minicnn.data import DataLoader\n"
-            "held = iter(DataLoader(range(1000), 2))\n"
+            "held = iter(DataLoader(range(1000), 2, num_workers=1))\n"
             "print(next(held).tolist())\n"
         )
         command = [sys.executable, "-W", "error", "-c", program]

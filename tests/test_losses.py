@@ -19,21 +19,6 @@ X = mc.zeros(2, 3, 5, 7)
 # activations
 
 
-@DTYPES
-@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
-def test_activation(name, dtype):
-    x = 3 * numbers(4, 5, dtype=dtype)
-    assert_same(getattr(F, name), getattr(torch, name), x)
-
-
-@DTYPES
-@pytest.mark.parametrize("dim", [0, 1, -1])
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-def test_softmax(name, dim, dtype):
-    x = 30 * numbers(3, 4, 2, dtype=dtype)
-    assert_same(lambda x: getattr(F, name)(x, dim=dim), lambda x: getattr(TF, name)(x, dim=dim), x)
-
-
 def test_relu_in_place():
     x = mc.tensor([[-1.0, 2.0], [3.0, -4.0]])
     assert F.relu(x, inplace=True) is x

@@ -279,12 +279,11 @@ P = nn.Parameter(mc.ones(2))
         (lambda: optim.Adagrad([P], lr_decay=-1), ValueError, "Adagrad: lr_decay must be at least 0, got -1"),
         (lambda: optim.Adagrad([P], initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
         (lambda: optim.SGD([]), ValueError, "empty parameter list"),
-        (lambda: optim.SGD(P), TypeError, "list of Tensors or dicts, got a Tensor"),
-        (lambda: optim.SGD(nn.ReLU()), TypeError, r"got ReLU; pass its parameters\(\)"),
+        (lambda: optim.SGD(P), TypeError, "list of Tensors or dicts, got Parameter"),
+        (lambda: optim.SGD(nn.ReLU()), TypeError, r"got ReLU; call its parameters\(\)"),
         (lambda: optim.SGD([P.array]), TypeError, "can only optimize Tensors, got ndarray"),
         (lambda: optim.SGD([P * 2]), ValueError, "can only optimize leaves, got the result of Mul"),
-        (lambda: optim.SGD([P, P]), ValueError, r"a parameter of shape \(2,\) is given twice"),
-        (lambda: optim.SGD([{"params": [P]}, {"params": [P]}]), ValueError, "given twice"),
+        (lambda: optim.SGD([{"params": [P]}, {"params": [P]}]), ValueError, r"\(2,\) is in two groups"),
         (lambda: optim.SGD([{"params": {P}}]), TypeError, "a set has no order"),
         (lambda: optim.SGD([P]).add_param_group([P]), TypeError, "group as a dict, got list"),
     ],
@@ -294,10 +293,11 @@ def test_optimizers_refuse(make, kind, words):
         make()
 
 
-@pytest.mark.parametrize("gradient", [mc.ones(3), mc.ones(2, dtype=mc.float64)])
-def test_foreign_gradients_are_refused(gradient):
+@pytest.mark.parametrize("values", [mc.ones(3), mc.ones(2, dtype=mc.float64)])
+def test_foreign_gradients_are_refused(values):
     p = nn.Parameter(mc.ones(2))
-    p.grad = gradient
+    p.grad = mc.ones(2)
+    p.grad.data = values
     with pytest.raises(RuntimeError, match=r"Adam.step: a parameter is float32 \(2,\), its gradient float"):
         optim.Adam([p]).step()
     assert p.tolist() == [1, 1]

@@ -198,6 +198,8 @@ def test_unique_and_bincount():
         agree(lambda m, i=i: m.unique(m.tensor(data), return_inverse=True, return_counts=True)[i])
     agree(lambda m: m.bincount(m.tensor(data)))
     agree(lambda m: m.bincount(m.tensor(data), minlength=7))
+    for dtype in ("float32", "float64", "int64"):
+        agree(lambda m, dtype=dtype: m.bincount(m.tensor(data), m.arange(5, dtype=getattr(m, dtype)), 6))
 
 
 ERRORS = {
@@ -232,6 +234,8 @@ ERRORS = {
     "kthvalue 0": lambda m: m.ones(3).kthvalue(0),
     "var, both": lambda m: m.ones(3).var(0, unbiased=False, correction=1),
     "bincount of a matrix": lambda m: m.bincount(m.zeros(2, 2, dtype=m.int64)),
+    "bincount with other weights": lambda m: m.bincount(m.tensor([1, 2]), m.ones(3)),
+    "bincount of length -1": lambda m: m.bincount(m.tensor([1, 2]), minlength=-1),
     "two dims to sum": lambda m: m.ones(2, 3).sum(0, 1),
     "two dims to amax": lambda m: m.ones(2, 3).amax(0, 1),
     "two dims to any": lambda m: m.ones(2, 3).any(0, 1),

@@ -23,30 +23,6 @@ def assert_alike(name, *arrays, **settings):
     )
 
 
-@DTYPES
-@pytest.mark.parametrize(
-    ("shape", "pad", "mode", "value"),
-    [
-        ((2, 3, 5, 7), (1, 2, 3, 0), "constant", None),
-        ((2, 3, 5, 7), (1, 2), "constant", -1.5),
-        ((2, 3, 5, 7), (-1, 2, -2, -1), "constant", 3),
-        ((2, 3, 5), [1, 0, 0, 2, 4, 1], "constant", 0.0),
-        ((4,), (0, 3), "constant", 2.0),
-        ((3, 4), (), "constant", None),
-        ((2, 3, 5, 7), (6, 2, 4, 0), "reflect", None),
-        ((3, 5, 7), (1, 1, 2, 3), "reflect", None),
-        ((2, 3, 5), (4, 3), "reflect", None),
-        ((2, 3, 5, 7), (9, 2, 4, 6), "replicate", None),
-        ((2, 3, 5, 7), (-1, 2, 4, -2), "replicate", None),
-        ((2, 3, 1), (0, 3), "replicate", None),
-        ((2, 3, 5, 7), (7, 2, 1, 5), "circular", None),
-        ((1, 2, 3, 2, 4), (1, 2, 0, 1, 2, 2), "reflect", None),
-    ],
-)
-def test_pad(shape, pad, mode, value, dtype):
-    assert_alike("pad", numbers(*shape, dtype=dtype), pad=pad, mode=mode, value=value)
-
-
 @pytest.mark.parametrize("dtype", ["int64", "bool", "uint8"])
 def test_pad_of_ints(dtype):
     ours, theirs = (
@@ -57,41 +33,6 @@ def test_pad_of_ints(dtype):
     )
     assert np.array_equal(ours.array, theirs.numpy())
     assert ours.dtype == theirs.numpy().dtype
-
-
-@DTYPES
-@pytest.mark.parametrize("align_corners", [None, False, True])
-@pytest.mark.parametrize(
-    "to",
-    [
-        {"size": (9, 4)}, {"size": 8}, {"size": (5, 7)}, {"size": (1, 1)}, {"size": (3, 20)},
-        {"scale_factor": 2}, {"scale_factor": (1.7, 0.6)},
-        {"scale_factor": 2.3, "recompute_scale_factor": True},
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "bilinear", "area"])
-def test_interpolate(mode, to, align_corners, dtype):
-    if align_corners is not None and mode != "bilinear":
-        with pytest.raises(ValueError, match="align_corners"):
-            F.interpolate(mc.zeros(2, 3, 5, 7), **to, mode=mode, align_corners=align_corners)
-        return
-    assert_alike(
-        "interpolate", numbers(2, 3, 5, 7, dtype=dtype), **to, mode=mode, align_corners=align_corners
-    )
-
-
-@DTYPES
-@pytest.mark.parametrize(
-    ("mode", "shape"),
-    [
-        ("nearest", (2, 3, 5)),
-        ("linear", (2, 3, 5)),
-        ("nearest", (1, 2, 3, 4, 2)),
-        ("trilinear", (1, 2, 3, 4, 2)),
-    ],
-)
-def test_interpolate_other_dimensions(mode, shape, dtype):
-    assert_alike("interpolate", numbers(*shape, dtype=dtype), scale_factor=1.5, mode=mode)
 
 
 @given(
@@ -117,30 +58,6 @@ def test_interpolate_by_any_factor(old, factor, mode):
         lambda x: F.interpolate(x, scale_factor=factor, mode=mode),
         [mc.Tensor(x.astype(float), requires_grad=True)],
     )
-
-
-@DTYPES
-@pytest.mark.parametrize(
-    ("shape", "settings"),
-    [
-        ((2, 3, 5, 7), {"kernel_size": 3}),
-        ((3, 5, 7), {"kernel_size": (2, 3), "stride": (2, 1), "padding": (1, 2), "dilation": (3, 2)}),
-        ((1, 1, 1, 1), {"kernel_size": 1}),
-    ],
-)
-def test_unfold_and_fold(shape, settings, dtype):
-    x = numbers(*shape, dtype=dtype)
-    assert_alike("unfold", x, **settings)
-    columns = numbers(*F.unfold(mc.Tensor(x), **settings).shape, dtype=dtype)
-    assert_alike("fold", columns, output_size=shape[-2:], **settings)
-
-
-@DTYPES
-def test_pixel_shuffle(dtype):
-    assert_alike("pixel_shuffle", numbers(2, 12, 3, 5, dtype=dtype), upscale_factor=2)
-    assert_alike("pixel_shuffle", numbers(9, 2, 3, dtype=dtype), upscale_factor=3)
-    assert_alike("pixel_unshuffle", numbers(2, 3, 4, 6, dtype=dtype), downscale_factor=2)
-    assert_alike("pixel_unshuffle", numbers(2, 1, 3, 6, 9, dtype=dtype), downscale_factor=3)
 
 
 def test_gradients_by_differences():

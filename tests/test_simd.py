@@ -201,7 +201,12 @@ def test_too_large_a_tile_is_seen_to_spill():
 @given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 120), st.integers(1, 4))
 def test_matmul(dtype, M, K, N, threads):
     A, B = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype, seed=1)
-    assert_near(gemm.matmul(A, B, threads), (A.astype(float) @ B).astype(dtype))
+    expected, C = (A.astype(float) @ B).astype(dtype), np.full((M, N), np.nan, dtype)
+    assert_near(gemm.matmul(A, B), expected)
+    tiles = -(-N // (gemm.NV * simd.BYTES // A.itemsize))
+    for t in range(threads):  # as threads share it
+        gemm.product(A, B, C, t * tiles // threads, (t + 1) * tiles // threads)
+    assert_near(C, expected)
 
 
 @DTYPE
@@ -213,9 +218,13 @@ def test_matmul_rows_adds_to_what_is_there(dtype, M, K, N, threads):
         numbers(N, K, dtype=dtype, seed=1),
         numbers(M, N, dtype=dtype, seed=2),
     )
-    expected = (C + A.astype(float) @ B.T).astype(dtype)
-    gemm.matmul_rows(A, B, C, threads)
+    expected, again = (C + A.astype(float) @ B.T).astype(dtype), C.copy()
+    gemm.matmul_rows(A, B, C)
     assert_near(C, expected)
+    tiles = -(-N // gemm.NV)
+    for t in range(threads):
+        gemm.product_rows(A, B, again, t * tiles // threads, (t + 1) * tiles // threads)
+    assert_near(again, expected)
 
 
 @DTYPE

@@ -9,9 +9,9 @@ from PIL import Image
 
 import minicnn as mc
 from minicnn.data import transforms
-from minicnn.data.draws import drawing_from
-from minicnn.data.transforms import batch_form
 from minicnn.data.transforms import functional as F
+from minicnn.data.transforms.container import batch_form
+from minicnn.random import Generator, drawing_from
 from minicnn.tensor import Tensor
 
 KNOWN = json.loads((Path(__file__).parent / "data" / "transforms_known_answers.json").read_text())
@@ -132,6 +132,7 @@ SIZED = [
     (transforms.RandomAffine((0, 9), shear=(-1, 1, 2, 3), center=(0, 0)), (11, 8)),
     (transforms.ColorJitter(0.4, 0.4, 0.4, 0.1), (11, 8)),
     (transforms.RandomGrayscale(0.5), (11, 8)),
+    (transforms.GaussianBlur((3, 5)), (11, 8)),
     (transforms.Grayscale(3), (11, 8)),
     (transforms.RandomApply([transforms.RandomHorizontalFlip()], 0.5), (11, 8)),
 ]
@@ -166,6 +167,7 @@ class TestBatches:
             transforms.RandomAffine(40, (0.2, 0.2), (0.5, 2), 20, "bilinear", fill=(1, 2, 3)),
             transforms.ColorJitter(0.5, (0.2, 3), 0.9, 0.5),
             transforms.RandomErasing(0.7, value=(1, 2, 3)),
+            transforms.GaussianBlur(5, (0.3, 3)),
         ],
         ids=lambda value: type(value).__name__,
     )
@@ -247,12 +249,12 @@ class TestChance:
         assert first[0] != first[1]
 
     def test_a_generator_of_ones_own(self):
-        state = mc.manual_seed(1).bit_generator.state
-        with drawing_from(np.random.default_rng(7)):
+        state = mc.manual_seed(1).numpy.bit_generator.state
+        with drawing_from(Generator().manual_seed(7)):
             first = transforms.RandomCrop(5)(Tensor(NOISE)).tolist()
-        with drawing_from(np.random.default_rng(7)):
+        with drawing_from(Generator().manual_seed(7)):
             assert first == transforms.RandomCrop(5)(Tensor(NOISE)).tolist()
-        assert mc.manual_seed(1).bit_generator.state == state
+        assert mc.manual_seed(1).numpy.bit_generator.state == state
 
     def test_random_apply(self):
         black = transforms.Lambda(lambda x: x * 0)

@@ -90,6 +90,8 @@ def _folder(args: argparse.Namespace) -> tuple[Path, bool]:
     """The folder for the run, there from now on, and whether it was made here; never one that holds a run."""
     if args.out is not None:
         folder = Path(args.out)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--out is for a folder, but {folder} is a file")
         if holds_run(folder) and not args.overwrite:
             raise ValueError(
                 f"{folder} already holds a run; give another --out, or --overwrite to replace it"

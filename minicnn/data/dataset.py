@@ -3,7 +3,7 @@
 import bisect
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,31 +20,40 @@ class Dataset:
     NumPy arrays, one row an index. `DataLoader` then takes whole batches without a Python loop over samples.
     """
 
-    def __len__(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__}: a Dataset must define __len__")
-
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: a Dataset must define __getitem__")
 
     def __add__(self, other: "Dataset") -> "ConcatDataset":
         return ConcatDataset([self, other])
 
 
-def takes_batches(kind: type) -> bool:
-    """Whether `batch` speaks for the class: a subclass that only redefines `__getitem__` wants that used."""
+class IterableDataset(Dataset):
+    """Base class of data sets that give samples one after the other, without indices: define `__iter__`."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(f"{type(self).__name__}: an IterableDataset must define __iter__")
+
+
+def get_worker_info() -> None:
+    """None: a data set is never divided among several workers."""
+    return None
+
+
+def speaks_for(method: str, kind: type, single: str) -> bool:
+    """Whether a class's `method` for batches is to be used: a subclass may redefine only the `single` one."""
     for cls in kind.__mro__:
-        if "batch" in vars(cls):
+        if method in vars(cls):
             return True
-        if "__getitem__" in vars(cls):
+        if single in vars(cls):
             return False
     return False
 
 
-def fetch(dataset: Any, indices: np.ndarray) -> Any:
-    """The samples `indices` (int64) as a batch of Tensors, all at once if the data set can."""
-    if not takes_batches(type(dataset)):
-        return default_collate([dataset[int(i)] for i in indices])
-    rows = dataset.batch(indices)
+def fetch(dataset: Any, indices: Sequence[Any]) -> Any:
+    """The samples `indices` as a batch of Tensors, all at once if the data set can."""
+    if not speaks_for("batch", type(dataset), "__getitem__"):
+        return default_collate([dataset[i] for i in indices])
+    rows = dataset.batch(np.asarray(indices, np.int64))
     if not isinstance(rows, tuple | list):
         return rows  # of a data set made of another, whose samples are stacked already
     for row in rows:
@@ -72,7 +81,9 @@ class TensorDataset(Dataset):
                 )
         if any(t.ndim == 0 or t.shape[0] != tensors[0].shape[0] for t in tensors):
             shapes = ", ".join(str(tuple(t.shape)) for t in tensors)
-            raise ValueError(f"TensorDataset: tensors must agree in their first size, got shapes {shapes}")
+            raise AssertionError(
+                f"TensorDataset: tensors must agree in their first size, got shapes {shapes}"
+            )
         self.tensors = tensors
 
     def __len__(self) -> int:
@@ -103,8 +114,7 @@ class Subset(Dataset):
 
     def batch(self, indices: np.ndarray) -> Any:
         """The batch that the whole data set gives for these samples."""
-        chosen = self.indices.array if isinstance(self.indices, Tensor) else self.indices
-        return fetch(self.dataset, np.asarray(chosen, np.int64)[indices])
+        return fetch(self.dataset, [int(self.indices[i]) for i in indices])
 
 
 class ConcatDataset(Dataset):
@@ -118,7 +128,9 @@ class ConcatDataset(Dataset):
     def __init__(self, datasets: Sequence[Any]):
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError("ConcatDataset: expected at least one data set, got none")
+            raise AssertionError("ConcatDataset: expected at least one data set, got none")
+        if any(isinstance(d, IterableDataset) for d in self.datasets):
+            raise AssertionError("ConcatDataset: expected data sets with indices, got an IterableDataset")
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
     def __len__(self) -> int:
@@ -126,7 +138,8 @@ class ConcatDataset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"ConcatDataset: index {index} is out of range for {len(self)} samples")
+            error = ValueError if index < 0 else IndexError  # as in PyTorch
+            raise error(f"ConcatDataset: index {index} is out of range for {len(self)} samples")
         index %= len(self)
         place = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[place][index - (self.cumulative_sizes[place] - len(self.datasets[place]))]

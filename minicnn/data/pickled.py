@@ -6,22 +6,11 @@ their names and done by the reader's own means. Whatever else a file asks for is
 """
 
 import pickletools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-RECONSTRUCT, NDARRAY, DTYPE, FROM_BUFFER = "_reconstruct", "ndarray", "dtype", "_frombuffer"
-ENCODE, BYTES = "encode", "bytes"
-KNOWN = {
-    "numpy.core.multiarray _reconstruct": RECONSTRUCT,
-    "numpy._core.multiarray _reconstruct": RECONSTRUCT,
-    "numpy ndarray": NDARRAY,
-    "numpy dtype": DTYPE,
-    "numpy.core.numeric _frombuffer": FROM_BUFFER,
-    "numpy._core.numeric _frombuffer": FROM_BUFFER,
-    "_codecs encode": ENCODE,
-    "__builtin__ bytes": BYTES,
-}
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
@@ -30,13 +19,11 @@ VALUES = {
 }  # fmt: skip
 
 
-class _Name:
-    """A function or class that the file names; it stands for itself only."""
+class _Call:
+    """A function or class that the file names, with the reader's own means of doing what it does."""
 
-    def __init__(self, dotted: str):
-        if dotted not in KNOWN:
-            raise ValueError(f"it asks for {dotted.replace(' ', '.')}, which is not plain data")
-        self.short = KNOWN[dotted]
+    def __init__(self, does: Callable[..., Any]):
+        self.does = does
 
 
 class _Dtype:
@@ -66,24 +53,67 @@ class _Array:
         return self
 
 
-def read_plain_pickle(content: bytes) -> Any:
+def _no_call(*_: Any) -> Any:
+    raise ValueError("it makes a call that plain data does not need")
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    return text.encode("latin-1") if encoding in ("latin1", "latin-1") else _no_call()
+
+
+# what a file may name: how the reader does that, or what it stands for
+KNOWN: dict[str, Any] = {
+    "numpy ndarray": _no_call,
+    "numpy dtype": lambda code, *_: _Dtype(code),
+    "_codecs encode": _encode,
+    "__builtin__ bytes": lambda: b"",
+    "collections OrderedDict": dict,
+}
+
+
+def _scalar(dtype: _Dtype, content: Any) -> Any:
+    return _Array().fill(content, dtype, (), "C").value[()]
+
+
+for _module in ("numpy.core", "numpy._core"):
+    KNOWN[f"{_module}.multiarray _reconstruct"] = lambda *_: _Array()
+    KNOWN[f"{_module}.multiarray scalar"] = _scalar
+    KNOWN[f"{_module}.numeric _frombuffer"] = lambda *arguments: _Array().fill(*arguments)
+
+
+def read_plain_pickle(
+    content: bytes,
+    known: Mapping[str, Any] | None = None,
+    persistent: Callable[[Any], Any] | None = None,
+) -> Any:
     """The plain data in a pickle of any protocol.
 
     Python 2's strings come as str of latin-1 characters.
+
+    Parameters
+    ----------
+    known : what else a file may name, "module name" -> a function that does it, or what it stands for.
+    persistent : gives what a file keeps outside of the pickle, by its id.
 
     Raises
     ------
     ValueError : it is damaged, or holds or asks for anything but plain data.
     """
     try:
-        return _plain(_follow(content))
+        return _plain(_follow(content, KNOWN | dict(known or {}), persistent))
     except ValueError as error:
         raise ValueError(f"pickle is refused or damaged: {error}") from error
     except (TypeError, IndexError, KeyError, AttributeError, UnicodeError, RecursionError) as error:
         raise ValueError(f"pickle is damaged: {type(error).__name__} {error}") from error
 
 
-def _follow(content: bytes) -> Any:
+def _named(dotted: str, known: Mapping[str, Any]) -> Any:
+    if dotted not in known:
+        raise ValueError(f"it asks for {dotted.replace(' ', '.')}, which is not plain data")
+    return _Call(known[dotted]) if callable(known[dotted]) else known[dotted]
+
+
+def _follow(content: bytes, known: Mapping[str, Any], persistent: Callable[[Any], Any] | None) -> Any:
     stack: list[Any] = []
     marked: list[list[Any]] = []  # the stacks below each mark
     memo: dict[int, Any] = {}
@@ -127,17 +157,20 @@ def _follow(content: bytes) -> Any:
         elif name in ("GET", "BINGET", "LONG_BINGET"):
             stack.append(memo[argument])
         elif name == "GLOBAL":
-            stack.append(_Name(argument))
+            stack.append(_named(argument, known))
         elif name == "STACK_GLOBAL":
-            stack[-2:] = [_Name(" ".join(stack[-2:]))]
+            stack[-2:] = [_named(" ".join(stack[-2:]), known)]
         elif name == "REDUCE":
             arguments, called = stack.pop(), stack.pop()
-            stack.append(_called(called, arguments))
+            stack.append(called.does(*arguments) if isinstance(called, _Call) else _no_call())
+        elif name == "BINPERSID" and persistent is not None:
+            stack.append(persistent(stack.pop()))
         elif name == "BUILD":
             state = stack.pop()
-            if not isinstance(stack[-1], _Array | _Dtype):
+            if isinstance(stack[-1], _Array | _Dtype):
+                stack[-1].build(state)
+            elif not isinstance(stack[-1], dict):  # an OrderedDict's attributes are no data
                 raise ValueError("it sets the state of an object")
-            stack[-1].build(state)
         else:
             raise ValueError(f"it uses {name}, which plain data does not need")
     raise ValueError("it ends early")
@@ -147,28 +180,12 @@ def _pairs(items: list[Any]) -> dict[Any, Any]:
     return dict(zip(items[::2], items[1::2], strict=True))
 
 
-def _called(called: Any, arguments: tuple[Any, ...]) -> Any:
-    name = called.short if isinstance(called, _Name) else None
-    if name == RECONSTRUCT:
-        return _Array()
-    if name == DTYPE:
-        return _Dtype(arguments[0])
-    if name == FROM_BUFFER:
-        content, dtype, shape, order = arguments
-        return _Array().fill(content, dtype, shape, order)
-    if name == ENCODE and arguments[1] in ("latin1", "latin-1"):
-        return arguments[0].encode("latin-1")
-    if name == BYTES and not arguments:
-        return b""
-    raise ValueError("it makes a call that plain data does not need")
-
-
 def _plain(value: Any) -> Any:
     """The finished arrays in the place of those under construction."""
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_plain(item) for item in value)
-    if isinstance(value, _Name | _Dtype):
+    if isinstance(value, _Call | _Dtype):
         raise ValueError("it holds a function or a type")
     return value.value if isinstance(value, _Array) else value

@@ -9,6 +9,20 @@ from minicnn import random
 from minicnn.tensor import Tensor
 
 
+def whole_number(name: str, value: Any, least: int) -> int:
+    """`value` if it is an integer and large enough."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    return int(value)
+
+
+def flag(name: str, value: Any, error: type[Exception] = ValueError) -> bool:
+    """`value` if it is True or False."""
+    if not isinstance(value, bool):
+        raise error(f"{name} must be True or False, got {value!r}")
+    return value
+
+
 class Sampler:
     """Base class of samplers: ``iter(sampler)`` gives indices, ``len(sampler)`` their number."""
 
@@ -46,14 +60,11 @@ class RandomSampler(Sampler):
         num_samples: int | None = None,
         generator: Any = None,
     ):
-        if not isinstance(replacement, bool):
-            raise TypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}")
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples < 1):
-            raise ValueError(f"RandomSampler: num_samples must be an integer >= 1, got {num_samples!r}")
         self.data_source = data_source
-        self.replacement = replacement
+        self.replacement = flag("RandomSampler: replacement", replacement, TypeError)
         self._num_samples = num_samples
         self.generator = generator
+        whole_number("RandomSampler: num_samples", self.num_samples, 1)
 
     @property
     def num_samples(self) -> int:
@@ -95,18 +106,14 @@ class WeightedRandomSampler(Sampler):
         values = np.asarray(weights.array if isinstance(weights, Tensor) else weights, np.float64)
         if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
             raise ValueError(f"WeightedRandomSampler: weights must be numbers >= 0 in a row, got {weights!r}")
-        if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(
-                f"WeightedRandomSampler: num_samples must be an integer >= 1, got {num_samples!r}"
-            )
+        self.num_samples = whole_number("WeightedRandomSampler: num_samples", num_samples, 1)
+        self.replacement = flag("WeightedRandomSampler: replacement", replacement)
         if not replacement and num_samples > np.count_nonzero(values):
             raise ValueError(
                 f"WeightedRandomSampler: without replacement there are {np.count_nonzero(values)} samples of "
                 f"a weight above 0, got num_samples {num_samples}"
             )
         self.weights = Tensor(values)
-        self.num_samples = num_samples
-        self.replacement = replacement
         self.generator = generator
 
     def __len__(self) -> int:
@@ -119,24 +126,22 @@ class WeightedRandomSampler(Sampler):
 
 
 class BatchSampler(Sampler):
-    """Lists of `batch_size` indices of another sampler."""
+    """Lists of `batch_size` indices of another sampler, or of anything else that can be iterated over."""
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"BatchSampler: batch_size must be an integer >= 1, got {batch_size!r}")
         self.sampler = sampler
-        self.batch_size = batch_size
-        self.drop_last = drop_last
+        self.batch_size = whole_number("BatchSampler: batch_size", batch_size, 1)
+        self.drop_last = flag("BatchSampler: drop_last", drop_last)
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         return self._batches(iter(self.sampler))  # the order is drawn now
 
-    def _batches(self, indices: Iterator[int]) -> Iterator[list[int]]:
-        batch: list[int] = []
+    def _batches(self, indices: Iterator[Any]) -> Iterator[list[Any]]:
+        batch: list[Any] = []
         for index in indices:
             batch.append(index)
             if len(batch) == self.batch_size:

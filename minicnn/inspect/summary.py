@@ -60,7 +60,9 @@ class Summary:
 
     def __str__(self) -> str:
         cells = [("layer", "output shape", "parameters", "MACs")]
-        cells += [(f"{r.name} ({r.kind})" if r.name else r.kind, str(r.shape), *counts(r)) for r in self.rows]
+        cells += [
+            (f"{r.name} ({r.kind})" if r.name else r.kind, str(tuple(r.shape)), *counts(r)) for r in self.rows
+        ]
         total = ("total", "", f"{self.parameters:,}", f"{self.macs:,}")
         widths = [max(map(len, column)) for column in zip(*cells, total, strict=True)]
         lines = [line(row, widths) for row in cells]
@@ -108,6 +110,8 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"summary: expected a Module, got {type(model).__name__}")
+    if isinstance(input_size, int):
+        raise TypeError(f"summary: expected input_size as a sequence of ints, got {input_size}")
     size = tuple(input_size)
     if not 1 <= len(size) <= 4 or any(n < 1 for n in size):
         raise ValueError(f"summary: expected input_size as one to four sizes of at least 1, got {input_size}")
@@ -135,7 +139,7 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
 
 def macs_of(module: nn.Module, shape: tuple[int, ...]) -> int:
     """Multiply-accumulates of one call: for each number of the output those of its sum."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
         return math.prod(shape) * math.prod(module.weight.shape[1:])
     return 0
 

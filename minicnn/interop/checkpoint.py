@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.interop.atomic import write_files
+from minicnn.interop.pytorch import read_pytorch
 from minicnn.interop.safetensors import from_bytes, metadata_of, to_bytes
 from minicnn.tensor import Tensor
 
@@ -25,17 +26,14 @@ def save(obj: Any, f: Any) -> None:
 
     Parameters
     ----------
-    obj : a Module's or an optimizer's state_dict, or a checkpoint of several; a Module stands for its
-        state_dict.
+    obj : a Module's or an optimizer's state_dict, or a checkpoint of several.
     f : path of the file, which is replaced whole or not at all; or an open binary file.
 
     Raises
     ------
-    TypeError : something else is in it.
+    TypeError : something else is in it, such as a whole Module.
     OSError : the file cannot be written; an earlier one is as it was.
     """
-    if hasattr(obj, "state_dict"):
-        obj = obj.state_dict()
     tensors: dict[str, Any] = {}
     structure = json.dumps(_encode(obj, "", tensors), allow_nan=False)
     content = to_bytes(tensors, {STRUCTURE: structure})
@@ -46,7 +44,10 @@ def save(obj: Any, f: Any) -> None:
 
 
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """What `save` saved; of any other safetensors file, a dict of names to Tensors.
+    """What `save` saved, or PyTorch's torch.save; of any other safetensors file, a dict of names to Tensors.
+
+    Of PyTorch's files those are read that hold Tensors, numbers and text, also within dicts and lists:
+    weights and checkpoints, but no whole models.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     Raises
     ------
     OSError : the file is missing or cannot be read.
-    ValueError : it is no safetensors file, or damaged.
+    ValueError : it is no such file, or damaged.
     """
     anywhere = map_location is None or callable(map_location) or isinstance(map_location, Mapping)
     if not anywhere and str(map_location).partition(":")[0] != "cpu":
@@ -66,6 +67,8 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
         content, name = f.read(), getattr(f, "name", "the file")
     else:
         content, name = Path(os.fspath(f)).read_bytes(), f
+    if content.startswith(b"PK\x03\x04"):
+        return read_pytorch(content, name)
     tensors = from_bytes(content, name)
     structure = metadata_of(content).get(STRUCTURE)
     if structure is None:
@@ -107,10 +110,11 @@ def _encode(value: Any, path: str, tensors: dict[str, Any]) -> Any:
             for place, item in enumerate(value)
         ]
         return {"list" if isinstance(value, list) else "tuple": items}
+    place = f"{path!r}: " if path else ""
     hint = "; save its state_dict()" if hasattr(value, "state_dict") else ""
     raise TypeError(
         f"save: expected names and tensors, numbers, strings, None, lists and dicts of these, "
-        f"got {path!r}: {type(value).__name__}{hint}"
+        f"got {place}{type(value).__name__}{hint}"
     )
 
 

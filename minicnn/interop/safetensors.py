@@ -73,10 +73,14 @@ def from_bytes(content: bytes, path: Any) -> dict[str, Tensor]:
     try:
         arrays = load(content)
     except (SafetensorError, KeyError, ValueError) as error:  # KeyError: a dtype NumPy does not have
-        if content.startswith((b"PK\x03\x04", b"\x80\x02")):
+        if content.startswith(b"PK\x03\x04"):
             raise ValueError(
-                f"load: {path} looks like a pickle of torch.save, which may run code and is not opened; "
-                "save the weights from PyTorch with safetensors.torch.save_file"
+                f"load: {path} looks like a file of torch.save; minicnn.load reads those"
+            ) from error
+        if content.startswith(b"\x80\x02"):
+            raise ValueError(
+                f"load: {path} looks like a pickle, which may run code and is not opened; "
+                "if PyTorch wrote it, load it there and save its state_dict with torch.save"
             ) from error
         raise ValueError(f"load: {path} is no safetensors file, or is damaged: {error}") from error
     # In the order of the file; the library gives them in none.

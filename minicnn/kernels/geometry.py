@@ -1,10 +1,9 @@
 """The geometry of a window that slides over a plane, shared by convolution and pooling."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A window of KH x KW taps that slides over a padded plane.
 
     Attributes
@@ -30,16 +29,21 @@ class Window:
 
     def extent(self) -> tuple[int, int]:
         """Rows and columns from the first tap to the last."""
-        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))  # type: ignore[return-value]
+        return (self.kernel[0] - 1) * self.dilation[0] + 1, (self.kernel[1] - 1) * self.dilation[1] + 1
+
+    def padded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of a plane with its padding."""
+        top, bottom, left, right = self.padding
+        return height + top + bottom, width + left + right
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """OH, OW: how many windows fit into a plane; zero or less if it is too small."""
-        top, bottom, left, right = self.padding
+        (top, bottom, left, right), (down, across) = self.padding, self.stride
         tall, wide = self.extent()
-        return (
-            self._count(height, top, bottom, tall, self.stride[0]),
-            self._count(width, left, right, wide, self.stride[1]),
-        )
+        below, beside = height + top + bottom - tall, width + left + right - wide
+        if self.ceil_mode:
+            return with_last(below, down, height + top), with_last(beside, across, width + left)
+        return below // down + 1, beside // across + 1
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest plane on which this many windows fit, down and across; for transposed convolution."""
@@ -49,13 +53,6 @@ class Window:
             (height - 1) * self.stride[0] + tall - top - bottom,
             (width - 1) * self.stride[1] + wide - left - right,
         )
-
-    def _count(self, size: int, before: int, after: int, extent: int, stride: int) -> int:
-        room = size + before + after - extent
-        count = room // stride + 1
-        if self.ceil_mode and room % stride and count * stride < size + before:
-            count += 1
-        return count
 
     def always_meets(self, height: int, width: int) -> bool:
         """Whether at least one tap of every window lies inside the plane rather than in its padding."""
@@ -76,6 +73,12 @@ class Window:
     def numbers(self) -> tuple[int, int, int, int, int, int, int, int]:
         """KH, KW, then down and across the strides, the padding before, the dilations; for kernels."""
         return (*self.kernel, *self.stride, self.padding[0], self.padding[2], *self.dilation)
+
+
+def with_last(room: int, stride: int, end: int) -> int:
+    """How many windows there are if a last one may stick out of the room, but must start before `end`."""
+    count = room // stride + 1
+    return count + 1 if room % stride and count * stride < end else count
 
 
 def shares(size: int, count: int) -> list[tuple[int, int]]:

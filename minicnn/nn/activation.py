@@ -4,9 +4,10 @@ from typing import Any
 
 from minicnn.nn import functional as F
 from minicnn.nn import init
+from minicnn.nn.arguments import integer
 from minicnn.nn.module import Module
-from minicnn.nn.parameter import Parameter
-from minicnn.tensor import Tensor, empty
+from minicnn.nn.parameter import Parameter, blank
+from minicnn.tensor import Tensor
 
 
 class Inplace(Module):
@@ -111,6 +112,22 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}" + ", inplace=True" * self.inplace
 
 
+class RReLU(Module):
+    """Each element, where it is negative times a slope, drawn anew for each in training."""
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}" + ", inplace=True" * self.inplace
+
+
 class PReLU(Module):
     """Each element, times a learned weight where it is negative.
 
@@ -124,11 +141,13 @@ class PReLU(Module):
 
     weight: Parameter
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, dtype: Any = None) -> None:
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
-        self.num_parameters = num_parameters
+        self.num_parameters = integer("PReLU", "num_parameters", num_parameters, 1, ValueError)
         self.init = init
-        self.weight = Parameter(empty(num_parameters, dtype=dtype))
+        self.weight = blank("PReLU", num_parameters, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

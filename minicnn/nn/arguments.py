@@ -1,5 +1,6 @@
 """Checks of hyper-parameters, shared by functions and layers; errors name the operation and the argument."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from minicnn.tensor import Tensor
 
-Size = int | tuple[int, int]
+Size = int | tuple[int, ...]  # one number for all dimensions, or one for each
 REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -39,31 +40,62 @@ def pair(
     name: str, role: str, value: Any, least: int, error: type[Exception] = RuntimeError
 ) -> tuple[int, int]:
     """Two ints of at least `least`, down and across, from one or two; else TypeError or `error`."""
+    if type(value) is int and value >= least:
+        return value, value
+    first, second = row(name, role, value, 2, least, error)
+    return first, second
+
+
+def row(
+    name: str, role: str, value: Any, count: int, least: int, error: type[Exception] = RuntimeError
+) -> tuple[int, ...]:
+    """As `pair`, `count` ints: one or two."""
     numbers = tuple(value) if isinstance(value, tuple | list) else (value,)
-    if not 1 <= len(numbers) <= 2:
-        raise error(f"{name}: expected {role} as one number or two, got {value!r}")
-    if any(isinstance(n, bool) or not isinstance(n, int | np.integer) for n in numbers):
-        raise TypeError(f"{name}: expected {role} as an int or a pair of ints, got {value!r}")
-    if min(numbers) < least:
-        raise error(f"{name}: {role} must be at least {least}, got {value!r}")
-    return int(numbers[0]), int(numbers[-1])
+    if len(numbers) not in (1, count):
+        wanted = "one number" if count == 1 else "one number or two"
+        raise error(f"{name}: expected {role} as {wanted}, got {value!r}")
+    for n in numbers:
+        if type(n) is not int and (isinstance(n, bool) or not isinstance(n, int | np.integer)):
+            raise TypeError(f"{name}: expected {role} as ints, got {value!r}")
+        if n < least:
+            raise error(f"{name}: {role} must be at least {least}, got {value!r}")
+    return tuple(map(int, numbers)) * (count // len(numbers))
 
 
-def probability(name: str, p: float) -> float:
-    """A number from 0 to 1; else ValueError."""
+def probability(name: str, p: Any) -> Any:
+    """A number from 0 to 1; else TypeError or ValueError."""
+    check_number(name, "the probability", p)
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: the probability must be between 0 and 1, got {p}")
     return p
 
 
-def check_reduction(name: str, reduction: str) -> None:
+def check_number(name: str, role: str, value: Any) -> None:
+    """Raise TypeError unless it is a number."""
+    if not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name}: expected {role} as a number, got {value!r}")
+
+
+def check_reduction(name: str, reduction: str, known: tuple[str, ...] = REDUCTIONS) -> None:
     """Raise ValueError unless it is the name of a reduction."""
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"{name}: expected reduction as one of {REDUCTIONS}, got {reduction!r}")
+    if reduction not in known:
+        raise ValueError(f"{name}: expected reduction as one of {known}, got {reduction!r}")
+
+
+def old_reduction(size_average: Any, reduce: Any, reduction: str) -> str:
+    """The reduction, which in old programs two truth values say; with a warning, as in PyTorch."""
+    if size_average is None and reduce is None:
+        return reduction
+    mean = size_average is None or size_average
+    reduction = "none" if not (reduce is None or reduce) else "mean" if mean else "sum"
+    message = f"size_average and reduce are deprecated, please use reduction={reduction!r} instead"
+    warnings.warn(message, UserWarning, stacklevel=4)
+    return reduction
 
 
 def check_smoothing(name: str, label_smoothing: float, error: type[Exception] = RuntimeError) -> None:
     """Raise unless it is a number from 0 to 1."""
+    check_number(name, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise error(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
 

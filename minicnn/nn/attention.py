@@ -7,12 +7,12 @@ import numpy as np
 
 from minicnn.nn import functional as F
 from minicnn.nn import init
-from minicnn.nn.arguments import check_tensors
+from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.attention import attention_weights
 from minicnn.nn.linear import Linear
 from minicnn.nn.module import Module
-from minicnn.nn.parameter import Parameter
-from minicnn.tensor import Tensor, empty
+from minicnn.nn.parameter import Parameter, blank
+from minicnn.tensor import Tensor, cat, zeros
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -30,12 +30,16 @@ class MultiheadAttention(Module):
         Dropout of the attention weights, in training.
     bias : bool
         Whether the projections have one.
+    add_bias_kv : bool
+        Whether to learn one more key and value for all samples.
+    add_zero_attn : bool
+        Whether to add a key and value of zeros.
     kdim, vdim : int, optional
         Features of keys and values; E unless given.
     batch_first : bool
         Whether samples come first, (N, L, E); otherwise (L, N, E).
-    dtype : dtype, optional
-        Of the parameters; float32 unless given.
+    device, dtype : optional
+        Of the parameters; the CPU and float32 unless given.
 
     Attributes
     ----------
@@ -43,6 +47,7 @@ class MultiheadAttention(Module):
         For queries, keys and values, one below the other; with other features than E there are
         q_proj_weight (E, E), k_proj_weight (E, kdim) and v_proj_weight (E, vdim) instead.
     in_proj_bias : Parameter (3 E) or None
+    bias_k, bias_v : Parameter (1, 1, E) or None
     out_proj : Linear
 
     Source: Vaswani et al., Attention is all you need, 2017.
@@ -50,6 +55,8 @@ class MultiheadAttention(Module):
 
     in_proj_weight: Parameter | None
     in_proj_bias: Parameter | None
+    bias_k: Parameter | None
+    bias_v: Parameter | None
 
     def __init__(
         self,
@@ -62,24 +69,16 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
-        *,
+        device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
-                "MultiheadAttention: embed_dim and num_heads must be above 0, "
-                f"got {embed_dim} and {num_heads}"
-            )
+        embed_dim = integer("MultiheadAttention", "embed_dim", embed_dim, 1, ValueError)
+        num_heads = integer("MultiheadAttention", "num_heads", num_heads, 1, ValueError)
         if embed_dim % num_heads:
             raise AssertionError(
                 "MultiheadAttention: embed_dim must be divisible by num_heads, "
                 f"got {embed_dim} and {num_heads}"
-            )
-        if add_bias_kv or add_zero_attn:
-            raise NotImplementedError(
-                "MultiheadAttention: add_bias_kv and add_zero_attn are not there; "
-                "append to key and value instead"
             )
         self.embed_dim = embed_dim
         self.kdim = embed_dim if kdim is None else kdim
@@ -88,17 +87,19 @@ class MultiheadAttention(Module):
         self.dropout = dropout
         self.batch_first = batch_first
         self.head_dim = embed_dim // num_heads
-        if self.kdim == self.vdim == embed_dim:
-            self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, dtype=dtype))
-            for role in ("q", "k", "v"):
-                self.register_parameter(f"{role}_proj_weight", None)
-        else:
-            for role, features in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
-                weight = Parameter(empty(embed_dim, features, dtype=dtype))
-                self.register_parameter(f"{role}_proj_weight", weight)
-            self.register_parameter("in_proj_weight", None)
-        self.in_proj_bias = Parameter(empty(3 * embed_dim, dtype=dtype)) if bias else None
-        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, dtype=dtype)
+        self.add_zero_attn = add_zero_attn
+
+        def new(*shape: int) -> Parameter:
+            return blank("MultiheadAttention", *shape, device=device, dtype=dtype)
+
+        separate = not self.kdim == self.vdim == embed_dim
+        self.in_proj_weight = None if separate else new(3 * embed_dim, embed_dim)
+        for role, features in (("q", embed_dim), ("k", self.kdim), ("v", self.vdim)):
+            self.register_parameter(f"{role}_proj_weight", new(embed_dim, features) if separate else None)
+        self.in_proj_bias = new(3 * embed_dim) if bias else None
+        self.bias_k = new(1, 1, embed_dim) if add_bias_kv else None
+        self.bias_v = new(1, 1, embed_dim) if add_bias_kv else None
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, device, dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -106,6 +107,8 @@ class MultiheadAttention(Module):
         for name, param in self.named_parameters():
             if name.endswith("bias"):
                 init.zeros_(param)
+            elif name in ("bias_k", "bias_v"):
+                init.xavier_normal_(param)
             elif not name.startswith("out_proj"):
                 init.xavier_uniform_(param)
 
@@ -162,10 +165,10 @@ class MultiheadAttention(Module):
             )
         if tokens[1].shape[:2] != tokens[2].shape[:2] or len(tokens[0]) != len(tokens[1]):
             raise AssertionError(f"{name}: the sizes of query, key and value do not fit: {shapes}")
-        q, k, v = (
-            self._heads(x, *self._projection(i)) for i, x in enumerate(tokens)
-        )  # (N, heads, L, head_dim)
-        mask = self._mask(attn_mask, key_padding_mask, q, k.shape[-2], single)
+        q, k, v = (F.linear(x, *self._projection(i)) for i, x in enumerate(tokens))
+        k, v = self._more(k, self.bias_k), self._more(v, self.bias_v)
+        q, k, v = (self._heads(x) for x in (q, k, v))  # (N, heads, L, head_dim)
+        mask = self._mask(attn_mask, key_padding_mask, q, tokens[1].shape[1], k.shape[-2], single)
         weights = attention_weights(name, q, k, mask, None)
         weights = F.dropout(weights, self.dropout, self.training)
         out = (weights @ v).transpose(1, 2).flatten(2)
@@ -185,13 +188,22 @@ class MultiheadAttention(Module):
             weight = getattr(self, "qkv"[i] + "_proj_weight")
         return weight, None if self.in_proj_bias is None else self.in_proj_bias[part]
 
-    def _heads(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """(N, L, features) projected and divided: (N, heads, L, head_dim)."""
-        N, L, _ = x.shape
-        return F.linear(x, weight, bias).reshape(N, L, self.num_heads, self.head_dim).transpose(1, 2)
+    def _more(self, x: Tensor, learned: Parameter | None) -> Tensor:
+        """Keys or values (N, S, E) with those of add_bias_kv and add_zero_attn at the end."""
+        N, _, E = x.shape
+        if learned is not None:
+            x = cat([x, learned.expand(N, 1, E)], 1)
+        return cat([x, zeros(N, 1, E, dtype=x.dtype)], 1) if self.add_zero_attn else x
 
-    def _mask(self, attn_mask: Any, padding: Any, q: Tensor, keys: int, single: bool) -> Tensor | None:
-        """Both masks as numbers to add, which broadcast to (N, heads, L, S)."""
+    def _heads(self, x: Tensor) -> Tensor:
+        """(N, L, E) divided: (N, heads, L, head_dim)."""
+        N, L, _ = x.shape
+        return x.reshape(N, L, self.num_heads, self.head_dim).transpose(1, 2)
+
+    def _mask(
+        self, attn_mask: Any, padding: Any, q: Tensor, keys: int, all_keys: int, single: bool
+    ) -> Tensor | None:
+        """Both masks as numbers to add, which broadcast to (N, heads, L, all_keys); more keys are open."""
         N, H, L, _ = q.shape
         total = None
         if attn_mask is not None:
@@ -210,7 +222,7 @@ class MultiheadAttention(Module):
                 )
             more = as_numbers(padding, q.dtype).reshape(N, 1, 1, keys)
             total = more if total is None else total + more
-        return total
+        return total if total is None else F.pad(total, (0, all_keys - keys))
 
 
 def as_numbers(mask: Tensor, dtype: np.dtype) -> Tensor:

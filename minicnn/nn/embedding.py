@@ -7,8 +7,8 @@ from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.arguments import integer
 from minicnn.nn.module import Module
-from minicnn.nn.parameter import Parameter
-from minicnn.tensor import Tensor, empty
+from minicnn.nn.parameter import Parameter, blank
+from minicnn.tensor import Tensor
 
 
 class Embedding(Module):
@@ -20,8 +20,8 @@ class Embedding(Module):
         V and D.
     padding_idx : int, optional
         A row that stays as it is: zeros at first.
-    dtype : dtype, optional
-        Of the table; float32 unless given.
+    device, dtype : optional
+        Of the table; the CPU and float32 unless given.
 
     Attributes
     ----------
@@ -32,9 +32,24 @@ class Embedding(Module):
     weight: Parameter
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, dtype: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        *,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
+        if max_norm is not None or scale_grad_by_freq or sparse:
+            raise NotImplementedError(
+                "Embedding: max_norm, scale_grad_by_freq and sparse are not there; normalize the rows of "
+                "weight, whose gradient is dense"
+            )
         self.num_embeddings = integer("Embedding", "num_embeddings", num_embeddings, 0)
         self.embedding_dim = integer("Embedding", "embedding_dim", embedding_dim, 0)
         if padding_idx is not None:
@@ -44,7 +59,7 @@ class Embedding(Module):
                 )
             padding_idx %= num_embeddings
         self.padding_idx = padding_idx
-        self.weight = Parameter(empty(num_embeddings, embedding_dim, dtype=dtype))
+        self.weight = blank("Embedding", num_embeddings, embedding_dim, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

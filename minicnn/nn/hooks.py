@@ -5,7 +5,8 @@ from itertools import count
 from typing import Any, Self
 
 from minicnn.autograd import Function, is_grad_enabled
-from minicnn.tensor import Tensor, apply
+from minicnn.tensor import Tensor
+from minicnn.tensor.apply import apply_view
 
 numbers = count()
 
@@ -104,7 +105,7 @@ class Watch:
 
     def tap(self, seen: Callable, i: int, x: Tensor) -> Tensor:
         """The same Tensor; `seen` gets its number and gradient, and may give another."""
-        return apply(Tap, x, seen=lambda grad: seen(i, grad))
+        return apply_view(Tap, x, lambda grad: seen(i, grad))
 
     def output_gradient(self, i: int, grad: Tensor) -> None:
         self.grad_output[i] = grad
@@ -138,8 +139,6 @@ class Watch:
 
 class Tap(Function):
     """x itself; a function sees its gradient, and may give another."""
-
-    is_view = True
 
     def forward(self, x: Any, seen: Callable[[Tensor], Tensor | None]) -> Any:
         self.seen = seen

@@ -146,7 +146,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def fans(tensor: Tensor) -> tuple[int, int]:
     """fan_in and fan_out of a weight (O, C, ...): how many inputs an output has, and outputs an input."""
     if tensor.ndim < 2:
-        raise ValueError(f"fan in and fan out need a weight of 2 dimensions or more, got {tensor.shape}")
+        raise ValueError(f"init: expected a weight of 2 dimensions or more, got {tensor.shape}")
     outputs, inputs, *window = tensor.shape
     return inputs * math.prod(window), outputs * math.prod(window)
 

@@ -1,13 +1,13 @@
-"""Fully connected layers, and what stands before them."""
+"""The fully connected layer, and the one that does nothing."""
 
 from typing import Any
 
 from minicnn.nn import functional as F
-from minicnn.nn.arguments import check_tensors, integer
+from minicnn.nn.arguments import integer
 from minicnn.nn.conv import default_
 from minicnn.nn.module import Module
-from minicnn.nn.parameter import Parameter
-from minicnn.tensor import Tensor, empty
+from minicnn.nn.parameter import Parameter, blank
+from minicnn.tensor import Tensor
 
 
 class Linear(Module):
@@ -19,8 +19,8 @@ class Linear(Module):
         Size of the last dimension before and after.
     bias : bool
         Whether to add a number to each output.
-    dtype : dtype, optional
-        Of the parameters; float32 unless given.
+    device, dtype : optional
+        Of the parameters; the CPU and float32 unless given.
 
     Attributes
     ----------
@@ -32,12 +32,19 @@ class Linear(Module):
     weight: Parameter
     bias: Parameter | None
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.in_features = integer("Linear", "in_features", in_features, 1, ValueError)
         self.out_features = integer("Linear", "out_features", out_features, 1, ValueError)
-        self.weight = Parameter(empty(out_features, in_features, dtype=dtype))
-        self.bias = Parameter(empty(out_features, dtype=dtype)) if bias else None
+        self.weight = blank("Linear", out_features, in_features, device=device, dtype=dtype)
+        self.bias = blank("Linear", out_features, device=device, dtype=dtype) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -51,22 +58,6 @@ class Linear(Module):
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
         )
-
-
-class Flatten(Module):
-    """Dimensions start_dim to end_dim as one: (N, C, H, W) becomes (N, C * H * W)."""
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        check_tensors("flatten", input=input)
-        return input.flatten(self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
 class Identity(Module):

@@ -24,6 +24,11 @@ class IncompatibleKeys(NamedTuple):
     missing_keys: list[str]
     unexpected_keys: list[str]
 
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
 
 class Module(Tree):
     """Base class of layers and models: define ``__init__`` and ``forward``.
@@ -73,14 +78,21 @@ class Module(Tree):
         for name, child in self._own(Module):
             yield from child._state(f"{prefix}{name}.")
 
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> dict[str, Tensor]:
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Dotted name -> Tensor of every parameter and persistent buffer; they share the module's memory.
 
-        With `keep_vars` they are the parameters and buffers themselves.
+        With `keep_vars` they are the parameters and buffers themselves. `destination` is a dict to add to.
         """
-        return {name: tensor if keep_vars else tensor.detach() for name, tensor in self._state(prefix)}
+        state: dict[str, Any] = {} if destination is None else destination
+        for name, tensor in self._state(prefix):
+            state[name] = tensor if keep_vars else tensor.detach()
+        return state
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copy values into the parameters and persistent buffers, whose dtypes stay.
 
         Parameters
@@ -89,6 +101,8 @@ class Module(Tree):
             As `state_dict` gives it.
         strict : bool
             Whether the names must be exactly this module's.
+        assign : bool
+            Take over the memory and the dtypes instead of copying.
 
         Returns
         -------
@@ -121,7 +135,10 @@ class Module(Tree):
             )
         with no_grad():
             for mine, given in pairs.values():
-                mine.copy_(given)
+                if assign:
+                    mine.data = given
+                else:
+                    mine.copy_(given)
         return IncompatibleKeys(missing, unexpected)
 
     # changes to all of it

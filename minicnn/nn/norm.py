@@ -8,20 +8,22 @@ from minicnn.nn import init
 from minicnn.nn.arguments import integer
 from minicnn.nn.functional.norm import sizes
 from minicnn.nn.module import Module
-from minicnn.nn.parameter import Parameter
-from minicnn.tensor import Tensor, empty, ones, tensor, zeros
+from minicnn.nn.parameter import Parameter, blank
+from minicnn.tensor import Tensor, ones, tensor, zeros
 
 
 class Affine(Module):
-    """A layer with a weight, at first 1, and a bias, at first 0; or without them."""
+    """Base of the layers that may have a weight, at first 1, and a bias, at first 0."""
 
     weight: Parameter | None
     bias: Parameter | None
 
-    def __init__(self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: Any) -> None:
-        super().__init__()
-        self.weight = Parameter(empty(*shape, dtype=dtype)) if weight else None
-        self.bias = Parameter(empty(*shape, dtype=dtype)) if weight and bias else None
+    def _make_parameters(
+        self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any
+    ) -> None:
+        name, kind = type(self).__name__, {"device": device, "dtype": dtype}
+        self.weight = blank(name, *shape, **kind) if weight else None
+        self.bias = blank(name, *shape, **kind) if weight and bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -32,12 +34,28 @@ class Affine(Module):
             init.zeros_(self.bias)
 
 
-class Moving(Affine):
-    """A layer that may keep running statistics of what it sees in training, to use them in evaluation.
+class RunningNorm(Affine):
+    """Base of the layers that may keep running statistics in training, to use them in evaluation.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        What a batch counts in the running statistics; with None, all batches count the same.
+    affine : bool
+        Whether to multiply by a weight and add a bias (with `bias`).
+    track_running_stats : bool
+        Whether there are running statistics; without, the batch's are used in evaluation too.
+    device, dtype : optional
+        Of parameters and statistics; the CPU and float32 unless given.
 
     Attributes
     ----------
-    running_mean, running_var : Tensor (num_features) or None
+    weight, bias : Parameter (C) or None
+    running_mean, running_var : Tensor (C) or None
     num_batches_tracked : Tensor () of int64, or None
     """
 
@@ -49,19 +67,22 @@ class Moving(Affine):
     def __init__(
         self,
         num_features: int,
-        eps: float,
-        momentum: float | None,
-        affine: bool,
-        track_running_stats: bool,
-        bias: bool,
-        dtype: Any,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
+        super().__init__()
         self.num_features = integer(type(self).__name__, "num_features", num_features, 1, ValueError)
-        super().__init__((num_features,), affine, bias, dtype)
         self.eps = eps
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
+        self._make_parameters((num_features,), affine, bias, device, dtype)
         kept = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if kept else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if kept else None)
@@ -88,27 +109,14 @@ class Moving(Affine):
         )
 
 
-class BatchNorm(Moving):
-    """Each channel with mean 0 and variance 1 over the batch; see `functional.batch_norm`."""
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        bias: bool = True,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
+class BatchNorm(RunningNorm):
+    """Base of the two below: each channel with mean 0 and variance 1 over the batch."""
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_dims(input)
         share = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            self.num_batches_tracked.array += 1
             if self.momentum is None:  # the plain mean over all batches so far
                 share = 1 / self.num_batches_tracked.item()
         own = self.training or self.running_mean is None
@@ -118,38 +126,19 @@ class BatchNorm(Moving):
 
 
 class BatchNorm1d(BatchNorm):
-    """`functional.batch_norm` of (N, C) or (N, C, L).
-
-    Parameters
-    ----------
-    num_features : int
-        C.
-    eps : float
-        Added to the variance.
-    momentum : float or None
-        What a batch counts in the running statistics; with None, all batches count the same.
-    affine : bool
-        Whether to multiply by a weight and add a bias (with `bias`).
-    track_running_stats : bool
-        Whether there are running statistics; without, the batch's are used in evaluation too.
-    """
+    """`functional.batch_norm` of (N, C) or (N, C, L); the parameters are those of `RunningNorm`."""
 
     dims = (2, 3)
 
 
 class BatchNorm2d(BatchNorm):
-    """`functional.batch_norm` of (N, C, H, W); parameters as of BatchNorm1d."""
+    """`functional.batch_norm` of (N, C, H, W); the parameters are those of `RunningNorm`."""
 
     dims = (4,)
 
 
-class InstanceNorm2d(Moving):
-    """Each channel of each picture of (N, C, H, W) or (C, H, W) with mean 0 and variance 1.
-
-    Parameters as of BatchNorm1d, but without weight, bias and running statistics unless asked for.
-    """
-
-    dims = (3, 4)
+class InstanceNorm(RunningNorm):
+    """Base of the two below: each channel of each sample with mean 0 and variance 1."""
 
     def __init__(
         self,
@@ -158,27 +147,56 @@ class InstanceNorm2d(Moving):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
-        dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_dims(input)
         own = self.training or not self.track_running_stats
-        pictures = input.unsqueeze(0) if input.ndim == 3 else input
-        if pictures.shape[1] != self.num_features and self.affine:
-            raise ValueError(f"InstanceNorm2d: expected {self.num_features} channels, got {input.shape}")
+        single = input.ndim == min(self.dims)
+        samples = input.unsqueeze(0) if single else input
+        if samples.shape[1] != self.num_features and self.affine:
+            raise ValueError(
+                f"{type(self).__name__}: expected {self.num_features} channels, got {input.shape}"
+            )
         out = F.instance_norm(
-            *(pictures, self.running_mean, self.running_var, self.weight, self.bias),
+            *(samples, self.running_mean, self.running_var, self.weight, self.bias),
             *(own, self.momentum or 0.0, self.eps),
         )
-        return out.squeeze(0) if input.ndim == 3 else out
+        return out.squeeze(0) if single else out
+
+
+class InstanceNorm1d(InstanceNorm):
+    """`functional.instance_norm` of (N, C, L) or (C, L).
+
+    The parameters are those of `RunningNorm`; without weight, bias and statistics unless asked for.
+    """
+
+    dims = (2, 3)
+
+
+class InstanceNorm2d(InstanceNorm):
+    """`functional.instance_norm` of (N, C, H, W) or (C, H, W); as InstanceNorm1d."""
+
+    dims = (3, 4)
 
 
 class GroupNorm(Affine):
-    """Each group of channels of each sample of (N, C, ...) with mean 0 and variance 1."""
+    """Each group of channels of each sample of (N, C, ...) with mean 0 and variance 1.
+
+    Parameters
+    ----------
+    num_groups, num_channels : int
+        G, and C, which it divides.
+    eps : float
+        Added to the variance.
+    affine : bool
+        Whether to multiply by a weight (C) and add a bias (C) (with `bias`).
+    """
 
     def __init__(
         self,
@@ -186,19 +204,21 @@ class GroupNorm(Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
         *,
         bias: bool = True,
-        dtype: Any = None,
     ) -> None:
+        super().__init__()
         self.num_groups = integer("GroupNorm", "num_groups", num_groups, 1, ValueError)
         self.num_channels = integer("GroupNorm", "num_channels", num_channels, 1, ValueError)
         if num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: {num_channels} num_channels do not divide into {num_groups} num_groups"
             )
-        super().__init__((num_channels,), affine, bias, dtype)
         self.eps = eps
         self.affine = affine
+        self._make_parameters((num_channels,), affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
@@ -225,14 +245,15 @@ class LayerNorm(Affine):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        *,
+        device: Any = None,
         dtype: Any = None,
     ) -> None:
+        super().__init__()
         many = isinstance(normalized_shape, tuple | list)
         self.normalized_shape = sizes("LayerNorm", normalized_shape if many else (normalized_shape,))
-        super().__init__(self.normalized_shape, elementwise_affine, bias, dtype)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
+        self._make_parameters(self.normalized_shape, elementwise_affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)

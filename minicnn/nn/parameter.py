@@ -1,6 +1,9 @@
 """The Tensors that training changes."""
 
-from minicnn.tensor import Tensor
+from typing import Any
+
+from minicnn.device import check_device
+from minicnn.tensor import Tensor, empty
 
 
 class Parameter(Tensor):
@@ -16,8 +19,14 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+    def __init__(self, data: Any = (), requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+def blank(layer: str, *shape: int, device: Any = None, dtype: Any = None) -> Parameter:
+    """A Parameter of any values, for a layer to draw its first ones."""
+    check_device(layer, device)
+    return Parameter(empty(*shape, dtype=dtype))

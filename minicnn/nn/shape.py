@@ -1,117 +1,57 @@
-"""Layers that give pictures another size or arrangement."""
+"""Layers that give pictures another arrangement; see the functions of the same names in `functional`."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
 from minicnn.nn import functional as F
-from minicnn.nn.arguments import check_tensors, integer
+from minicnn.nn.arguments import Size, check_tensors, integer
 from minicnn.nn.module import Module
 from minicnn.tensor import Tensor
 
 
-class Pad2d(Module):
-    """Cells around pictures (N, C, H, W) or (C, H, W); see `functional.pad`.
+class Flatten(Module):
+    """Dimensions start_dim to end_dim as one: (N, C, H, W) becomes (N, C * H * W)."""
 
-    Parameters
-    ----------
-    padding : int or (int, int, int, int)
-        How many on each side, or at the left, right, top and bottom.
-    """
-
-    mode: ClassVar[str]
-    value: float | None = None
-
-    def __init__(self, padding: int | tuple[int, int, int, int]) -> None:
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        sides = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * 4
-        name = type(self).__name__
-        if len(sides) != 4:
-            raise ValueError(f"{name}: expected padding as one number or four, got {padding!r}")
-        self.padding = tuple(integer(name, "padding", n, -(2**62)) for n in sides)
+        self.start_dim = start_dim
+        self.end_dim = end_dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, self.mode, self.value)
+        check_tensors("flatten", input=input)
+        return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.padding}"
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class ConstantPad2d(Pad2d):
-    """`functional.pad` with a value; the padding as of ReflectionPad2d."""
+class Unflatten(Module):
+    """One dimension as several: dim of size prod(unflattened_size); one of the sizes may be -1."""
 
-    mode = "constant"
-
-    def __init__(self, padding: int | tuple[int, int, int, int], value: float) -> None:
-        super().__init__(padding)
-        self.value = value
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
-
-
-class ZeroPad2d(Pad2d):
-    """`functional.pad` with zeros: one number for all sides, or (left, right, top, bottom)."""
-
-    mode = "constant"
-
-
-class ReflectionPad2d(Pad2d):
-    """`functional.pad` with a mirror image: one number for all sides, or (left, right, top, bottom)."""
-
-    mode = "reflect"
-
-
-class ReplicationPad2d(Pad2d):
-    """`functional.pad` with the edges' values: one number for all sides, or (left, right, top, bottom)."""
-
-    mode = "replicate"
-
-
-class CircularPad2d(Pad2d):
-    """`functional.pad` with the other side's cells: one number, or (left, right, top, bottom)."""
-
-    mode = "circular"
-
-
-class Upsample(Module):
-    """`functional.interpolate`: pictures in another size, or so many times as large."""
-
-    def __init__(
-        self,
-        size: Any = None,
-        scale_factor: Any = None,
-        mode: str = "nearest",
-        align_corners: bool | None = None,
-        recompute_scale_factor: bool | None = None,
-    ) -> None:
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
-        self.size = size
-        self.scale_factor: Any = scale_factor
-        if scale_factor is not None:
-            many = isinstance(scale_factor, tuple | list)
-            self.scale_factor = tuple(float(f) for f in scale_factor) if many else float(scale_factor)
-        self.mode = mode
-        self.align_corners = align_corners
-        self.recompute_scale_factor = recompute_scale_factor
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.interpolate(
-            *(input, self.size, self.scale_factor, self.mode),
-            *(self.align_corners, self.recompute_scale_factor),
+        if isinstance(dim, bool) or not isinstance(dim, int):
+            raise TypeError(f"Unflatten: expected dim as an int, got {dim!r}")
+        if not isinstance(unflattened_size, tuple | list):
+            raise TypeError(
+                f"Unflatten: expected unflattened_size as a sequence of ints, got {unflattened_size!r}"
+            )
+        self.dim = dim
+        self.unflattened_size = tuple(
+            integer("Unflatten", "unflattened_size", n, -1) for n in unflattened_size
         )
 
+    def forward(self, input: Tensor) -> Tensor:
+        check_tensors("Unflatten", input=input)
+        return input.unflatten(self.dim, self.unflattened_size)
+
     def extra_repr(self) -> str:
-        if self.scale_factor is not None:
-            return f"scale_factor={self.scale_factor!r}, mode={self.mode!r}"
-        return f"size={self.size!r}, mode={self.mode!r}"
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 class Unfold(Module):
     """`functional.unfold`: the cells under each window as columns."""
 
-    def __init__(
-        self, kernel_size: F.Size, dilation: F.Size = 1, padding: F.Size = 0, stride: F.Size = 1
-    ) -> None:
+    def __init__(self, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1) -> None:
         super().__init__()
         self.kernel_size = kernel_size
         self.dilation = dilation
@@ -133,11 +73,11 @@ class Fold(Unfold):
 
     def __init__(
         self,
-        output_size: F.Size,
-        kernel_size: F.Size,
-        dilation: F.Size = 1,
-        padding: F.Size = 0,
-        stride: F.Size = 1,
+        output_size: Size,
+        kernel_size: Size,
+        dilation: Size = 1,
+        padding: Size = 0,
+        stride: Size = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
         self.output_size = output_size
@@ -178,25 +118,15 @@ class PixelUnshuffle(Module):
         return f"downscale_factor={self.downscale_factor}"
 
 
-class Unflatten(Module):
-    """One dimension as several: dim of size prod(unflattened_size); one of the sizes may be -1."""
+class ChannelShuffle(Module):
+    """`functional.channel_shuffle`: channels of different groups next to each other."""
 
-    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+    def __init__(self, groups: int) -> None:
         super().__init__()
-        if isinstance(dim, bool) or not isinstance(dim, int):
-            raise TypeError(f"Unflatten: expected dim as an int, got {dim!r}")
-        if not isinstance(unflattened_size, tuple | list):
-            raise TypeError(
-                f"Unflatten: expected unflattened_size as a sequence of ints, got {unflattened_size!r}"
-            )
-        self.dim = dim
-        self.unflattened_size = tuple(
-            integer("Unflatten", "unflattened_size", n, -1) for n in unflattened_size
-        )
+        self.groups = integer("ChannelShuffle", "groups", groups, 1, ValueError)
 
     def forward(self, input: Tensor) -> Tensor:
-        check_tensors("Unflatten", input=input)
-        return input.unflatten(self.dim, self.unflattened_size)
+        return F.channel_shuffle(input, self.groups)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+        return f"groups={self.groups}"

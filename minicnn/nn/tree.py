@@ -1,6 +1,7 @@
 """What a Module is made of: attributes that are parameters, buffers and modules, and the walk over them."""
 
 from collections.abc import Callable, Iterator, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from minicnn.nn.parameter import Parameter
@@ -89,20 +90,26 @@ class Tree:
     def _own_buffers(self) -> list[tuple[str, Tensor]]:
         return [(name, vars(self)[name]) for name in self._persistent if vars(self)[name] is not None]
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """This module and all below it, each once, with their dotted names; its own is `prefix`."""
-        seen = set()
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """This module and all below it, with their dotted names; its own is `prefix`.
+
+        Each comes once, unless not remove_duplicate; those in the set `memo` are left out and added to it.
+        """
+        seen = set() if memo is None else memo
         stack: list[tuple[str, Any]] = [(prefix, self)]
         while stack:
             name, module = stack.pop()
             if module not in seen:
-                seen.add(module)
+                if remove_duplicate:
+                    seen.add(module)
                 yield name, module
                 stack += [(dotted(name, child), below) for child, below in reversed(module._own(Tree))]
 
-    def modules(self) -> Iterator["Module"]:
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
         """This module and all below it, each once."""
-        return (module for _, module in self.named_modules())
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly below, each once, with their names."""
@@ -116,30 +123,43 @@ class Tree:
         """The modules directly below, each once."""
         return (module for _, module in self.named_children())
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """All Parameters, shared ones once, with their dotted names."""
-        return self._named_tensors(prefix, recurse, lambda module: module._own(Parameter))
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """All Parameters with their dotted names; shared ones once, unless not remove_duplicate."""
+        own = partial(Tree._own, kind=Parameter)
+        return self._named_tensors(prefix, recurse, remove_duplicate, own)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All Parameters, shared ones once."""
         return (param for _, param in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        """All buffers, shared ones once, with their dotted names."""
-        return self._named_tensors(prefix, recurse, Tree._own_buffers)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with their dotted names; shared ones once, unless not remove_duplicate."""
+        return self._named_tensors(prefix, recurse, remove_duplicate, Tree._own_buffers)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """All buffers, shared ones once."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _named_tensors(
-        self, prefix: str, recurse: bool, own: Callable[["Tree"], list[tuple[str, Any]]]
+        self,
+        prefix: str,
+        recurse: bool,
+        once: bool,
+        own: Callable[["Tree"], list[tuple[str, Any]]],
     ) -> Iterator[tuple[str, Any]]:
         seen = set()
-        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+        places: Any = [(prefix, self)]
+        if recurse:
+            places = self.named_modules(prefix=prefix, remove_duplicate=once)
+        for path, module in places:
             for name, tensor in own(module):
                 if tensor not in seen:
-                    seen.add(tensor)
+                    if once:
+                        seen.add(tensor)
                     yield dotted(path, name), tensor
 
     # one thing inside

@@ -56,7 +56,19 @@ from minicnn.ops.pad import Pad
 from minicnn.ops.pool import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from minicnn.ops.reduce import Extreme, LogSoftmax, Mean, Softmax, Std, Sum, Var
 from minicnn.ops.resample import Blend, Pick
-from minicnn.ops.shape import Concatenate, Copy, Expand, Gather, Permute, Put, Reshape, Slice
+from minicnn.ops.shape import (
+    Concatenate,
+    Copy,
+    Diagonal,
+    Expand,
+    Gather,
+    Permute,
+    Put,
+    PutView,
+    Reshape,
+    Slice,
+    Stack,
+)
 from minicnn.ops.special import (
     Acos,
     Asin,
@@ -111,6 +123,7 @@ __all__ = [
     "CrossEntropy",
     "CumProd",
     "CumSum",
+    "Diagonal",
     "Div",
     "Embedding",
     "Erf",
@@ -159,6 +172,7 @@ __all__ = [
     "Pow",
     "Prod",
     "Put",
+    "PutView",
     "ReLU",
     "Reciprocal",
     "Remainder",
@@ -175,6 +189,7 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Sqrt",
+    "Stack",
     "Std",
     "Sub",
     "Sum",

@@ -6,7 +6,7 @@ from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
 
-FLOATS = (np.float32, np.float64)  # the dtypes that kernels compute in
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # what kernels compute in
 
 
 class Conv2d(Function):
@@ -53,14 +53,8 @@ def check_conv2d(x, weight, bias, window, groups):
     if min(window.output_size(*x.shape[2:])) < 1:
         raise RuntimeError(
             f"conv2d: the kernel spans {window.extent()} but the padded picture has only "
-            f"{padded_size(x.shape, window)} (x {x.shape}, weight {weight.shape})"
+            f"{window.padded_size(*x.shape[2:])} (x {x.shape}, weight {weight.shape})"
         )
-
-
-def padded_size(shape, window):
-    """Height and width of a plane with its padding."""
-    top, bottom, left, right = window.padding
-    return shape[-2] + top + bottom, shape[-1] + left + right
 
 
 class ConvTranspose2d(Function):

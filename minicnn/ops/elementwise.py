@@ -1,7 +1,5 @@
 """Arithmetic and functions of each element on its own. Inputs broadcast; the engine sums gradients back."""
 
-from typing import Any
-
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
 
@@ -137,12 +135,10 @@ class Tanh(Function):
 
 
 class Sigmoid(Function):
-    """1 / (1 + exp(-x)), from exp(-|x|), which does not overflow."""
+    """1 / (1 + exp(-x)); where exp overflows, the result is 0 as it should be."""
 
     def forward(self, x):
-        xp = array_module(x)
-        e = xp.exp(-abs(x))
-        self.out = xp.where(x >= 0, 1, e) / (1 + e)
+        self.out = 1 / (1 + array_module(x).exp(-x))
         return self.out
 
     def backward(self, grad):
@@ -161,19 +157,25 @@ class ReLU(Function):
 
 
 class Clamp(Function):
-    """x limited to [low, high]; the gradient passes where x lies inside, borders included."""
+    """x limited to [low, high]; its gradient passes inside, borders included, and else goes to the border."""
 
-    def forward(self, x, low: Any = None, high: Any = None):
+    def forward(self, x, low, high):
+        xp = array_module(x)
         self.x, self.low, self.high = x, low, high
-        return array_module(x).clip(x, low, high)
+        out = x if low is None else xp.maximum(x, low)
+        return out if high is None else xp.minimum(out, high)
 
     def backward(self, grad):
-        inside = array_module(grad).ones(self.x.shape, dtype=bool)
-        if self.low is not None:
-            inside &= self.x >= self.low
-        if self.high is not None:
-            inside &= self.x <= self.high
-        return grad * inside
+        where, low, high = array_module(grad).where, self.low, self.high
+        inside = True if low is None else self.x >= low
+        if high is not None:
+            inside = inside & (self.x <= high)
+        by_low = by_high = None
+        if self.needs[1]:
+            by_low = where((self.x < low) & (True if high is None else low < high), grad, 0)
+        if self.needs[2]:
+            by_high = where((self.x > high) | (False if low is None else high < low), grad, 0)
+        return where(inside, grad, 0), by_low, by_high
 
 
 class Maximum(Function):
@@ -208,7 +210,8 @@ class Where(Function):
         return array_module(condition).where(condition, x, y)
 
     def backward(self, grad):
-        return None, grad * self.condition, grad * ~self.condition
+        where = array_module(grad).where  # not a product: 0 * nan would be nan
+        return None, where(self.condition, grad, 0), where(self.condition, 0, grad)
 
 
 class Cast(Function):

@@ -47,7 +47,7 @@ def reduce(losses, target, weight, ignore_index, reduction):
     if reduction == "sum":
         return losses.sum(), 1
     here = target != ignore_index
-    total = here.sum() if weight is None else weight[target[here]].sum()
+    total = array_module(here).count_nonzero(here) if weight is None else weight[target[here]].sum()
     scale = losses.dtype.type(1 / total if total else float("nan"))  # the mean of nothing, as in PyTorch
     return losses.sum() * scale, scale
 
@@ -65,7 +65,7 @@ def check_classes(name, x, target, weight, ignore_index):
         raise RuntimeError(
             f"{name}: expected a weight for each of {classes} classes, got shape {weight.shape}"
         )
-    if target.size and not 0 <= target.min() <= target.max() < classes:
+    if target.size and target.astype("uint64", copy=False).max() >= classes:  # -1 is the largest of all
         wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
         if wrong.size:
             raise IndexError(

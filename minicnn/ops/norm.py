@@ -27,7 +27,7 @@ class BatchNorm(Function):
         else:
             mean, var = running
         mean, rstd = mean.copy(), 1 / xp.sqrt(var + x.dtype.type(eps))  # a copy: running ones move on
-        if True in self.needs:
+        if any(self.needs):
             self.x, self.mean, self.rstd = x, mean, rstd
         return kernels.batch_norm(x, weight, bias, mean, rstd).reshape(self.shape)
 
@@ -47,7 +47,7 @@ class OverGroups(Function):
         weight, bias = (None if a is None else a.reshape(-1) for a in (weight, bias))
         x = x.reshape(view)
         y, mean, rstd = kernels_for(x).group_norm(x, weight, bias, groups, eps)
-        if True in self.needs:
+        if any(self.needs):
             self.x, self.weight, self.mean, self.rstd = x, weight, mean, rstd
         return y.reshape(self.shape)
 
@@ -146,24 +146,27 @@ def neighbours(x, before, after):
 def follow(running, batch, momentum):
     """Move the running statistics towards the batch's, in place."""
     for old, new in zip(running, batch, strict=True):
-        old += old.dtype.type(momentum) * (new - old)
+        old *= old.dtype.type(1 - momentum)
+        old += new * new.dtype.type(momentum)
 
 
 def check_floats(name, *arrays):
     """Raise RuntimeError unless all arrays are float32 or all float64."""
-    given = [a.dtype for a in arrays if a is not None]
-    if given[0] not in FLOATS or any(dtype != given[0] for dtype in given):
-        raise RuntimeError(f"{name}: expected all float32 or all float64, got {[str(d) for d in given]}")
+    dtypes = {a.dtype for a in arrays if a is not None}
+    if len(dtypes) > 1 or arrays[0].dtype not in FLOATS:
+        given = [str(a.dtype) for a in arrays if a is not None]
+        raise RuntimeError(f"{name}: expected all float32 or all float64, got {given}")
 
 
-def check_channels(name, x, weight, bias, *running):
-    """Raise RuntimeError unless x is (N, C, ...) and the others are None or (C)."""
+def check_channels(name, x, *per_channel):
+    """Raise RuntimeError unless x is (N, C, ...) and the others, weight, bias, mean, var, are None or (C)."""
     if x.ndim < 2:
         raise RuntimeError(f"{name}: expected x (N, C, ...) of at least 2 dimensions, got {x.shape}")
-    roles = ("weight", "bias", "running_mean", "running_var")
-    for role, values in zip(roles, (weight, bias, *running), strict=False):
-        if values is not None and values.shape != (x.shape[1],):
+    channels = x.shape[1:2]
+    for i, values in enumerate(per_channel):
+        if values is not None and values.shape != channels:
+            role = ("weight", "bias", "running_mean", "running_var")[i]
             raise RuntimeError(
                 f"{name}: x has {x.shape[1]} channels {x.shape} but {role} has the shape {values.shape}"
             )
-    check_floats(name, x, weight, bias, *running)
+    check_floats(name, x, *per_channel)

@@ -3,7 +3,7 @@
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
-from minicnn.ops.conv import FLOATS, padded_size
+from minicnn.ops.conv import FLOATS
 
 
 class MaxPool2d(Function):
@@ -83,7 +83,7 @@ def check_pool2d(name, x, window):
     if min(window.output_size(*x.shape[2:])) < 1:
         raise RuntimeError(
             f"{name}: the kernel spans {window.extent()} but the padded picture has only "
-            f"{padded_size(x.shape, window)} (x {x.shape})"
+            f"{window.padded_size(*x.shape[2:])} (x {x.shape})"
         )
     if not window.always_meets(*x.shape[2:]):
         raise RuntimeError(

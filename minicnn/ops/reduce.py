@@ -17,9 +17,9 @@ def spread(reduced, shape, axis, keepdim):
 class Sum(Function):
     """The sum over axes."""
 
-    def forward(self, x, axis=None, keepdim=False, dtype=None):
+    def forward(self, x, axis=None, keepdim=False):
         self.shape, self.axis, self.keepdim = x.shape, axis, keepdim
-        return x.sum(axis=axis, keepdims=keepdim, dtype=dtype)
+        return array_module(x).add.reduce(x, axis, x.dtype, None, keepdim)
 
     def backward(self, grad):
         return spread(grad, self.shape, self.axis, self.keepdim)
@@ -31,7 +31,8 @@ class Mean(Function):
     def forward(self, x, axis=None, keepdim=False):
         self.shape, self.axis, self.keepdim = x.shape, axis, keepdim
         self.count = math.prod(x.shape if axis is None else [x.shape[i] for i in axis])
-        return x.sum(axis=axis, keepdims=keepdim) / x.dtype.type(self.count)  # of nothing: nan, as in PyTorch
+        total = array_module(x).add.reduce(x, axis=axis, keepdims=keepdim)
+        return total / x.dtype.type(self.count)  # of nothing: nan, as in PyTorch
 
     def backward(self, grad):
         return spread(grad / self.count, self.shape, self.axis, self.keepdim)
@@ -81,8 +82,9 @@ class Softmax(Function):
 
     def forward(self, x, axis):
         e = array_module(x).exp(x - x.max(axis=axis, keepdims=True, initial=-math.inf))
-        self.axis, self.out = axis, e / e.sum(axis=axis, keepdims=True)
-        return self.out
+        e /= e.sum(axis=axis, keepdims=True)
+        self.axis, self.out = axis, e
+        return e
 
     def backward(self, grad):
         weighted = grad * self.out

@@ -7,8 +7,6 @@ from minicnn.device import array_module
 class Reshape(Function):
     """The same elements, row by row, in another shape."""
 
-    is_view = True
-
     def forward(self, x, shape):
         self.shape = x.shape
         return x.reshape(shape)
@@ -19,8 +17,6 @@ class Reshape(Function):
 
 class Permute(Function):
     """The axes in another order."""
-
-    is_view = True
 
     def forward(self, x, axes):
         self.axes = axes
@@ -33,10 +29,8 @@ class Permute(Function):
 class Expand(Function):
     """The same elements, repeated along new axes and axes of size 1; the engine sums the gradient back."""
 
-    is_view = True
-
     def forward(self, x, shape):
-        return array_module(x).broadcast_to(x, shape)
+        return x if x.shape == tuple(shape) else array_module(x).broadcast_to(x, shape)
 
     def backward(self, grad):
         return grad
@@ -45,8 +39,6 @@ class Expand(Function):
 class Slice(Function):
     """x[index] for integers, slices, ... and None: a view."""
 
-    is_view = True
-
     def forward(self, x, index):
         self.like, self.index = (x.shape, x.dtype), index
         return x[index]
@@ -54,6 +46,21 @@ class Slice(Function):
     def backward(self, grad):
         out = array_module(grad).zeros(*self.like)
         out[self.index] = grad
+        return out
+
+
+class Diagonal(Function):
+    """The elements i, i + offset of two axes, along a new last axis: a view."""
+
+    def forward(self, x, how):
+        self.like, self.how = (x.shape, x.dtype), how
+        out = x.diagonal(*how)
+        out.flags.writeable = x.flags.writeable  # NumPy's is not
+        return out
+
+    def backward(self, grad):
+        out = array_module(grad).zeros(*self.like)
+        self.forward(out, self.how)[...] = grad
         return out
 
 
@@ -88,6 +95,23 @@ class Put(Function):
         return by_x, grad[self.view][self.index] if self.needs[1] else None
 
 
+class PutView(Function):
+    """A copy of x in which what ``view.forward(x, how)`` shows of it has other values."""
+
+    def forward(self, x, value, view, how):
+        self.show = lambda array: view().forward(array, how)
+        out = array_module(x).ascontiguousarray(x).copy()
+        self.show(out)[...] = value
+        return out
+
+    def backward(self, grad):
+        by_x = None
+        if self.needs[0]:
+            by_x = grad.copy()
+            self.show(by_x)[...] = 0
+        return by_x, self.show(grad) if self.needs[1] else None
+
+
 class Concatenate(Function):
     """Arrays one after the other along an axis."""
 
@@ -98,6 +122,17 @@ class Concatenate(Function):
     def backward(self, grad):
         ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
         return tuple(array_module(grad).split(grad, ends, axis=self.axis))
+
+
+class Stack(Function):
+    """Arrays of one shape along a new axis."""
+
+    def forward(self, *arrays, axis):
+        self.axis, new = axis, (*(slice(None),) * axis, None)
+        return array_module(arrays[0]).concatenate([x[new] for x in arrays], axis=axis)
+
+    def backward(self, grad):
+        return tuple(array_module(grad).moveaxis(grad, self.axis, 0))
 
 
 class Copy(Function):

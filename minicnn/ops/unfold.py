@@ -5,7 +5,6 @@ import math
 from minicnn.autograd import Function
 from minicnn.device import array_module
 from minicnn.kernels.geometry import Window
-from minicnn.ops.conv import padded_size
 
 
 class Unfold(Function):
@@ -57,7 +56,7 @@ def picture_of(x, shape, window):
     top, _, left, _ = window.padding
     OH, OW = window.output_size(H, W)
     x = x.reshape(N, C, *window.kernel, OH, OW)
-    picture = array_module(x).zeros((N, C, *padded_size(shape, window)), x.dtype)
+    picture = array_module(x).zeros((N, C, *window.padded_size(H, W)), x.dtype)
     for kh, kw, rows, columns in taps(window, OH, OW):
         picture[:, :, rows, columns] += x[:, :, kh, kw]
     return picture[:, :, top : top + H, left : left + W]
@@ -79,5 +78,5 @@ def check_fits(name, shape, window):
     if min(window.output_size(*shape[2:])) < 1:
         raise RuntimeError(
             f"{name}: the kernel spans {window.extent()} but the padded picture has only "
-            f"{padded_size(shape, window)} (picture {shape})"
+            f"{window.padded_size(*shape[2:])} (picture {shape})"
         )

@@ -32,6 +32,8 @@ class Adagrad(Optimizer):
         Added to the root.
     maximize : bool
         Go up instead of down.
+    foreach, differentiable, fused
+        Of no effect; see `optimizer.VARIANTS`.
     """
 
     def __init__(
@@ -42,12 +44,16 @@ class Adagrad(Optimizer):
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
         eps: float = 1e-10,
+        foreach: bool | None = None,
         *,
         maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         settings["initial_accumulator_value"] = initial_accumulator_value
-        super().__init__(params, {**settings, "maximize": maximize})
+        variant = {"foreach": foreach, "differentiable": differentiable, "fused": fused}
+        super().__init__(params, {**settings, "maximize": maximize, **variant})
 
     def check(self, group: dict[str, Any]) -> None:
         check_range("Adagrad", group, "lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value")

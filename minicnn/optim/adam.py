@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.device import kernels_for
-from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.optim.optimizer import Optimizer, check_number, check_range
 from minicnn.tensor import Tensor
 
 
@@ -32,9 +32,11 @@ class Adam(Optimizer):
         beyond, 2018).
     maximize : bool
         Go up instead of down.
+    decoupled_weight_decay : bool
+        Whether it is AdamW.
+    foreach, capturable, differentiable, fused
+        Of no effect; see `optimizer.VARIANTS`.
     """
-
-    decoupled = False
 
     def __init__(
         self,
@@ -45,15 +47,26 @@ class Adam(Optimizer):
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
-        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {**settings, "amsgrad": amsgrad, "maximize": maximize})
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        variant = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
+        settings |= {"maximize": maximize, **variant, "fused": fused}
+        super().__init__(params, settings | {"decoupled_weight_decay": decoupled_weight_decay})
 
     def check(self, group: dict[str, Any]) -> None:
         name = type(self).__name__
         check_range(name, group, "lr", "eps", "weight_decay")
         betas = group["betas"]
+        if not isinstance(betas, tuple | list):
+            raise TypeError(f"{name}: expected betas as two numbers, got {betas!r}")
+        for beta in betas:
+            check_number(name, "betas", beta)
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{name}: expected betas as two numbers from 0 to below 1, got {betas}")
 
@@ -66,19 +79,17 @@ class Adam(Optimizer):
             for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
                 state[key] = Tensor(np.zeros(param.shape, param.dtype))
         state["step"] += 1
-        memories = [state["exp_avg"].array, state["exp_avg_sq"].array]
-        if amsgrad:
-            memories.append(state["max_exp_avg_sq"].array)
-        kernels = kernels_for(param)
-        (kernels.amsgrad_step if amsgrad else kernels.adam_step)(
+        kernels_for(param).adam_step(
             param,
             grad,
-            *memories,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            state["max_exp_avg_sq"].array if amsgrad else None,
             group["lr"],
             *group["betas"],
             group["eps"],
             group["weight_decay"],
-            self.decoupled,
+            group["decoupled_weight_decay"],
             group["maximize"],
             state["step"],
         )
@@ -90,8 +101,6 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter, Decoupled weight decay regularization, 2019. Parameters are as for `Adam`.
     """
 
-    decoupled = True
-
     def __init__(
         self,
         params: Iterable[Any],
@@ -102,5 +111,17 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            *(params, lr, betas, eps, weight_decay, amsgrad),
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )

@@ -1,13 +1,17 @@
 """What all optimizers share: groups of parameters, the loop over them, and their state."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from minicnn.autograd import enable_grad
+from minicnn.autograd import enable_grad, note_write
 from minicnn.tensor import Tensor
+
+# Settings that choose among PyTorch's implementations of one formula: kept, but here there is only one.
+VARIANTS = {"foreach", "fused", "capturable", "differentiable"}
 
 
 class Optimizer:
@@ -17,6 +21,7 @@ class Optimizer:
     ----------
     params : iterable of Tensor, or of dict
         What to optimize. A dict is a group with settings of its own: ``{"params": [...], "lr": 0.1}``.
+        Pairs of a name and a Tensor, as from `named_parameters`, keep the names in the groups.
     defaults : dict
         The settings of groups that do not give their own.
 
@@ -29,11 +34,18 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError("optimizer: expected params as a list of Tensors or dicts, got a Tensor")
-        if hasattr(params, "parameters"):
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            hint = "; call its parameters()" if hasattr(params, "parameters") else ""
+            hint = "; call it, with brackets" if callable(params) and not hint else hint
             raise TypeError(
-                f"optimizer: expected params as a list, got {type(params).__name__}; pass its parameters()"
+                f"{type(self).__name__}: expected params as a list of Tensors or dicts, "
+                f"got {type(params).__name__}{hint}"
+            )
+        if defaults.get("foreach") and defaults.get("fused"):
+            raise RuntimeError(f"{type(self).__name__}: expected foreach or fused, got both")
+        if defaults.get("differentiable"):
+            raise NotImplementedError(
+                f"{type(self).__name__}: a step is not recorded, so differentiable must be False"
             )
         self.defaults = defaults
         self.stepped = False  # a scheduler that is stepped before the optimizer warns
@@ -41,7 +53,7 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer: got an empty parameter list")
+            raise ValueError(f"{type(self).__name__}: got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -63,26 +75,39 @@ class Optimizer:
         TypeError
             Something else than Tensors, or a set, which has no order.
         ValueError
-            A Tensor that is no leaf or given twice, or a setting out of its range.
+            A Tensor that is no leaf or in another group, or a setting out of its range.
+        KeyError
+            A group without "params".
         """
+        name = type(self).__name__
         if not isinstance(param_group, dict):
-            raise TypeError(
-                f"optimizer: expected a parameter group as a dict, got {type(param_group).__name__}"
-            )
-        params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError("optimizer: a set has no order, so a saved state would not fit it; pass a list")
-        params = [params] if isinstance(params, Tensor) else list(params)
-        known = {p for group in self.param_groups for p in group["params"]}
+            raise TypeError(f"{name}: expected a parameter group as a dict, got {type(param_group).__name__}")
+        if "params" not in param_group:
+            raise KeyError(f"{name}: expected 'params' in a parameter group, got {[*param_group]}")
+        given = param_group["params"]
+        if isinstance(given, set):
+            raise TypeError(f"{name}: a set has no order, so a saved state would not fit it; pass a list")
+        rows = [given] if isinstance(given, Tensor) else list(given)
+        params = [row[1] if isinstance(row, tuple) and len(row) == 2 else row for row in rows]
+        group = {**self.defaults, **param_group, "params": params}
+        names = [row[0] for row in rows if isinstance(row, tuple)]
+        if names:
+            group["param_names"] = names
+        if len(names) not in (0, len(params)) or (
+            self.param_groups and bool(names) != ("param_names" in self.param_groups[0])
+        ):
+            raise ValueError(f"{name}: expected names for all parameters or for none")
+        known = {p for earlier in self.param_groups for p in earlier["params"]}
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimizer: can only optimize Tensors, got {type(p).__name__}")
+                raise TypeError(f"{name}: can only optimize Tensors, got {type(p).__name__}")
             if p.node is not None:
-                raise ValueError(f"optimizer: can only optimize leaves, got the result of {p.node.name()}")
+                raise ValueError(f"{name}: can only optimize leaves, got the result of {p.node.name()}")
             if p in known:
-                raise ValueError(f"optimizer: a parameter of shape {p.shape} is given twice")
-            known.add(p)
-        group = {**self.defaults, **param_group, "params": params}
+                raise ValueError(f"{name}: a parameter of shape {p.shape} is in two groups")
+        if len(set(params)) < len(params):
+            message = f"{name}: a parameter is twice in its group, and each step changes it twice"
+            warnings.warn(message, UserWarning, stacklevel=3)
         self.check(group)
         self.param_groups.append(group)
 
@@ -127,7 +152,7 @@ class Optimizer:
                 f"its gradient {grad.dtype} {grad.shape}"
             )
         self.update(array, grad, self.state[p], group)
-        p.note_write()  # so that a graph recorded before this step is known to be stale
+        note_write(p.array)  # so that a graph recorded before this step is known to be stale
 
     # saving and loading
 
@@ -153,13 +178,18 @@ class Optimizer:
             They are of other parameters or another kind of optimizer; nothing has changed.
         """
         name = type(self).__name__
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected a dict, got {type(state_dict).__name__}")
+        for part in ("param_groups", "state"):
+            if part not in state_dict:
+                raise KeyError(f"load_state_dict: expected {part!r} in the state of {name}")
         groups = [dict(group) for group in state_dict["param_groups"]]
         sizes = [[len(group["params"]) for group in gs] for gs in (self.param_groups, groups)]
         if sizes[0] != sizes[1]:
             raise ValueError(f"load_state_dict: {name} has groups of {sizes[0]} parameters, got {sizes[1]}")
         params = dict(zip((i for group in groups for i in group["params"]), self._all(), strict=True))
         for mine, group in zip(self.param_groups, groups, strict=True):
-            missing = sorted(self.defaults.keys() - group.keys())
+            missing = sorted(self.defaults.keys() - group.keys() - VARIANTS)
             if missing:
                 raise ValueError(f"load_state_dict: {name} needs the settings {missing}, which are not given")
             group["params"] = mine["params"]
@@ -174,6 +204,13 @@ class Optimizer:
                 key: copied(number, key, value, params[number]) for key, value in memory.items()
             }
         self.param_groups, self.state = groups, state
+
+    def __repr__(self) -> str:
+        text = f"{type(self).__name__} ("
+        for i, group in enumerate(self.param_groups):
+            settings = (f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params")
+            text += f"\nParameter Group {i}\n" + "".join(settings)
+        return text + ")"
 
     def _all(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -194,7 +231,12 @@ def check_range(name: str, group: dict[str, Any], *settings: str) -> None:
     """Raise unless these settings are numbers of at least 0."""
     for setting in settings:
         value = group[setting]
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise TypeError(f"{name}: expected {setting} as a number, got {value!r}")
+        check_number(name, setting, value)
         if not value >= 0:  # NaN too
             raise ValueError(f"{name}: {setting} must be at least 0, got {value}")
+
+
+def check_number(name: str, setting: str, value: Any) -> None:
+    """Raise TypeError unless it is a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name}: expected {setting} as a number, got {value!r}")

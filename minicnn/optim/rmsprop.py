@@ -34,6 +34,8 @@ class RMSprop(Optimizer):
         Divide by the running standard deviation of the gradient instead.
     maximize : bool
         Go up instead of down.
+    capturable, foreach, differentiable
+        Of no effect; see `optimizer.VARIANTS`.
     """
 
     def __init__(
@@ -45,11 +47,14 @@ class RMSprop(Optimizer):
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
         settings = {"lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered}
-        super().__init__(params, {**settings, "weight_decay": weight_decay, "maximize": maximize})
+        variant = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
+        super().__init__(params, {**settings, "weight_decay": weight_decay, "maximize": maximize, **variant})
 
     def check(self, group: dict[str, Any]) -> None:
         check_range("RMSprop", group, "lr", "alpha", "eps", "weight_decay", "momentum")

@@ -29,6 +29,8 @@ class SGD(Optimizer):
         Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     maximize : bool
         Go up instead of down.
+    foreach, differentiable, fused
+        Of no effect; see `optimizer.VARIANTS`.
     """
 
     def __init__(
@@ -41,9 +43,13 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         settings = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay}
-        super().__init__(params, {**settings, "nesterov": nesterov, "maximize": maximize})
+        variant = {"foreach": foreach, "differentiable": differentiable, "fused": fused}
+        super().__init__(params, {**settings, "nesterov": nesterov, "maximize": maximize, **variant})
 
     def check(self, group: dict[str, Any]) -> None:
         check_range("SGD", group, "lr", "momentum", "weight_decay")

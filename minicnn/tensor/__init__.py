@@ -32,16 +32,34 @@ from minicnn.tensor.creation import (
     zeros,
     zeros_like,
 )
+from minicnn.tensor.dtypes import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    finfo,
+    get_default_dtype,
+    iinfo,
+    result_type,
+    set_default_dtype,
+)
 from minicnn.tensor.elementwise import maximum, minimum, where
 from minicnn.tensor.pieces import broadcast_tensors, cat, hstack, meshgrid, stack, vstack
+from minicnn.tensor.printing import set_printoptions
 from minicnn.tensor.products import addmm, baddbmm, bmm, dot, einsum, mm, mv, outer
-from minicnn.tensor.tensor import Tensor
+from minicnn.tensor.tensor import Size, Tensor
 
 __all__ = [
-    "Tensor", "addmm", "apply", "arange", "as_tensor", "baddbmm", "bernoulli", "bmm",
-    "broadcast_tensors", "cat", "dot", "einsum", "empty", "empty_like", "eye", "from_dlpack",
-    "from_numpy", "full", "full_like", "hstack", "linspace", "logspace", "matmul", "maximum", "meshgrid",
-    "minimum", "mm", "multinomial", "mv", "normal", "ones", "ones_like", "outer", "rand", "rand_like",
-    "randint", "randint_like", "randn", "randn_like", "randperm", "stack", "tensor", "vstack", "where",
-    "zeros", "zeros_like",
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor",
+    "ShortTensor", "Size", "Tensor", "addmm", "apply", "arange", "as_tensor", "baddbmm", "bernoulli",
+    "bmm", "broadcast_tensors", "cat", "dot", "einsum", "empty", "empty_like", "eye", "finfo",
+    "from_dlpack", "from_numpy", "full", "full_like", "get_default_dtype", "hstack", "iinfo",
+    "linspace", "logspace", "matmul", "maximum", "meshgrid", "minimum", "mm", "multinomial", "mv",
+    "normal", "ones", "ones_like", "outer", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm", "result_type", "set_default_dtype", "set_printoptions", "stack", "tensor",
+    "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -1,13 +1,18 @@
 """From Tensors to arrays and back: how an operation runs, and how it enters the graph."""
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
 
 import numpy as np
 
-from minicnn.autograd import Function, is_grad_enabled, quiet
+from minicnn.autograd import IGNORED, Function, clock, errors, is_grad_enabled
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
+
+
+new = object.__new__
 
 
 class Variable:
@@ -17,43 +22,35 @@ class Variable:
     ----------
     array : numpy.ndarray
         The values.
-    grad : Tensor or None
-        The gradient that `backward` has added up here, in the shape of the values.
-    requires_grad : bool
-        Whether operations on it are recorded.
+    tracked : bool
+        Whether operations on it are recorded: what `requires_grad` says.
     node : Function or None
         The operation that computed it; None for a leaf.
-    writes : list
-        [number of in-place writes, the memory], shared by all views of the same memory, so that `backward`
-        notices when an array it needs was changed.
+    origin : tuple or None
+        For a view: the Function that made it, the Tensor it shows, and how.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "array", "grad", "node", "requires_grad", "writes")
+    __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "origin", "tracked")
 
+    hooks: Sequence[Callable] = ()  # on a leaf: called with its gradient; may give another
     kind: ClassVar[type["Tensor"]]  # Tensor, which is defined above this module
     array: np.ndarray
-    grad: "Tensor | None"
-    requires_grad: bool
+    _grad: "Tensor | None"
+    tracked: bool
     node: Function | None
-    writes: list
+    origin: "tuple[type[Function], Variable, Any] | None"
 
     @staticmethod
-    def wrap(array: Any, writes: list | None = None) -> "Tensor":
-        """A Tensor of these values, without copying them; `writes` is that of the Tensor it is a view of."""
-        kind = Variable.kind
-        out = kind.__new__(kind)
+    def wrap(array: Any) -> "Tensor":
+        """A Tensor of these values, without copying them."""
+        out = new(Variable.kind)
         out.array = array if isinstance(array, np.ndarray) else np.asarray(array)
-        out.grad = None
-        out.requires_grad = False
-        out.node = None
-        out.writes = [0, None] if writes is None else writes
+        out._grad = out.node = out.origin = None
+        out.tracked = False
         return out
 
-    def note_write(self) -> None:
-        """Count a write into the memory; for whoever writes into `array` itself."""
-        base = self.array.base
-        self.writes[0] += 1
-        self.writes[1] = base if isinstance(base, np.ndarray) else self.array
+
+wrap = Variable.wrap
 
 
 def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
@@ -68,37 +65,86 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
     **settings
         Passed on to `forward`.
     """
-    node = function()
-    arrays, needs = [], []
+    node, arrays, recorded = function(), [], False
     for x in inputs:
         if isinstance(x, Variable):
             arrays.append(x.array)
-            needs.append(x.requires_grad)
+            if x.tracked:
+                recorded = True
         else:
             arrays.append(x)
-            needs.append(False)
-    if True in needs and not is_grad_enabled():
-        needs = [False] * len(needs)
-    node.needs = needs
-    if node.is_view:
-        out = Variable.wrap(node.forward(*arrays, **settings))
-        if shares_memory(out.array, arrays[0]):
-            out.writes = inputs[0].writes
+    if recorded and is_grad_enabled():
+        node.time, node.needs = clock[0], [target(x) if isinstance(x, Variable) else None for x in inputs]
     else:
-        out = Variable.wrap(compute(node, arrays, settings))
-    if True in needs and out.array.dtype.kind == "f":
-        out.requires_grad = True
-        out.node = node
-        node.link(inputs, out)
+        recorded, node.needs = False, (None,) * len(inputs)
+    before = errors.set(IGNORED)
+    try:
+        out = wrap(node.forward(*arrays, **settings))
+    finally:
+        errors.reset(before)
+    if recorded and out.array.dtype.kind == "f":
+        out.tracked, out.node = True, node
     return out
 
 
-@quiet
-def compute(node: Function, arrays: list, settings: dict[str, Any]) -> Any:
-    """Run forward."""
-    return node.forward(*arrays, **settings)
+def target(x: Variable) -> tuple[Any, tuple[int, ...]] | None:
+    """Where the gradient of a Tensor goes, and its shape; None if it wants none."""
+    return (x.node or x, x.array.shape) if x.tracked else None
+
+
+# What follows is `apply` for the small operations there are most of. Without its loops and settings they take
+# half the time.
+
+
+def apply_to_one(function: type[Function], x: Variable, *settings: Any) -> "Tensor":
+    """`apply` for one Tensor, with a result of the same kind of numbers."""
+    node = function()
+    recorded = x.tracked and is_grad_enabled()
+    node.time, node.needs = clock[0], (target(x),) if recorded else (None,)
+    before = errors.set(IGNORED)
+    try:
+        out = wrap(node.forward(x.array, *settings))
+    finally:
+        errors.reset(before)
+    if recorded:
+        out.tracked, out.node = True, node
+    return out
+
+
+def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
+    """`apply` for two Tensors, and a result of numbers."""
+    node = function()
+    recorded = (x.tracked or y.tracked) and is_grad_enabled()
+    node.time, node.needs = clock[0], (target(x), target(y)) if recorded else (None, None)
+    before = errors.set(IGNORED)
+    try:
+        out = wrap(node.forward(x.array, y.array))
+    finally:
+        errors.reset(before)
+    if recorded:
+        out.tracked, out.node = True, node
+    return out
+
+
+def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
+    """`apply` for an operation whose result shows the memory of x in another way: ``forward(array, how)``.
+
+    The result knows where it comes from, so that a write into it, when recorded, is one into x; and x knows
+    its views, so that they see what is written into it.
+    """
+    node = function()
+    out = wrap(node.forward(x.array, how))
+    if is_grad_enabled():
+        if shares_memory(out.array, x.array):
+            out.origin = (function, x, how)
+        if x.tracked:
+            node.time, node.needs = clock[0], (target(x),)
+            out.tracked, out.node = True, node
+            if x.node is not None:  # a leaf is not written
+                x.__dict__.setdefault("views", []).append(ref(out))
+    return out
 
 
 def shares_memory(out: np.ndarray, x: np.ndarray) -> bool:
     """Whether the result of reshaping or slicing lies in the memory of x; a reshape may have had to copy."""
-    return out.base is x or (out.base is not None and out.base is x.base)
+    return out.base is x or (out.base is not None and out.base is x.base) or out is x

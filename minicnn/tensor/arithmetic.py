@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -88,14 +88,24 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     if not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)
     try:
+        if isinstance(x, Variable) and isinstance(y, Variable):
+            return apply_to_two(function, x, y)
         return apply(function, x, y)
-    except (ValueError, OverflowError, TypeError) as error:
+    except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
+        if function is ops.Pow:
+            raise RuntimeError(f"pow: {error}") from None
+        dtype = result_dtype(x, y)
+        x, y = (v if isinstance(v, Variable) else np.array(v).astype(dtype) for v in (x, y))
+        return apply(function, x, y)
+    except (ValueError, TypeError) as error:
         check_broadcast(function.__name__.lower(), x, y)
         raise RuntimeError(f"{function.__name__.lower()}: {error}") from None
 
 
 def divide(x: Any, y: Any) -> "Tensor":
     """x / y, in floating point also for integers."""
+    if category(x) == 2 and agree(x, y):
+        return binary(ops.Div, x, y)
     if not agree(x, y):
         x, y = promoted("div", x, y)
     if category(x) < 2 and category(y) < 2:
@@ -140,6 +150,14 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
     except ValueError:
         check_broadcast(ufunc.__name__, x, y)
         raise
+
+
+def bitwise(ufunc: np.ufunc, x: Variable, *y: Any) -> "Tensor":
+    """An operation on the bits of integers, or on truth values."""
+    if any(category(operand) == 2 for operand in (x, *y)):
+        kind = RuntimeError if y else TypeError  # as in PyTorch
+        raise kind(f"{ufunc.__name__}: expected integers or truth values, got floating point numbers")
+    return compare(ufunc, x, *y) if y else Variable.wrap(ufunc(x.array))
 
 
 class Arithmetic(Variable):
@@ -199,10 +217,10 @@ class Arithmetic(Variable):
     def __neg__(self) -> "Tensor":
         if self.array.dtype == bool:
             raise RuntimeError("neg: expected numbers, got truth values; use ~ or logical_not()")
-        return apply(ops.Neg, self)
+        return apply_to_one(ops.Neg, self)
 
     def __abs__(self) -> "Tensor":
-        return apply(ops.Abs, self)
+        return apply_to_one(ops.Abs, self)
 
     def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
         return compare(np.equal, self, other)
@@ -222,17 +240,26 @@ class Arithmetic(Variable):
     def __ge__(self, other: Any) -> "Tensor":
         return compare(np.greater_equal, self, other)
 
+    def __pos__(self) -> "Tensor":
+        return self  # type: ignore[return-value]
+
     def __invert__(self) -> "Tensor":
-        return Variable.wrap(~self.array)
+        return bitwise(np.bitwise_not, self)
 
     def __and__(self, other: Any) -> "Tensor":
-        return compare(np.bitwise_and, self, other)
+        return bitwise(np.bitwise_and, self, other)
 
     def __or__(self, other: Any) -> "Tensor":
-        return compare(np.bitwise_or, self, other)
+        return bitwise(np.bitwise_or, self, other)
 
     def __xor__(self, other: Any) -> "Tensor":
-        return compare(np.bitwise_xor, self, other)
+        return bitwise(np.bitwise_xor, self, other)
+
+    def __lshift__(self, other: Any) -> "Tensor":
+        return bitwise(np.left_shift, self, other)
+
+    def __rshift__(self, other: Any) -> "Tensor":
+        return bitwise(np.right_shift, self, other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
@@ -306,11 +333,13 @@ def truth(x: Any) -> "Tensor":
     return Variable.wrap(x.array != 0)
 
 
-def matmul(x: Any, y: Any) -> "Tensor":
+def matmul(input: Any, other: Any) -> "Tensor":
     """The matrix product of two Tensors: vectors, matrices or stacks of them, (..., N, K) @ (..., K, M)."""
-    x, y = operand("matmul", x), operand("matmul", y)
+    x, y = input, other
     if not (isinstance(x, Variable) and isinstance(y, Variable)):
-        raise TypeError("matmul: expected two Tensors; multiply by a number with *")
+        x, y = operand("matmul", x), operand("matmul", y)
+        if not (isinstance(x, Variable) and isinstance(y, Variable)):
+            raise TypeError("matmul: expected two Tensors; multiply by a number with *")
     if x.array.dtype != y.array.dtype:
         raise RuntimeError(f"matmul: expected one dtype, got {x.array.dtype} and {y.array.dtype}")
-    return apply(ops.MatMul, x, y)
+    return apply_to_two(ops.MatMul, x, y)

@@ -37,7 +37,7 @@ def randn(
 
 def randint(*args: Any, generator: Any = None, dtype: Any = None, device: Any = None, **named: Any) -> Tensor:
     """Integers in [low, high): ``randint(high, size)`` or ``randint(low, high, size)``."""
-    names = ("low", "high", "size") if len(args) == 3 or "low" in named else ("high", "size")
+    names = ("low", "high", "size") if len(args) + len(named) == 3 else ("high", "size")
     given = dict(zip(names, args, strict=False)) | named
     if (
         len(args) > 3

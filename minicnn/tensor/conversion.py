@@ -57,8 +57,12 @@ class Conversion(Variable):
             return self.clone()  # type: ignore[attr-defined]
         return cast(self, wanted)
 
-    def type(self, dtype: Any) -> "Tensor":
-        """The same values in another dtype, as `to`."""
+    def type(self, dtype: Any = None) -> Any:
+        """The same values in another dtype, as `to`; without one, the name of this Tensor's type."""
+        if dtype is None:
+            from minicnn.tensor.dtypes import MAKERS
+
+            return f"torch.{MAKERS[self.array.dtype]}"
         return self.to(dtype=dtype)
 
     def type_as(self, other: Variable) -> "Tensor":
@@ -132,7 +136,7 @@ class Conversion(Variable):
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
     ) -> Any:
         """The memory for another library, without a copy: ``torch.from_dlpack(x)``, ``np.from_dlpack(x)``."""
-        if self.requires_grad:
+        if self.tracked:
             raise BufferError("__dlpack__: this Tensor requires grad; use detach()")
         return self.array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 

@@ -25,19 +25,35 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         array = np.array(data)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"tensor: expected numbers in equal rows, got {data!r:.80}")
-        array = array.astype(dtype or (DEFAULT if array.dtype == np.float64 else array.dtype), copy=False)
+        if dtype is None and array.dtype == np.float64 and not has_double(data):
+            dtype = DEFAULT
+        array = array.astype(dtype or array.dtype, copy=False)
     return Tensor(array, requires_grad)
 
 
 def plain(data: Any) -> Any:
-    """Nested sequences with Tensors inside turned into numbers and lists."""
+    """Nested sequences as nested lists, with Tensors of one element turned into numbers of their dtype."""
     if isinstance(data, list | tuple):
         rows = [plain(x) for x in data]
         lengths = {len(row) if isinstance(row, list) else None for row in rows}
         if len(lengths) > 1:
             raise ValueError(f"tensor: expected rows of equal length, got {sorted(str(n) for n in lengths)}")
         return rows
-    return data.tolist() if isinstance(data, Tensor) else data
+    if isinstance(data, Tensor):
+        if data.array.size != 1:
+            raise ValueError(
+                f"tensor: only Tensors of one element can stand in a list, got shape {data.array.shape}; "
+                "use stack() for others"
+            )
+        return data.array.flat[0]
+    return data
+
+
+def has_double(data: Any) -> bool:
+    """Whether a float64 of NumPy's is among the numbers in nested lists; a Python float is none."""
+    if isinstance(data, list):
+        return any(map(has_double, data))
+    return getattr(data, "dtype", None) == np.float64
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

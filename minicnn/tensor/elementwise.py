@@ -6,12 +6,12 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.apply import Variable, apply, apply_to_one
 from minicnn.tensor.arithmetic import (
     DEFAULT,
+    agree,
     binary,
     cast,
-    category,
     check_broadcast,
     operand,
     promoted,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def unary(function: type[Function], x: Variable) -> "Tensor":
     """Apply a function whose results are floating point numbers, also for integers."""
-    return apply(function, x if category(x) == 2 else cast(x, DEFAULT))
+    return apply_to_one(function, x if x.array.dtype.kind == "f" else cast(x, DEFAULT))
 
 
 class Elementwise(Variable):
@@ -54,11 +54,11 @@ class Elementwise(Variable):
 
     def relu(self) -> "Tensor":
         """The larger of each element and 0."""
-        return apply(ops.ReLU, self)
+        return apply_to_one(ops.ReLU, self)
 
     def abs(self) -> "Tensor":
         """The absolute value."""
-        return apply(ops.Abs, self)
+        return apply_to_one(ops.Abs, self)
 
     def pow(self, exponent: Any) -> "Tensor":
         """Each element to the power of a number or of another Tensor's elements."""
@@ -68,14 +68,17 @@ class Elementwise(Variable):
         """Each element limited to [min, max]: numbers, or Tensors that broadcast."""
         if min is None and max is None:
             raise RuntimeError("clamp: expected min, max or both")
-        low, high = (None if bound is None else operand("clamp", bound) for bound in (min, max))
-        if isinstance(low, Variable) or isinstance(high, Variable):
-            if self.array.dtype == bool:
-                raise RuntimeError("clamp: expected numbers, got truth values")
-            x = self if low is None else binary(ops.Maximum, self, as_tensor(low, self))
-            return x if high is None else binary(ops.Minimum, x, as_tensor(high, self))  # type: ignore
-        dtype = result_dtype(self, *(bound for bound in (low, high) if bound is not None))
-        return apply(ops.Clamp, cast(self, dtype), low=low, high=high)
+        x: Variable = self
+        if not all([bound is None or agree(x, bound) for bound in (min, max)]):
+            min, max = (None if bound is None else operand("clamp", bound) for bound in (min, max))
+            dtype = result_dtype(*(value for value in (x, min, max) if value is not None))
+            x, min, max = cast(x, dtype), cast(min, dtype), cast(max, dtype)
+        if x.array.dtype == bool:
+            raise RuntimeError("clamp: expected numbers, got truth values")
+        try:
+            return apply(ops.Clamp, x, min, max)
+        except (ValueError, OverflowError) as error:
+            raise RuntimeError(f"clamp: {error}") from None
 
     def clamp_min(self, min: Any) -> "Tensor":
         """Each element, but at least min."""
@@ -152,23 +155,21 @@ class Elementwise(Variable):
     absolute, clip = abs, clamp
 
 
-def as_tensor(x: Any, like: Variable) -> Variable:
-    """A bound as a Tensor: a number gets the dtype that it and the other Tensor make."""
-    return x if isinstance(x, Variable) else Variable.wrap(np.asarray(x, result_dtype(like, x)))
-
-
 def select(condition: "Tensor", x: Any, y: Any) -> "Tensor":
     """x where the condition holds, else y; all broadcast."""
     if not isinstance(condition, Variable) or condition.array.dtype != bool:
         raise RuntimeError(
             f"where: expected a Tensor of truth values as the condition, got {condition!r:.80}"
         )
-    x, y = promoted("where", x, y)
-    for a, b in ((condition, x), (condition, y), (x, y)):
-        check_broadcast("where", a, b)
-    dtype = result_dtype(x, y)
-    x, y = (t if isinstance(t, Variable) else Variable.wrap(np.asarray(t, dtype)) for t in (x, y))
-    return apply(ops.Where, condition, x, y)
+    if not (isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype):
+        x, y = promoted("where", x, y)
+        dtype = result_dtype(x, y)
+        x, y = (t if isinstance(t, Variable) else Variable.wrap(np.asarray(t, dtype)) for t in (x, y))
+    try:
+        return apply(ops.Where, condition, x, y)
+    except ValueError:
+        shapes = [t.array.shape for t in (condition, x, y)]
+        raise RuntimeError(f"where: the shapes {shapes} do not broadcast") from None
 
 
 def where(condition: "Tensor", input: Any = None, other: Any = None) -> Any:

@@ -10,7 +10,7 @@ from minicnn.tensor.apply import Variable
 BASIC = frozenset((int, slice, NoneType, EllipsisType))
 
 
-def split_index(index: Any) -> tuple[tuple, Any]:
+def split_index(index: Any, ndim: int) -> tuple[tuple, Any]:
     """An index in two: `view`, which selects a view, and what to pick from it with arrays (... if all).
 
     So it is read as by PyTorch: ``x[0, :, [1, 2]]`` is ``x[0][:, [1, 2]]``. NumPy would count 0 as an array,
@@ -19,20 +19,38 @@ def split_index(index: Any) -> tuple[tuple, Any]:
     parts = index if isinstance(index, tuple) else (index,)
     if not BASIC.issuperset(map(type, parts)):
         parts = tuple([plain(i) for i in parts])
-    if not any(isinstance(i, np.ndarray) for i in parts):
-        return (parts if ... in parts else (*parts, ...)), ...  # with "..." one element, too, is a view
+        if any(isinstance(i, np.ndarray) for i in parts):
+            return split_at_arrays(parts, ndim)
+    for i in parts:
+        if type(i) is slice and i.step is not None and i.step < 1:
+            raise ValueError(f"index: the step of a slice must be at least 1, got {i.step}; use flip()")
+    return (parts if ... in parts else (*parts, ...)), ...  # with "..." one element, too, is a view
+
+
+def split_at_arrays(parts: tuple, ndim: int) -> tuple[tuple, Any]:
+    """The same for an index with arrays in it."""
+    named = sum([dimensions(i) for i in parts])
+    if named == ndim:  # a "..." that stands for no dimension would keep NumPy's arrays apart
+        parts = tuple([i for i in parts if i is not ...])
     if not any(isinstance(i, int) for i in parts):
         return (...,), parts
     view: list[Any] = []
     picked: list[Any] = []
     for i in parts:
         if isinstance(i, np.ndarray):
-            view += [slice(None)] * (i.ndim if i.dtype == bool else 1)
+            view += [slice(None)] * dimensions(i)
             picked.append(i)
         else:
             view.append(i)
             picked += [] if isinstance(i, int) else [i if i is ... else slice(None)]
     return tuple(view), tuple(picked)
+
+
+def dimensions(part: Any) -> int:
+    """How many dimensions a part of an index stands for."""
+    if isinstance(part, np.ndarray):
+        return part.ndim if part.dtype == bool else 1
+    return 0 if part is None or part is ... else 1
 
 
 def plain(index: Any) -> Any:

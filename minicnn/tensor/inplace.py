@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops, random
-from minicnn.autograd import is_grad_enabled, quiet
-from minicnn.tensor.apply import Variable, apply
+from minicnn.autograd import is_grad_enabled, note_write, quiet
+from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import Arithmetic, cast, category, operand
 from minicnn.tensor.indexing import split_index
 
@@ -91,6 +91,7 @@ class InPlace(Arithmetic):
     floor_ = in_place("floor")
     floor_divide_ = in_place("floor_divide")
     fmod_ = in_place("fmod")
+    index_add_ = in_place("index_add")
     lerp_ = in_place("lerp")
     log_ = in_place("log")
     masked_fill_ = in_place("masked_fill")
@@ -112,6 +113,35 @@ class InPlace(Arithmetic):
     tril_ = in_place("tril")
     triu_ = in_place("triu")
     trunc_ = in_place("trunc")
+
+    def squeeze_(self, dim: Any = None) -> "Tensor":
+        """`squeeze` in place."""
+        return self._become(self.squeeze(dim))  # type: ignore[attr-defined]
+
+    def unsqueeze_(self, dim: int) -> "Tensor":
+        """`unsqueeze` in place."""
+        return self._become(self.unsqueeze(dim))  # type: ignore[attr-defined]
+
+    def transpose_(self, dim0: int, dim1: int) -> "Tensor":
+        """`transpose` in place."""
+        return self._become(self.transpose(dim0, dim1))  # type: ignore[attr-defined]
+
+    def t_(self) -> "Tensor":
+        """`t` in place."""
+        return self._become(self.t())  # type: ignore[attr-defined]
+
+    def fill_diagonal_(self, fill_value: float) -> "Tensor":
+        """Set the diagonal of a matrix."""
+        if self.array.ndim != 2:
+            raise RuntimeError(f"fill_diagonal_: expected a matrix, got shape {self.array.shape}")
+        self.diagonal().fill_(fill_value)  # type: ignore[attr-defined]
+        return self  # type: ignore[return-value]
+
+    def _become(self, view: Any) -> "Tensor":
+        if is_grad_enabled():
+            self._check_leaf("in place")
+        self.array, self.node, self.origin = view.array, view.node, None
+        return self  # type: ignore[return-value]
 
     def normal_(self, mean: float = 0, std: float = 1, *, generator: Any = None) -> "Tensor":
         """Normal random numbers in place."""
@@ -162,12 +192,14 @@ class InPlace(Arithmetic):
         """Give this same object a new value and, where gradients are recorded, its node.
 
         Without a gradient to record, the memory itself is written, so views of it change too. With one, the
-        value is new memory, since nodes may need the old: a view made earlier keeps the old value.
+        value is new memory, since nodes may need the old. What this is a view of and what are views of this
+        get it, too, but not what shares the old memory outside the graph (`detach`, `numpy`).
 
         Raises
         ------
         RuntimeError
-            If this is a leaf that requires grad (outside `no_grad`), or the value does not fit.
+            If this is a leaf that requires grad (outside `no_grad`), or a view of one, or the value does not
+            fit.
         """
         if value.array.shape != self.array.shape:
             raise RuntimeError(
@@ -177,19 +209,35 @@ class InPlace(Arithmetic):
             raise RuntimeError(
                 f"{name}: a result of dtype {value.array.dtype} cannot be kept in {self.array.dtype}"
             )
-        if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+        if is_grad_enabled() and (self.tracked or value.tracked):
             self._check_leaf(name)
             value = cast(value, self.array.dtype)
-            self.array, self.writes = value.array, value.writes
-            self.node, self.requires_grad = value.node, value.requires_grad
+            if self.origin is not None:
+                value = self._assign_inside(name, *self.origin, value)
+            self._take(value)
         else:
             self._write(name, self.array, ..., value.array)
         return self  # type: ignore[return-value]
 
+    def _assign_inside(self, name: str, function: Any, base: Any, how: Any, value: "Tensor") -> "Tensor":
+        """Put a value in the place that this view shows of its base, and look at it from there again."""
+        if self.array.size and not np.may_share_memory(self.array, base.array):
+            raise RuntimeError(f"{name}: what this is a view of was itself changed since; take the view anew")
+        base.assign(name, apply(ops.PutView, base, value, view=function, how=how))
+        return apply_view(function, base, how)
+
+    def _take(self, value: Variable) -> None:
+        self.array, self.node, self.tracked = value.array, value.node, value.tracked
+        views = [view for view in self.__dict__.pop("views", ()) if view() is not None]
+        for view in views:
+            view()._take(apply_view(*view().origin))
+        if views:
+            self.__dict__["views"] = views
+
     @quiet
     def put(self, name: str, index: Any, value: Any) -> "Tensor":
         """Set self[index] to a value, broadcast and converted to this dtype; else as `assign`."""
-        view, picked = split_index(index)
+        view, picked = split_index(index, self.array.ndim)
         value = operand(name, value)
         if not isinstance(value, Variable):
             try:
@@ -203,14 +251,14 @@ class InPlace(Arithmetic):
         except IndexError as error:
             raise IndexError(f"{name}: {error} (shape {self.array.shape})") from None
         while value.array.ndim > len(shape) and value.array.shape[0] == 1:  # as PyTorch lets through
-            value = apply(ops.Reshape, value, shape=value.array.shape[1:])
+            value = apply_view(ops.Reshape, value, value.array.shape[1:])
         try:
-            value = apply(ops.Expand, value, shape=shape)
+            value = apply_view(ops.Expand, value, shape)
         except ValueError:
             raise RuntimeError(
                 f"{name}: values of shape {value.array.shape} do not fit into shape {shape}"
             ) from None
-        if is_grad_enabled() and (self.requires_grad or value.requires_grad):
+        if is_grad_enabled() and (self.tracked or value.tracked):
             self._check_leaf(name)
             return self.assign(name, apply(ops.Put, self, value, view=view, index=picked))
         self._write(name, spot, picked, value.array)
@@ -223,10 +271,10 @@ class InPlace(Arithmetic):
                 f"{name}: elements share memory, as after expand(), or may not be changed; use clone() first"
             )
         memory[index] = values
-        self.note_write()
+        note_write(memory)
 
     def _check_leaf(self, name: str) -> None:
-        if self.requires_grad and self.node is None:
+        if self.tracked and self.node is None:
             raise RuntimeError(
                 f"{name}: a leaf Tensor that requires grad cannot be changed in place; do it inside no_grad()"
             )

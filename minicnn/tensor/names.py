@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from minicnn.autograd import is_grad_enabled
 from minicnn.tensor.apply import Variable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +39,19 @@ def function(method: Callable[..., Any], rest: str = "") -> Callable[..., Any]:
             raise TypeError(f"{name}: expected a Tensor as the input, got {given}")
         if rest and rest in kwargs:
             args = (*args, kwargs.pop(rest))
+        if kwargs and "out" in kwargs:
+            return write(name, kwargs.pop("out"), method(*args, **kwargs))
         return method(*args, **kwargs)
 
     return call
+
+
+def write(name: str, out: Any, result: Any) -> Any:
+    """Give the Tensor `out` the values of a result."""
+    if out is None:
+        return result
+    if not isinstance(out, Variable.kind) or not isinstance(result, Variable.kind):
+        raise TypeError(f"{name}: expected one Tensor as out, for a result of one Tensor")
+    if out.tracked or (result.tracked and is_grad_enabled()):
+        raise RuntimeError(f"{name}: out= gives no gradients; use it with Tensors that do not require grad")
+    return out.assign(f"{name}: out", result)

@@ -6,10 +6,11 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.ops.order import places
-from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import cast, category
 from minicnn.tensor.names import numpy_names
 from minicnn.tensor.reduction import Picked, along, axes_of, axis_of
+from minicnn.tensor.shape import sizes
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -63,7 +64,7 @@ class Order(Variable):
         if dim is None:
             if not self.array.size:
                 return Variable.wrap(np.asarray(np.nan, self.array.dtype))
-            return apply(ops.Reshape, self, shape=(-1,)).median(0).values
+            return apply_view(ops.Reshape, self, (-1,)).median(0).values
         axis = axis_of("median", dim, self.array.ndim)
         count = self.array.shape[axis] if self.array.ndim else 1
         if not count:
@@ -96,11 +97,9 @@ class Order(Variable):
         return apply(function, x, axis=axis)
 
     @numpy_names
-    def flip(self, *dims: Any) -> "Tensor":
+    def flip(self, *dims: Any, **named: Any) -> "Tensor":
         """In reverse order along dimensions, as a copy."""
-        if len(dims) == 1 and isinstance(dims[0], tuple | list):
-            dims = tuple(dims[0])
-        axes = axes_of("flip", dims, self.array.ndim)
+        axes = axes_of("flip", sizes(dims, named, "dims"), self.array.ndim)
         return apply(ops.Flip, self, axes=axes) if axes else apply(ops.Copy, self)
 
     def fliplr(self) -> "Tensor":
@@ -114,7 +113,7 @@ class Order(Variable):
     def roll(self, shifts: Any, dims: Any = None) -> "Tensor":
         """Moved along dimensions; what leaves at one end comes in at the other."""
         if dims is None:
-            return apply(ops.Reshape, self, shape=(-1,)).roll(shifts, 0).reshape(self.array.shape)
+            return apply_view(ops.Reshape, self, (-1,)).roll(shifts, 0).reshape(self.array.shape)
         shifts, dims = (tuple(a) if isinstance(a, tuple | list) else (a,) for a in (shifts, dims))
         if len(shifts) != len(dims):
             raise RuntimeError(f"roll: expected a shift for each dimension, got {shifts} and {dims}")
@@ -132,8 +131,11 @@ class Order(Variable):
         axis = self._check_index("gather", dim, index)
         return apply(ops.Along, self, index.array, axis=axis)
 
-    def take_along_dim(self, indices: "Tensor", dim: int) -> "Tensor":
-        """`gather`, after index and Tensor were broadcast in the other dimensions."""
+    def take_along_dim(self, indices: "Tensor", dim: int | None = None) -> "Tensor":
+        """`gather`, with index and Tensor broadcast in the other dimensions; of all in a row if None."""
+        if dim is None:
+            rows: Any = [apply_view(ops.Reshape, t, (-1,)) for t in (self, indices)]
+            return rows[0].gather(0, rows[1])
         axis = axis_of("take_along_dim", dim, self.array.ndim)
         shape = np.broadcast_shapes(
             *([1 if i == axis else n for i, n in enumerate(t.array.shape)] for t in (self, indices))
@@ -201,7 +203,16 @@ class Order(Variable):
         """How often each integer from 0 on comes in a vector."""
         if self.array.ndim != 1 or category(self) != 1 or self.array.min(initial=0) < 0:
             raise RuntimeError("bincount: expected a vector of integers of at least 0")
-        return Variable.wrap(np.bincount(self.array, weights and weights.array, minlength))
+        if minlength < 0:
+            raise RuntimeError(f"bincount: expected a minlength of at least 0, got {minlength}")
+        if weights is None:
+            return Variable.wrap(np.bincount(self.array, minlength=minlength))
+        if weights.array.shape != self.array.shape:
+            raise RuntimeError(
+                f"bincount: expected weights of shape {self.array.shape}, got {weights.array.shape}"
+            )
+        counts = np.bincount(self.array, weights.array, minlength)
+        return Variable.wrap(counts.astype(np.float32 if weights.array.dtype == np.float32 else np.float64))
 
     def _slices(self, name: str, dim: int, index: Any) -> tuple:
         axis = axis_of(name, dim, self.array.ndim)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import cast, result_dtype
 from minicnn.tensor.names import numpy_names
 from minicnn.tensor.reduction import axis_of
@@ -77,7 +77,7 @@ class Pieces(Variable):
         axis, count = self._dimension("select", dim)
         if not -count <= index < count:
             raise IndexError(f"select: index {index} is out of range for dim {dim} of size {count}")
-        return apply(ops.Slice, self, index=(*(slice(None),) * axis, operator.index(index), ...))
+        return apply_view(ops.Slice, self, (*(slice(None),) * axis, operator.index(index), ...))
 
     @numpy_names
     def narrow(self, dim: int, start: int, length: int) -> "Tensor":
@@ -88,31 +88,31 @@ class Pieces(Variable):
         start = start + count if start < 0 else start
         if length < 0 or start + length > count:
             raise RuntimeError(f"narrow: {length} slices from {start} on do not fit into size {count}")
-        return apply(ops.Slice, self, index=(*(slice(None),) * axis, slice(start, start + length), ...))
+        return apply_view(ops.Slice, self, (*(slice(None),) * axis, slice(start, start + length), ...))
 
-    def repeat(self, *repeats: Any) -> "Tensor":
+    def repeat(self, *repeats: Any, **named: Any) -> "Tensor":
         """Laid side by side so many times along each dimension; new dimensions come in front."""
-        times = sizes(repeats)
+        times = sizes(repeats, named, "repeats")
         shape = (1,) * (len(times) - self.array.ndim) + self.array.shape
         if len(times) < self.array.ndim or min(times, default=0) < 0:
             raise RuntimeError(
                 f"repeat: expected a count for each dimension of shape {self.array.shape}, got {times}"
             )
-        apart = apply(ops.Reshape, self, shape=[m for n in shape for m in (1, n)])
-        wide = apply(ops.Expand, apart, shape=[m for t, n in zip(times, shape, strict=True) for m in (t, n)])
+        apart = apply_view(ops.Reshape, self, [m for n in shape for m in (1, n)])
+        wide = apply_view(ops.Expand, apart, [m for t, n in zip(times, shape, strict=True) for m in (t, n)])
         total = tuple(t * n for t, n in zip(times, shape, strict=True))
-        return apply(ops.Reshape, apply(ops.Copy, wide), shape=total)
+        return apply_view(ops.Reshape, apply(ops.Copy, wide), total)
 
-    def tile(self, *dims: Any) -> "Tensor":
+    def tile(self, *dims: Any, **named: Any) -> "Tensor":
         """`repeat`, with 1 for dimensions in front that have no count."""
-        times = sizes(dims)
+        times = sizes(dims, named, "dims")
         return self.repeat((1,) * (self.array.ndim - len(times)) + times)
 
     @numpy_names
     def repeat_interleave(self, repeats: Any, dim: int | None = None) -> "Tensor":
         """Each slice along a dimension (each element, if None) so many times after itself."""
         if dim is None:
-            return apply(ops.Reshape, self, shape=(-1,)).repeat_interleave(repeats, 0)
+            return apply_view(ops.Reshape, self, (-1,)).repeat_interleave(repeats, 0)
         _, count = self._dimension("repeat_interleave", dim)
         times = repeats.array if isinstance(repeats, Variable) else np.asarray(repeats)
         if (
@@ -124,6 +124,18 @@ class Pieces(Variable):
             raise RuntimeError(f"repeat_interleave: expected one count or {count}, at least 0, got {repeats}")
         places = np.repeat(np.arange(count), times)
         return self.index_select(dim, Variable.wrap(places))  # type: ignore[attr-defined]
+
+    @numpy_names
+    def unfold(self, dimension: int, size: int, step: int) -> "Tensor":
+        """Windows of `size` slices, `step` apart, along a dimension; each one lies along a new last one.
+
+        Unlike PyTorch's this is a copy.
+        """
+        axis, count = self._dimension("unfold", dimension)
+        if not (0 < size <= count and step > 0):
+            raise RuntimeError(f"unfold: expected a size from 1 to {count} and a step, got {size} and {step}")
+        windows = np.arange(0, count - size + 1, step)[:, None] + np.arange(size)
+        return self[(*(slice(None),) * axis, windows)].movedim(axis + 1, -1)  # type: ignore[index]
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> "Tensor":
         """One dimension as several; one of the sizes may be -1."""
@@ -137,16 +149,12 @@ class Pieces(Variable):
         i, j = (axis_of("diagonal", d, self.array.ndim) for d in (dim1, dim2))
         if i == j:
             raise RuntimeError(f"diagonal: expected two dimensions, got {dim1} and {dim2}")
-        x = self.movedim((i, j), (0, 1))  # type: ignore[attr-defined]
-        rows, columns = x.array.shape[:2]
-        n = max(min(rows + min(offset, 0), columns - max(offset, 0)), 0)
-        here = np.arange(n)
-        return x[here - min(offset, 0), here + max(offset, 0)].movedim(0, -1)
+        return apply_view(ops.Diagonal, self, (offset, i, j))
 
     def diag(self, diagonal: int = 0) -> "Tensor":
         """The diagonal of a matrix, or the matrix with this diagonal."""
         if self.array.ndim == 2:
-            return self.diagonal(diagonal)
+            return self.diagonal(diagonal).clone()
         if self.array.ndim != 1:
             raise RuntimeError(f"diag: expected a vector or a matrix, got shape {self.array.shape}")
         n = len(self.array) + abs(diagonal)
@@ -194,31 +202,40 @@ def cat(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
 
     As in PyTorch, Tensors of shape (0,) fit everywhere, so that a loop can start with an empty one.
     """
-    if not tensors or not all(isinstance(t, Variable) for t in tensors):
-        raise (TypeError if tensors else ValueError)("cat: expected at least one Tensor, and nothing else")
-    dtype = result_dtype(*tensors)
-    tensors = [t for t in tensors if t.array.shape != (0,)] or tensors
+    tensors = alike("cat", tensors)
+    if any([t.array.shape == (0,) for t in tensors]):
+        tensors = [t for t in tensors if t.array.shape != (0,)] or tensors
     axis = axis_of("cat", dim, tensors[0].array.ndim)
-    shapes = [t.array.shape for t in tensors]
-    if (
-        len({(*s[:axis], *s[axis + 1 :]) for s in shapes}) > 1
-        or len({len(s) for s in shapes}) > 1
-        or not shapes[0]
-    ):
-        raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}")
-    return apply(ops.Concatenate, *(cast(t, dtype) for t in tensors), axis=axis)
+    try:
+        return apply(ops.Concatenate, *tensors, axis=axis)
+    except (ValueError, IndexError):
+        shapes = [t.array.shape for t in tensors]
+        raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}") from None
 
 
 @numpy_names
 def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
     """Tensors of one shape along a new dimension."""
-    tensors = list(tensors)
-    if not all(isinstance(t, Variable) for t in tensors):
-        raise TypeError("stack: expected Tensors, and nothing else")
-    if len({t.array.shape for t in tensors}) != 1:
-        raise RuntimeError(f"stack: expected Tensors of one shape, got {[t.array.shape for t in tensors]}")
+    tensors = alike("stack", tensors)
     axis = axis_of("stack", dim, tensors[0].array.ndim + 1)
-    return cat([t.unsqueeze(axis) for t in tensors], axis)
+    try:
+        return apply(ops.Stack, *tensors, axis=axis)
+    except ValueError:
+        shapes = [t.array.shape for t in tensors]
+        raise RuntimeError(f"stack: expected Tensors of one shape, got {shapes}") from None
+
+
+def alike(name: str, tensors: Any) -> Sequence[Any]:
+    """A list or tuple of at least one Tensor, in the dtype that they have together; else an error."""
+    if not isinstance(tensors, list | tuple) or not all([isinstance(t, Variable) for t in tensors]):
+        raise TypeError(f"{name}: expected a list or tuple of Tensors, got {tensors!r:.80}")
+    if not tensors:
+        raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected at least one Tensor")
+    first = tensors[0].array.dtype
+    if all([t.array.dtype is first for t in tensors]):
+        return tensors
+    dtype = result_dtype(*tensors)
+    return [cast(t, dtype) for t in tensors]
 
 
 def vstack(tensors: Sequence["Tensor"]) -> "Tensor":

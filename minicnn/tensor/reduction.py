@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minicnn import ops
-from minicnn.tensor.apply import Variable, apply
+from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import DEFAULT, cast, category
 from minicnn.tensor.names import numpy_names
 
@@ -17,6 +17,8 @@ Dims = int | tuple[int, ...] | list[int] | None
 
 def axis_of(name: str, dim: Any, ndim: int) -> int:
     """A dimension counted from the front; IndexError if there is none. A scalar counts as one dimension."""
+    if type(dim) is int and -ndim <= dim < ndim:
+        return dim % ndim
     if not isinstance(dim, int | np.integer):
         raise TypeError(f"{name}: expected dim as an int, got {dim!r}")
     count = max(ndim, 1)
@@ -31,9 +33,11 @@ def axes_of(name: str, dim: Dims, ndim: int, keepdim: bool = False) -> tuple[int
     """Dimensions counted from the front; None for all. Checks `keepdim`, too: x.sum(0, 1) is a slip."""
     if type(keepdim) is not bool:
         raise TypeError(f"{name}: expected keepdim as a bool, got {keepdim!r} (several dims go in a tuple)")
+    if dim is None:
+        return None
     if type(dim) is int and -ndim <= dim < ndim:
         return (dim % ndim,)
-    if dim is None or (isinstance(dim, tuple | list) and not dim):
+    if isinstance(dim, tuple | list) and not dim:
         return None
     axes = tuple(axis_of(name, d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
     if len(set(axes)) < len(axes):
@@ -53,7 +57,7 @@ def along(x: Any, indices: np.ndarray, axis: int, keepdim: bool) -> Picked:
     values = apply(ops.Along, x, indices, axis=axis, distinct=True)
     if not keepdim and indices.ndim:
         shape = indices.shape[:axis] + indices.shape[axis + 1 :]
-        values, indices = apply(ops.Reshape, values, shape=shape), indices.reshape(shape)
+        values, indices = apply_view(ops.Reshape, values, shape), indices.reshape(shape)
     return Picked(values, Variable.wrap(indices))
 
 
@@ -65,17 +69,15 @@ class Reduction(Variable):
     @numpy_names
     def sum(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The sum; of integers and truth values in int64."""
-        if dtype is None and category(self) < 2:
-            dtype = np.int64
-        x = self if dtype is None else cast(self, np.dtype(dtype))
-        return apply(ops.Sum, x, axis=axes_of("sum", dim, self.array.ndim, keepdim), keepdim=keepdim)
+        x = self._total(dtype)
+        return apply_to_one(ops.Sum, x, axes_of("sum", dim, self.array.ndim, keepdim), keepdim)
 
     @numpy_names
     def mean(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The mean of floating point numbers."""
         x = self if dtype is None else cast(self, np.dtype(dtype))
         x._check_float("mean")
-        return apply(ops.Mean, x, axis=axes_of("mean", dim, self.array.ndim, keepdim), keepdim=keepdim)
+        return apply_to_one(ops.Mean, x, axes_of("mean", dim, self.array.ndim, keepdim), keepdim)
 
     @numpy_names
     def var(
@@ -137,13 +139,11 @@ class Reduction(Variable):
     @numpy_names
     def prod(self, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The product of all, or along one dimension; of integers and truth values in int64."""
-        if dtype is None and category(self) < 2:
-            dtype = np.int64
-        x = self if dtype is None else cast(self, np.dtype(dtype))
+        x = self._total(dtype)
         axis = None if dim is None else axis_of("prod", dim, self.array.ndim)
         if not self.array.ndim:
             return apply(ops.Copy, x)
-        return apply(ops.Prod, x, axis=axis, keepdim=keepdim)
+        return apply_to_one(ops.Prod, x, axis, keepdim)
 
     @numpy_names
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> "Tensor":
@@ -167,7 +167,7 @@ class Reduction(Variable):
         axis = axes_of("norm", dim, self.array.ndim, keepdim)
         if abs(p) == float("inf"):
             self._check_some("norm", None)
-        return apply(ops.Norm, x, p=p, axis=axis, keepdim=keepdim)
+        return apply_to_one(ops.Norm, x, p, axis, keepdim)
 
     def dist(self, other: "Tensor", p: float = 2) -> "Tensor":
         """The norm of the difference."""
@@ -231,14 +231,14 @@ class Reduction(Variable):
         """exp(x) / sum(exp(x)) along a dimension."""
         x = self if dtype is None else cast(self, np.dtype(dtype))
         x._check_float("softmax")
-        return apply(ops.Softmax, x, axis=axis_of("softmax", dim, self.array.ndim))
+        return apply_to_one(ops.Softmax, x, axis_of("softmax", dim, self.array.ndim))
 
     @numpy_names
     def log_softmax(self, dim: int, dtype: Any = None) -> "Tensor":
         """The logarithm of softmax, without its loss of digits."""
         x = self if dtype is None else cast(self, np.dtype(dtype))
         x._check_float("log_softmax")
-        return apply(ops.LogSoftmax, x, axis=axis_of("log_softmax", dim, self.array.ndim))
+        return apply_to_one(ops.LogSoftmax, x, axis_of("log_softmax", dim, self.array.ndim))
 
     @numpy_names
     def all(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
@@ -258,7 +258,7 @@ class Reduction(Variable):
     def _extreme(self, name: str, dim: Dims, keepdim: bool, largest: bool) -> "Tensor":
         self._check_some(name, dim)
         axis = axes_of(name, dim, self.array.ndim, keepdim)
-        return apply(ops.Extreme, self, axis=axis, keepdim=keepdim, largest=largest)
+        return apply_to_one(ops.Extreme, self, axis, keepdim, largest)
 
     def _pick(self, name: str, dim: int, keepdim: bool) -> Picked:
         axis = axis_of(name, dim, self.array.ndim)
@@ -268,8 +268,13 @@ class Reduction(Variable):
     def _where(self, name: str, dim: int | None, keepdim: bool) -> "Tensor":
         self._check_some(name, dim, keepdim)
         axis = None if dim is None or not self.array.ndim else axis_of(name, dim, self.array.ndim)
-        find = np.argmax if name == "argmax" else np.argmin
-        return Variable.wrap(find(self.array, axis=axis, keepdims=keepdim and self.array.ndim > 0))
+        find: Any = self.array.argmax if name == "argmax" else self.array.argmin
+        return Variable.wrap(find(axis, keepdims=keepdim and self.array.ndim > 0))
+
+    def _total(self, dtype: Any) -> Any:
+        if dtype is None:
+            return self if self.array.dtype.kind == "f" else cast(self, np.dtype(np.int64))
+        return cast(self, np.dtype(dtype))
 
     def _check_float(self, name: str) -> None:
         if category(self) < 2:
@@ -277,6 +282,8 @@ class Reduction(Variable):
 
     def _check_some(self, name: str, dim: Dims, keepdim: bool = False) -> None:
         axes = axes_of(name, dim, self.array.ndim, keepdim)
+        if self.array.size:
+            return
         if 0 in (self.array.shape if axes is None else [self.array.shape[i] for i in axes]):
             kind = IndexError if axes or name.startswith("arg") else RuntimeError
             raise kind(

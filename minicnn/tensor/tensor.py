@@ -1,14 +1,16 @@
 """The Tensor: an array, its gradient, and the operation that made it."""
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn import autograd, ops
-from minicnn.tensor.apply import Variable, apply
+from minicnn import ops, outside
+from minicnn.tensor.apply import Variable, apply_view
 from minicnn.tensor.arithmetic import category
 from minicnn.tensor.conversion import Conversion
 from minicnn.tensor.elementwise import Elementwise
+from minicnn.tensor.gradients import Gradients
 from minicnn.tensor.inplace import InPlace
 from minicnn.tensor.order import Order
 from minicnn.tensor.pieces import Pieces
@@ -22,7 +24,30 @@ from minicnn.tensor.special import Special
 DTYPES = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
-class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Products, Conversion):
+class Size(tuple):
+    """A shape."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a Tensor of this shape."""
+        return math.prod(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        part = tuple.__getitem__(self, index)
+        return Size(part) if type(index) is slice else part
+
+    def __add__(self, other: Any) -> "Size":
+        return Size(tuple.__add__(self, other))
+
+    def __repr__(self) -> str:
+        return f"Size({list(self)})"
+
+    def __format__(self, spec: str) -> str:
+        return format(tuple.__repr__(self), spec)  # in sentences
+
+
+class Tensor(Gradients, InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Products, Conversion):
     """Numbers in any number of dimensions, with their gradient.
 
     Parameters
@@ -49,19 +74,17 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
         self.array = array.array if isinstance(array, Variable) else np.asarray(array)
         if self.array.dtype not in DTYPES:
             raise TypeError(f"Tensor: expected a dtype of {', '.join(DTYPES)}, got {self.array.dtype!r}")
-        self.grad = None
-        self.node = None
-        self.writes = array.writes if isinstance(array, Variable) else [0, None]
-        self.requires_grad = False
+        self._grad = self.node = self.origin = None
+        self.tracked = False
         if requires_grad:
             self.requires_grad_()
 
     # what it is
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """The size of each dimension."""
-        return self.array.shape
+        return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:
@@ -74,33 +97,23 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
         return self.array.dtype
 
     @property
-    def is_leaf(self) -> bool:
-        """Whether no recorded operation made it."""
-        return self.node is None
-
-    @property
-    def grad_fn(self) -> autograd.Function | None:
-        """The operation that made it, if recorded."""
-        return self.node
-
-    @property
     def data(self) -> "Tensor":
         """The same memory, without the graph."""
         return Variable.wrap(self.array)
 
     @data.setter
     def data(self, value: "Tensor") -> None:
-        self.array, self.writes = value.array, value.writes
+        self.array = value.array
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 (PyTorch's name)
         """The dimensions in reverse order."""
-        return apply(ops.Permute, self, axes=tuple(range(self.array.ndim))[::-1])
+        return apply_view(ops.Permute, self, tuple(range(self.array.ndim))[::-1])
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         if dim is None:
-            return self.array.shape
+            return Size(self.array.shape)
         try:
             return self.array.shape[dim]
         except IndexError:
@@ -144,14 +157,17 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
         """The elements as nested lists of Python numbers."""
         return self.array.tolist()
 
-    def numpy(self) -> np.ndarray:
-        """The elements as an array that shares the memory."""
-        if self.requires_grad:
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The elements as an array that shares the memory; with `force` also if this requires grad."""
+        if self.tracked and not force:
             raise RuntimeError("numpy: this Tensor requires grad; use detach().numpy()")
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> "Tensor":
+        return Variable.wrap(array)  # so that np.exp(x) is a Tensor
 
     def __float__(self) -> float:
         return float(self.item())
@@ -172,9 +188,16 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
         return bool(self.array.item())
 
     def __format__(self, spec: str) -> str:
-        if spec and self.array.ndim:
+        if not self.array.ndim:
+            return format(self.item(), spec)
+        if spec:
             raise TypeError(f"format: expected no dimensions for {spec!r}, got shape {self.array.shape}")
-        return format(self.item(), spec) if spec else str(self)
+        return str(self)
+
+    if not TYPE_CHECKING:  # where this method is seen, every name is taken for one that exists
+
+        def __getattr__(self, name):
+            raise outside.missing("'Tensor' object", name, () if name.startswith("__") else dir(Tensor))
 
     def __repr__(self) -> str:
         notes = f", size={self.array.shape}" if not self.array.size and self.array.ndim != 1 else ""
@@ -182,63 +205,9 @@ class Tensor(InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Pro
             notes += f", dtype={self.array.dtype}"
         if self.node is not None:
             notes += f", grad_fn=<{self.node.name()}>"
-        elif self.requires_grad:
+        elif self.tracked:
             notes += ", requires_grad=True"
         return f"tensor({text(self.array) if self.array.size else '[]'}{notes})"
-
-    # the graph
-
-    def detach(self) -> "Tensor":
-        """The same memory, outside the graph."""
-        return Variable.wrap(self.array, self.writes)
-
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Record operations on this leaf from now on, or no longer."""
-        if requires_grad and category(self) < 2:
-            raise RuntimeError(
-                f"requires_grad_: only floating point Tensors can require grad, not {self.array.dtype}"
-            )
-        if self.node is not None and not requires_grad:
-            raise RuntimeError(
-                "requires_grad_: a result of an operation cannot stop requiring grad; use detach()"
-            )
-        self.requires_grad = requires_grad
-        return self
-
-    def backward(self, gradient: "Tensor | None" = None, retain_graph: bool = False) -> None:
-        """Add the gradient of this Tensor to ``.grad`` of every leaf it was computed from.
-
-        Parameters
-        ----------
-        gradient : Tensor, optional
-            The gradient at this Tensor, in its shape; 1 if it has one element.
-        retain_graph : bool
-            Keep the graph, for another backward through it.
-
-        Raises
-        ------
-        RuntimeError
-            If it does not require grad, has several elements and no `gradient`, or its graph was freed.
-        """
-        if not self.requires_grad:
-            raise RuntimeError(
-                "backward: this Tensor does not require grad, and neither does what it was computed from"
-            )
-        if gradient is None:
-            if self.array.size != 1:
-                raise RuntimeError(
-                    f"backward: expected one element or a gradient, got shape {self.array.shape}"
-                )
-            grad = np.ones_like(self.array)
-        else:
-            grad = np.asarray(
-                gradient.array if isinstance(gradient, Variable) else gradient, self.array.dtype
-            )
-            if grad.shape != self.array.shape:
-                raise RuntimeError(
-                    f"backward: gradient has shape {grad.shape}, the Tensor {self.array.shape}"
-                )
-        autograd.backward(self.node or self, grad, retain_graph)
 
 
 Variable.kind = Tensor

@@ -3,14 +3,14 @@
 import operator
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minicnn.data.collate import default_collate
 from minicnn.data.dataset import Dataset
-from minicnn.data.transforms.base import batch_form
-from minicnn.data.transforms.fixed import PILToTensor, ToTensor
+from minicnn.data.transforms.container import batch_form
+from minicnn.data.transforms.fixed import PILToTensor, ToImage, ToTensor
 from minicnn.tensor import Tensor
 
 
@@ -41,6 +41,9 @@ class VisionDataset(Dataset):
         self.transform = transform
         self.target_transform = target_transform
 
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__}: a VisionDataset must define __len__")
+
     def _sample(self, picture: Any, target: Any) -> tuple[Any, Any]:
         if self.transform is not None:
             picture = self.transform(picture)
@@ -60,20 +63,54 @@ class VisionDataset(Dataset):
 
 
 class PicturesInMemory(VisionDataset):
-    """Pictures that are held as bytes.
+    """Pictures in two parts, for training and for tests, that are held as bytes.
 
-    ``dataset[i]`` is a PIL picture and its label, each after its transform. A loader moves whole batches: it
-    does the steps of `transform` to all pictures of a batch at once, with random numbers for each picture,
-    as long as they are minicnn's own; any other function is called picture by picture.
+    Nothing is fetched over the network. ``dataset[i]`` is a PIL picture and its label, each after its
+    transform. A loader moves whole batches: it does the steps of `transform` to all pictures of a batch at
+    once, with random numbers for each picture, as long as they are minicnn's own; any other function is
+    called picture by picture.
+
+    Parameters
+    ----------
+    root : the folder of the files.
+    train : the training pictures, or the test pictures.
+    transform : takes a PIL picture, such as a `Compose` with a ``ToTensor()``.
+    target_transform : takes a label, an int.
+    download : accepted; the files must be there all the same.
 
     Attributes
     ----------
     data : uint8 (N, H, W) or (N, H, W, 3), an array or a Tensor.
     targets : N labels, a list or a Tensor.
+    classes : list of str, the names of the labels.
+    class_to_idx : dict of these to the labels.
     """
 
-    data: Any
-    targets: Any
+    classes: ClassVar[list[str]]
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        train: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+        target_transform: Callable[[Any], Any] | None = None,
+        download: bool = False,
+    ):
+        super().__init__(root, transform, target_transform)
+        self.train = train
+        self.data, self.targets = self.read()
+
+    def read(self) -> tuple[Any, Any]:
+        """The pictures and their labels."""
+        raise NotImplementedError
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        return {name: label for label, name in enumerate(self.classes)}
+
+    def extra_repr(self) -> str:
+        """Which part it is."""
+        return f"Split: {'Train' if self.train else 'Test'}"
 
     def __len__(self) -> int:
         return len(self.data)
@@ -90,7 +127,7 @@ class PicturesInMemory(VisionDataset):
 
     def batch(self, indices: np.ndarray) -> Any:
         """The samples `indices` as a batch: pictures (N, C, H, W) and labels, int64 (N)."""
-        whole = batch_form(self.transform, (ToTensor, PILToTensor))
+        whole = batch_form(self.transform, (ToTensor, PILToTensor, ToImage))
         if whole is None or not len(indices):
             return default_collate([self[int(i)] for i in indices])
         pictures = _array(self.data)[indices]

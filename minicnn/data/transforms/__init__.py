@@ -1,25 +1,33 @@
 """Transforms of pictures, with torchvision's names; applied to whole batches where a loader moves them."""
 
 from minicnn.data.transforms import functional
-from minicnn.data.transforms.base import Compose, Lambda, RandomApply, RandomTransform, Transform, batch_form
+from minicnn.data.transforms.base import RandomTransform, Transform
+from minicnn.data.transforms.container import (
+    Compose,
+    Lambda,
+    RandomApply,
+    RandomChoice,
+    RandomOrder,
+)
+from minicnn.data.transforms.dispatch import InterpolationMode
 from minicnn.data.transforms.fixed import (
     CenterCrop,
     ConvertImageDtype,
+    FiveCrop,
     Grayscale,
     Normalize,
     Pad,
     PILToTensor,
     Resize,
+    TenCrop,
     ToPILImage,
     ToTensor,
 )
-from minicnn.data.transforms.kinds import InterpolationMode
-from minicnn.data.transforms.look import ColorJitter, RandomErasing, RandomGrayscale
-from minicnn.data.transforms.place import (
+from minicnn.data.transforms.random_boxes import RandomCrop, RandomErasing, RandomResizedCrop
+from minicnn.data.transforms.random_color import ColorJitter, GaussianBlur, RandomGrayscale
+from minicnn.data.transforms.random_geometry import (
     RandomAffine,
-    RandomCrop,
     RandomHorizontalFlip,
-    RandomResizedCrop,
     RandomRotation,
     RandomVerticalFlip,
 )
@@ -29,6 +37,8 @@ __all__ = [
     "ColorJitter",
     "Compose",
     "ConvertImageDtype",
+    "FiveCrop",
+    "GaussianBlur",
     "Grayscale",
     "InterpolationMode",
     "Lambda",
@@ -37,18 +47,20 @@ __all__ = [
     "Pad",
     "RandomAffine",
     "RandomApply",
+    "RandomChoice",
     "RandomCrop",
     "RandomErasing",
     "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomOrder",
     "RandomResizedCrop",
     "RandomRotation",
     "RandomTransform",
     "RandomVerticalFlip",
     "Resize",
+    "TenCrop",
     "ToPILImage",
     "ToTensor",
     "Transform",
-    "batch_form",
     "functional",
 ]

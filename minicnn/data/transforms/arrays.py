@@ -29,6 +29,13 @@ def sides_of(name: str, padding: Any) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
+def padding_mode_of(name: str, mode: Any) -> str:
+    """`mode` if it is one of MODES."""
+    if mode not in MODES:
+        raise ValueError(f"{name}: padding_mode must be one of {', '.join(MODES)}, got {mode!r}")
+    return mode
+
+
 def fill_of(name: str, fill: Any, channels: int) -> np.ndarray:
     """A fill value, or one a channel, as float64 (C or 1, 1, 1)."""
     values = np.asarray(0 if fill is None else fill, np.float64).reshape(-1, 1, 1)

@@ -1,14 +1,13 @@
-"""What a transform is, and how several make one."""
+"""What a transform is; how the arguments of random ones name chances and intervals."""
 
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minicnn.data.collate import default_collate
-from minicnn.data.draws import draws
+from minicnn.data.dataset import speaks_for
 from minicnn.data.transforms import functional as F
-from minicnn.tensor import Tensor
 
 
 class Transform:
@@ -16,23 +15,31 @@ class Transform:
 
     ``transform(picture)`` does what torchvision's does to a PIL picture or a Tensor (..., C, H, W), all its
     pictures alike. ``transform.batch(x)`` changes an array (N, C, H, W), bytes or floats in [0, 1], at once;
-    a random transform draws numbers of its own for each of the N pictures.
+    a random transform draws numbers of its own for each of the N pictures. A transform without chance says
+    both by `apply`. One that only redefines ``__call__`` is called picture by picture.
 
     Attributes
     ----------
     takes_pillow : whether it takes PIL pictures, and so may stand before `ToTensor`.
-    batched : whether `batch` is to be used.
     """
 
     takes_pillow = True
-    batched = True
+
+    @property
+    def batched(self) -> bool:
+        """Whether `batch` may be used: a subclass that only redefines `__call__` wants that called."""
+        return speaks_for("batch", type(self), "__call__")
+
+    def apply(self, img: Any) -> Any:
+        """Change a PIL picture, a Tensor (..., C, H, W) or an array like that, all its pictures alike."""
+        raise NotImplementedError(f"{type(self).__name__}: a Transform must define __call__ or apply")
 
     def __call__(self, img: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}: a Transform must define __call__")
+        return self.apply(img)
 
     def batch(self, x: np.ndarray) -> np.ndarray:
         """All pictures of a batch (N, C, H, W) at once."""
-        return self(x)
+        return self.apply(x)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in vars(self).items() if key[0] != "_")
@@ -61,116 +68,21 @@ class RandomTransform(Transform):
         return self.many(x, *self.draw(len(x), *x.shape[1:])) if len(x) else x
 
 
-def _speaks(step: Any) -> bool:
-    """Whether a step's `batch` may be used: a subclass that only redefines `__call__` wants that called."""
-    if not isinstance(step, Transform) or not step.batched:
-        return False
-    for cls in type(step).__mro__:
-        if {"batch", "many"} & vars(cls).keys() or cls is Transform:
-            return True
-        if "__call__" in vars(cls):
-            # torchvision's deterministic ones: __call__ takes whole batches
-            return cls.__module__.startswith(__package__)
-    return False
+def probability(name: str, p: Any) -> float:
+    """`p` if it is one."""
+    if not isinstance(p, int | float) or not 0 <= p <= 1:
+        raise ValueError(f"{name}: p must lie in 0..1, got {p!r}")
+    return float(p)
 
 
-class Compose(Transform):
-    """Apply `transforms`, Transforms or any other functions, one after the other."""
-
-    def __init__(self, transforms: Sequence[Callable[[Any], Any]]):
-        for step in transforms:
-            if not callable(step):
-                raise TypeError(f"Compose: expected functions, got {type(step).__name__}")
-        self.transforms = transforms
-
-    def __call__(self, img: Any) -> Any:
-        for step in self.transforms:
-            img = step(img)
-        return img
-
-    def batch(self, x: np.ndarray) -> np.ndarray:
-        for step in self.transforms:
-            x = step.batch(x) if isinstance(step, Transform) else step(x)
-        return x
-
-    def __repr__(self) -> str:
-        return "\n    ".join(["Compose(", *(repr(step) for step in self.transforms)]) + "\n)"
-
-
-class Lambda(Transform):
-    """Apply a function to single pictures."""
-
-    batched = False
-
-    def __init__(self, lambd: Callable[[Any], Any]):
-        if not callable(lambd):
-            raise TypeError(f"Lambda: argument lambd should be callable, got {type(lambd).__name__}")
-        self.lambd = lambd
-
-    def __call__(self, img: Any) -> Any:
-        return self.lambd(img)
-
-
-class RandomApply(Transform):
-    """Apply all of `transforms` with probability `p`, or none."""
-
-    def __init__(self, transforms: Sequence[Callable[[Any], Any]], p: float = 0.5):
-        self.transforms = transforms
-        self.p = p
-
-    @property
-    def batched(self) -> bool:  # type: ignore[override]
-        return all(_speaks(step) for step in self.transforms)
-
-    @property
-    def takes_pillow(self) -> bool:  # type: ignore[override]
-        return all(getattr(step, "takes_pillow", True) for step in self.transforms)
-
-    def __call__(self, img: Any) -> Any:
-        return Compose(self.transforms)(img) if draws().random() < self.p else img
-
-    def batch(self, x: np.ndarray) -> np.ndarray:
-        chosen = draws().random(len(x)) < self.p
-        if chosen.any():
-            x = x.copy()
-            x[chosen] = Compose(self.transforms).batch(x[chosen])
-        return x
-
-
-def steps_of(transform: Any) -> list[Any]:
-    """The steps of a transform, those of composed ones in a row."""
-    if type(transform) is not Compose:
-        return [transform]
-    return [inner for step in transform.transforms for inner in steps_of(step)]
-
-
-def batch_form(transform: Any, into_tensors: tuple[type, ...]) -> Callable[[np.ndarray], Any] | None:
-    """How to do to a batch of bytes (N, C, H, W) what `transform` does to single PIL pictures.
-
-    None if that takes PIL pictures: when some other function comes before the step, one of `into_tensors`,
-    that makes them Tensors, or when there is no such step. Other functions after it get Tensors (C, H, W)
-    one by one.
-    """
-    steps = steps_of(transform)
-    first = next((place for place, step in enumerate(steps) if type(step) in into_tensors), None)
-    if first is None or any(type(step) in into_tensors for step in steps[first + 1 :]):
-        return None
-    if not all(_speaks(step) and step.takes_pillow for step in steps[:first]):
-        return None
-
-    def run(x: np.ndarray) -> Any:
-        for place, step in enumerate(steps):
-            if _speaks(step):
-                x = step.batch(x)
-                continue
-            samples = [step(Tensor(picture)) for picture in x]
-            alike = all(
-                isinstance(s, Tensor) and s.ndim == 3 and s.shape == samples[0].shape for s in samples
-            )
-            if not alike:
-                rest = Compose(steps[place + 1 :])
-                return default_collate([rest(sample) for sample in samples])
-            x = np.stack([sample.array for sample in samples])
-        return x
-
-    return run
+def interval(name: str, value: Any, around_zero: bool = False) -> tuple[float, float]:
+    """``(low, high)``; with `around_zero` a number d means (-d, d)."""
+    if around_zero and isinstance(value, numbers.Real):
+        if value < 0:
+            raise ValueError(f"{name}: a single number must be >= 0, got {value!r}")
+        return -float(value), float(value)
+    if not isinstance(value, Sequence) or len(value) != 2:
+        raise TypeError(f"{name}: expected two numbers, got {value!r}")
+    if value[0] > value[1]:
+        raise ValueError(f"{name}: expected the smaller number first, got {value!r}")
+    return float(value[0]), float(value[1])

@@ -8,7 +8,7 @@ import numpy as np
 from minicnn.data.transforms import arrays
 from minicnn.data.transforms import functional as F
 from minicnn.data.transforms.base import Transform
-from minicnn.data.transforms.kinds import InterpolationMode, interpolation_of
+from minicnn.data.transforms.dispatch import InterpolationMode, interpolation_of
 
 
 class ToTensor(Transform):
@@ -31,10 +31,19 @@ class PILToTensor(Transform):
         return x
 
 
+class ToImage(PILToTensor):
+    """A PIL picture or an array (H, W, C) as a Tensor (C, H, W) with the same values."""
+
+    def __call__(self, pic: Any) -> Any:
+        return F.to_image(pic)
+
+    def batch(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+
 class ToPILImage(Transform):
     """A Tensor (C, H, W) or an array (H, W, C) as a PIL picture."""
 
-    batched = False
     takes_pillow = False
 
     def __init__(self, mode: str | None = None):
@@ -52,8 +61,21 @@ class ConvertImageDtype(Transform):
     def __init__(self, dtype: Any):
         self.dtype = np.dtype(dtype)
 
-    def __call__(self, image: Any) -> Any:
+    def apply(self, image: Any) -> Any:
         return F.convert_image_dtype(image, self.dtype)
+
+
+class ToDtype(Transform):
+    """Another dtype; with `scale` as in `ConvertImageDtype`."""
+
+    takes_pillow = False
+
+    def __init__(self, dtype: Any, scale: bool = False):
+        self.dtype = np.dtype(dtype)
+        self.scale = scale
+
+    def apply(self, image: Any) -> Any:
+        return F.to_dtype(image, self.dtype, self.scale)
 
 
 class Normalize(Transform):
@@ -68,7 +90,7 @@ class Normalize(Transform):
         self.std = std
         self.inplace = inplace
 
-    def __call__(self, tensor: Any) -> Any:
+    def apply(self, tensor: Any) -> Any:
         return F.normalize(tensor, self.mean, self.std, self.inplace)
 
 
@@ -85,14 +107,11 @@ class Pad(Transform):
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant"):
         if min(arrays.sides_of("Pad", padding)) < 0:
             raise ValueError(f"Pad: padding must be 1, 2 or 4 integers >= 0, got {padding!r}")
-        if padding_mode not in arrays.MODES:
-            known = ", ".join(arrays.MODES)
-            raise ValueError(f"Pad: padding_mode must be one of {known}, got {padding_mode!r}")
         self.padding = padding
         self.fill = fill
-        self.padding_mode = padding_mode
+        self.padding_mode = arrays.padding_mode_of("Pad", padding_mode)
 
-    def __call__(self, img: Any) -> Any:
+    def apply(self, img: Any) -> Any:
         return F.pad(img, self.padding, self.fill, self.padding_mode)
 
 
@@ -119,7 +138,7 @@ class Resize(Transform):
         self.max_size = max_size
         self.antialias = antialias
 
-    def __call__(self, img: Any) -> Any:
+    def apply(self, img: Any) -> Any:
         return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
 
     def batch(self, x: np.ndarray) -> np.ndarray:
@@ -134,7 +153,7 @@ class CenterCrop(Transform):
     def __init__(self, size: int | Sequence[int]):
         self.size = arrays.size_of("CenterCrop", size)
 
-    def __call__(self, img: Any) -> Any:
+    def apply(self, img: Any) -> Any:
         return F.center_crop(img, self.size)
 
 
@@ -146,5 +165,26 @@ class Grayscale(Transform):
             raise ValueError(f"Grayscale: num_output_channels must be 1 or 3, got {num_output_channels!r}")
         self.num_output_channels = num_output_channels
 
-    def __call__(self, img: Any) -> Any:
+    def apply(self, img: Any) -> Any:
         return F.rgb_to_grayscale(img, self.num_output_channels)
+
+
+class FiveCrop(Transform):
+    """The four corners and the middle, each (height, width) or one number for both: a tuple of five."""
+
+    def __init__(self, size: int | Sequence[int]):
+        self.size = arrays.size_of("FiveCrop", size)
+
+    def __call__(self, img: Any) -> Any:
+        return F.five_crop(img, self.size)
+
+
+class TenCrop(Transform):
+    """`FiveCrop` of a picture and of its mirror image, left and right or top and bottom: a tuple of ten."""
+
+    def __init__(self, size: int | Sequence[int], vertical_flip: bool = False):
+        self.size = arrays.size_of("TenCrop", size)
+        self.vertical_flip = vertical_flip
+
+    def __call__(self, img: Any) -> Any:
+        return F.ten_crop(img, self.size, self.vertical_flip)

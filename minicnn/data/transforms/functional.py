@@ -5,27 +5,28 @@ Each takes a Pillow picture, which Pillow itself changes; or a Tensor (..., C, H
 """
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minicnn.data.transforms import arrays, color, pillow, resampling
-from minicnn.data.transforms.kinds import (
-    InterpolationMode,
-    change,
-    get_dimensions,
-    get_image_size,
-    interpolation_of,
-)
-from minicnn.data.transforms.values import (
+from minicnn.data.transforms.conversion import (
     convert_image_dtype,
     erase,
     normalize,
     pil_to_tensor,
     to_dtype,
+    to_image,
     to_pil_image,
     to_tensor,
+)
+from minicnn.data.transforms.dispatch import (
+    InterpolationMode,
+    change,
+    get_dimensions,
+    get_image_size,
+    interpolation_of,
 )
 
 __all__ = [
@@ -39,6 +40,8 @@ __all__ = [
     "convert_image_dtype",
     "crop",
     "erase",
+    "five_crop",
+    "gaussian_blur",
     "get_dimensions",
     "get_image_size",
     "hflip",
@@ -50,8 +53,10 @@ __all__ = [
     "resized_crop",
     "rgb_to_grayscale",
     "rotate",
+    "ten_crop",
     "to_dtype",
     "to_grayscale",
+    "to_image",
     "to_pil_image",
     "to_tensor",
     "vertical_flip",
@@ -62,14 +67,9 @@ __all__ = [
 def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
     """Surround with `fill`, or by ``edge``, ``reflect`` or ``symmetric``; padding as in `Pad`."""
     sides = arrays.sides_of("pad", padding)
-    if padding_mode not in arrays.MODES:
-        known = ", ".join(arrays.MODES)
-        raise ValueError(f"pad: padding_mode must be one of {known}, got {padding_mode!r}")
+    mode = arrays.padding_mode_of("pad", padding_mode)
     return change(
-        "pad",
-        img,
-        lambda p: pillow.pad(p, sides, fill, padding_mode),
-        lambda x: arrays.pad(x, sides, fill, padding_mode),
+        "pad", img, lambda p: pillow.pad(p, sides, fill, mode), lambda x: arrays.pad(x, sides, fill, mode)
     )
 
 
@@ -87,6 +87,21 @@ def center_crop(img: Any, output_size: Any) -> Any:
     if dy or dx:
         img = pad(img, [dx // 2, dy // 2, (dx + 1) // 2, (dy + 1) // 2])
     return crop(img, *arrays.central(height + dy, width + dx, target), *target)
+
+
+def five_crop(img: Any, size: Any) -> tuple[Any, ...]:
+    """The corners, top left, top right, bottom left, bottom right, and the middle."""
+    h, w = arrays.size_of("five_crop", size)
+    _, height, width = get_dimensions(img)
+    if h > height or w > width:
+        raise ValueError(f"five_crop: size {(h, w)} is larger than the picture {(height, width)}")
+    corners = [(top, left) for top in (0, height - h) for left in (0, width - w)]
+    return *(crop(img, top, left, h, w) for top, left in corners), center_crop(img, (h, w))
+
+
+def ten_crop(img: Any, size: Any, vertical_flip: bool = False) -> tuple[Any, ...]:
+    """Five crops of the picture, and five of its mirror image."""
+    return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
 
 
 def resize(
@@ -162,14 +177,11 @@ def rotate(
 
     def turn(x: np.ndarray) -> np.ndarray:
         height, width = x.shape[-2:]
-        around = (center[0] - width / 2, center[1] - height / 2) if center is not None else (0.0, 0.0)
-        matrix = resampling.inverse_matrix(around, -angle, (0, 0), 1, (0, 0))
-        size = resampling.turned_size(matrix, height, width) if expand else (height, width)
         quarters = angle / 90
         if center is None and quarters.is_integer() and (expand or quarters % 2 == 0 or height == width):
             return np.rot90(x, int(quarters), (-2, -1)).copy()  # exact
         color_of = None if fill is None else arrays.fill_of("rotate", fill, x.shape[-3])
-        return resampling.affine(x, matrix, size, mode, color_of)
+        return resampling.warp(x, -angle, (0, 0), 1, (0, 0), mode, color_of, center, expand)
 
     angle = float(angle)
     return change("rotate", img, lambda p: pillow.rotate(p, angle, mode, expand, center, fill), turn)
@@ -194,60 +206,62 @@ def affine(
     mode = interpolation_of("affine", interpolation, () if pillow.is_pillow(img) else SAMPLED)
 
     def move(x: np.ndarray) -> np.ndarray:
-        height, width = x.shape[-2:]
-        around = (center[0] - width / 2, center[1] - height / 2) if center is not None else (0.0, 0.0)
-        matrix = resampling.inverse_matrix(around, angle, (translate[0], translate[1]), scale, slant)
         color_of = None if fill is None else arrays.fill_of("affine", fill, x.shape[-3])
-        return resampling.affine(x, matrix, (height, width), mode, color_of)
+        return resampling.warp(x, angle, translate, scale, slant, mode, color_of, center)
 
     return change(
         "affine", img, lambda p: pillow.affine(p, angle, translate, scale, slant, mode, fill, center), move
     )
 
 
+def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
+    """Blur with a Gaussian of odd `kernel_size`, (width, height) or one number.
+
+    sigma : standard deviation, (horizontal, vertical) or one number; None: 0.15 of the size and 0.35 more.
+    """
+    size = arrays.size_of("gaussian_blur", kernel_size)
+    if any(taps % 2 == 0 for taps in size):
+        raise ValueError(f"gaussian_blur: kernel_size must be odd, got {kernel_size!r}")
+    given = [sigma] if isinstance(sigma, numbers.Real) else sigma
+    spread = [0.15 * taps + 0.35 for taps in size] if given is None else [*given, *given][:2]
+    if not all(s > 0 for s in spread):
+        raise ValueError(f"gaussian_blur: sigma must be > 0, got {sigma!r}")
+
+    def blurred(x: np.ndarray) -> np.ndarray:
+        return resampling.blur(x, size, spread)
+
+    def of_picture(picture: Any) -> Any:
+        return pillow.from_array(blurred(pillow.to_array(picture)), picture.mode)
+
+    return change("gaussian_blur", img, of_picture, blurred)
+
+
 # Colours.
 
 
-def _factor(name: str, value: float) -> float:
-    if not value >= 0:
-        raise ValueError(f"{name}: the factor must be >= 0, got {value!r}")
-    return float(value)
+def _mixed(
+    name: str, img: Any, factor: float, enhancer: str, formula: Callable[[np.ndarray, float], np.ndarray]
+) -> Any:
+    """The picture mixed with a duller one: Pillow's enhancer of that name, or a formula for arrays."""
+    if not factor >= 0:
+        raise ValueError(f"{name}: the factor must be >= 0, got {factor!r}")
+    f = float(factor)
+    return change(name, img, lambda p: pillow.enhance(p, enhancer, f), lambda x: formula(x, f), (1, 3))
 
 
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
     """0 is black, 1 leaves the picture, 2 doubles the brightness."""
-    f = _factor("adjust_brightness", brightness_factor)
-    return change(
-        "adjust_brightness",
-        img,
-        lambda p: pillow.enhance(p, "Brightness", f),
-        lambda x: color.brightness(x, f),
-        (1, 3),
-    )
+    return _mixed("adjust_brightness", img, brightness_factor, "Brightness", color.brightness)
 
 
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     """0 is one grey, 1 leaves the picture."""
-    f = _factor("adjust_contrast", contrast_factor)
-    return change(
-        "adjust_contrast",
-        img,
-        lambda p: pillow.enhance(p, "Contrast", f),
-        lambda x: color.contrast(x, f),
-        (1, 3),
-    )
+    return _mixed("adjust_contrast", img, contrast_factor, "Contrast", color.contrast)
 
 
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
     """0 is black and white, 1 leaves the picture."""
-    f = _factor("adjust_saturation", saturation_factor)
-    return change(
-        "adjust_saturation",
-        img,
-        lambda p: pillow.enhance(p, "Color", f),
-        lambda x: color.saturation(x, f),
-        (1, 3),
-    )
+    return _mixed("adjust_saturation", img, saturation_factor, "Color", color.saturation)
 
 
 def adjust_hue(img: Any, hue_factor: float) -> Any:

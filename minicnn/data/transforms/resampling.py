@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.data.transforms import arrays
+
 
 def resized_size(size: tuple[int, int], wanted: list[int], max_size: int | None) -> tuple[int, int]:
     """The size of a picture of `size` after Resize(wanted): one number is for the smaller side."""
@@ -172,6 +174,45 @@ def affine(
     if x.dtype.kind != "f":
         result = np.rint(result)
     return result.astype(x.dtype).reshape(*batch, channels, *size)
+
+
+def warp(
+    x: np.ndarray,
+    angle: Any,
+    move: Any,
+    scale: Any,
+    shear: Any,
+    mode: str,
+    fill: np.ndarray | None,
+    center: Any = None,
+    expand: bool = False,
+) -> np.ndarray:
+    """Shear, turn clockwise by `angle` degrees and scale (..., C, H, W) about `center` = (x, y), then move.
+
+    Arguments are numbers, or arrays (N) for pictures of their own each. `expand`: to a size that holds all.
+    """
+    height, width = x.shape[-2:]
+    around = (0.0, 0.0) if center is None else (center[0] - width / 2, center[1] - height / 2)
+    matrix = inverse_matrix(around, angle, move, scale, shear)
+    size = turned_size(matrix, height, width) if expand else (height, width)
+    return affine(x, np.stack(np.broadcast_arrays(*matrix), -1), size, mode, fill)
+
+
+def blur(x: np.ndarray, size: tuple[int, int], sigma: Any) -> np.ndarray:
+    """Blur (..., C, H, W) with a Gaussian of `size` = (width, height) and `sigma` = (horizontal, vertical).
+
+    A standard deviation is a number, or an array (N) for pictures of their own each. The border is mirrored.
+    """
+    right, bottom = size[0] // 2, size[1] // 2
+    values = x if x.dtype.kind == "f" else x.astype(np.float32)
+    values = arrays.pad(values, (right, bottom, right, bottom), mode="reflect")
+    for axis, taps, spread in ((-1, size[0], sigma[0]), (-2, size[1], sigma[1])):
+        place = np.arange(taps) - taps // 2
+        bell = np.exp(-0.5 * (place / np.asarray(spread, np.float64)[..., None]) ** 2)
+        bell = (bell / bell.sum(-1, keepdims=True)).astype(values.dtype)
+        windows = np.lib.stride_tricks.sliding_window_view(values, taps, axis)
+        values = np.einsum("...chwk,...k->...chw", windows, bell)
+    return values if x.dtype.kind == "f" else np.rint(values).astype(x.dtype)
 
 
 def _places(

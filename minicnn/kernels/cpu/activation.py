@@ -3,8 +3,8 @@
 import numpy as np
 from numba import prange
 
-from minicnn.kernels.cpu.flat import flat, run
 from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import flat, run
 
 __all__ = ["relu", "relu_gradient", "tanh_gradient"]
 

@@ -1,70 +1,91 @@
 """Adaptive pooling: windows that share the plane evenly. The planes (N*C) are shared among the threads."""
 
-import numpy as np
-from numba import get_num_threads, prange
+from functools import lru_cache
 
-from minicnn.kernels.cpu.jit import parallel
+import numpy as np
+from numba import prange
+
+from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import run_jobs
 from minicnn.kernels.geometry import shares
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d"]
 
 
-@parallel
-def largest(x, rows, columns, y, index, threads):
+@jit
+def largest(x, rows, columns, y, index, begin, end):
     """y and index (planes, OH, OW) from x (planes, H, W); rows (OH, 2), columns (OW, 2): begins and ends."""
-    planes, OH, OW = y.shape
-    for t in prange(threads):
-        for p in range(t * planes // threads, (t + 1) * planes // threads):
-            for oh in range(OH):
-                for ow in range(OW):
-                    best, at_h, at_w = x[p, rows[oh, 0], columns[ow, 0]], rows[oh, 0], columns[ow, 0]
-                    for h in range(rows[oh, 0], rows[oh, 1]):
-                        for w in range(columns[ow, 0], columns[ow, 1]):
-                            value = x[p, h, w]
-                            if value > best or value != value:
-                                best, at_h, at_w = value, h, w
-                    y[p, oh, ow], index[p, oh, ow] = best, at_h * x.shape[2] + at_w
+    _, OH, OW = y.shape
+    for p in range(begin, end):
+        for oh in range(OH):
+            for ow in range(OW):
+                best, at_h, at_w = x[p, rows[oh, 0], columns[ow, 0]], rows[oh, 0], columns[ow, 0]
+                for h in range(rows[oh, 0], rows[oh, 1]):
+                    for w in range(columns[ow, 0], columns[ow, 1]):
+                        value = x[p, h, w]
+                        if value > best or value != value:
+                            best, at_h, at_w = value, h, w
+                y[p, oh, ow], index[p, oh, ow] = best, at_h * x.shape[2] + at_w
 
 
-@parallel
-def mean(x, rows, columns, y, threads):
+@jit
+def mean(x, rows, columns, y, begin, end):
     """y (planes, OH, OW) from x (planes, H, W)."""
-    planes, OH, OW = y.shape
-    for t in prange(threads):
-        for p in range(t * planes // threads, (t + 1) * planes // threads):
-            for oh in range(OH):
-                for ow in range(OW):
-                    total = x.dtype.type(0)
-                    for h in range(rows[oh, 0], rows[oh, 1]):
-                        part, line = x.dtype.type(0), x[p, h, columns[ow, 0] : columns[ow, 1]]
-                        for w in range(line.size):
-                            part += line[w]
-                        total += part
-                    count = (rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0])
-                    y[p, oh, ow] = total / x.dtype.type(count)
+    _, OH, OW = y.shape
+    for p in range(begin, end):
+        for oh in range(OH):
+            for ow in range(OW):
+                total = x.dtype.type(0)
+                for h in range(rows[oh, 0], rows[oh, 1]):
+                    part, line = x.dtype.type(0), x[p, h, columns[ow, 0] : columns[ow, 1]]
+                    for w in range(line.size):
+                        part += line[w]
+                    total += part
+                count = (rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0])
+                y[p, oh, ow] = total / x.dtype.type(count)
+
+
+@jit
+def mean_gradient(dy, rows, columns, dx, begin, end):
+    """dx (planes, H, W) from dy (planes, OH, OW)."""
+    _, OH, OW = dy.shape
+    for p in range(begin, end):
+        dx[p] = 0
+        for oh in range(OH):
+            for ow in range(OW):
+                count = (rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0])
+                part = dy[p, oh, ow] / dy.dtype.type(count)
+                for h in range(rows[oh, 0], rows[oh, 1]):
+                    line = dx[p, h, columns[ow, 0] : columns[ow, 1]]
+                    for w in range(line.size):
+                        line[w] += part
 
 
 @parallel
-def mean_gradient(dy, rows, columns, dx, threads):
-    """dx (planes, H, W) from dy (planes, OH, OW)."""
-    planes, OH, OW = dy.shape
+def share_largest(x, rows, columns, y, index, jobs, threads):
     for t in prange(threads):
-        for p in range(t * planes // threads, (t + 1) * planes // threads):
-            dx[p] = 0
-            for oh in range(OH):
-                for ow in range(OW):
-                    count = (rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0])
-                    part = dy[p, oh, ow] / dy.dtype.type(count)
-                    for h in range(rows[oh, 0], rows[oh, 1]):
-                        line = dx[p, h, columns[ow, 0] : columns[ow, 1]]
-                        for w in range(line.size):
-                            line[w] += part
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        largest(x, rows, columns, y, index, lo, hi)
 
 
-def bounds(x_shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the windows begin and end, down (OH, 2) and across (OW, 2)."""
-    down, across = (np.array(shares(*pair)).reshape(-1, 2) for pair in zip(x_shape[2:], size, strict=True))
-    return down, across
+@parallel
+def share_mean(x, rows, columns, y, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        mean(x, rows, columns, y, lo, hi)
+
+
+@parallel
+def share_mean_gradient(dy, rows, columns, dx, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        mean_gradient(dy, rows, columns, dx, lo, hi)
+
+
+@lru_cache(64)
+def bounds(size: int, count: int) -> np.ndarray:
+    """Where the windows along an axis begin and end (count, 2)."""
+    return np.array(shares(size, count)).reshape(-1, 2)
 
 
 def planes(x: np.ndarray) -> np.ndarray:
@@ -78,21 +99,25 @@ def adaptive_max_pool2d(x: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarra
 
     A NaN counts as larger than any number. The gradient is that of max_pool2d.
     """
-    y = np.empty((*x.shape[:2], *size), x.dtype)
-    index = np.empty(y.shape, np.int32)
-    largest(planes(x), *bounds(x.shape, size), planes(y), planes(index), get_num_threads())
-    return y, index
+    N, C, H, W = x.shape
+    y, index = np.empty((N * C, *size), x.dtype), np.empty((N * C, *size), np.int32)
+    arrays = planes(x), bounds(H, size[0]), bounds(W, size[1]), y, index
+    run_jobs(largest, share_largest, N * C, x.size, *arrays)
+    return y.reshape(N, C, *size), index.reshape(N, C, *size)
 
 
 def adaptive_avg_pool2d(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """y (N, C, OH, OW): each window's mean."""
-    y = np.empty((*x.shape[:2], *size), x.dtype)
-    mean(planes(x), *bounds(x.shape, size), planes(y), get_num_threads())
-    return y
+    N, C, H, W = x.shape
+    y = np.empty((N * C, *size), x.dtype)
+    run_jobs(mean, share_mean, N * C, x.size, planes(x), bounds(H, size[0]), bounds(W, size[1]), y)
+    return y.reshape(N, C, *size)
 
 
 def adaptive_avg_pool2d_gradient(dy: np.ndarray, x_shape: tuple[int, ...]) -> np.ndarray:
     """dx (N, C, H, W): each window's gradient in equal parts to its cells."""
-    dx = np.empty(x_shape, dy.dtype)
-    mean_gradient(planes(dy), *bounds(x_shape, dy.shape[2:]), planes(dx), get_num_threads())
-    return dx
+    N, C, H, W = x_shape
+    dx = np.empty((N * C, H, W), dy.dtype)
+    arrays = planes(dy), bounds(H, dy.shape[2]), bounds(W, dy.shape[3]), dx
+    run_jobs(mean_gradient, share_mean_gradient, N * C, dx.size, *arrays)
+    return dx.reshape(x_shape)

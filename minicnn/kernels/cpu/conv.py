@@ -13,11 +13,12 @@ any number of threads.
 """
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from minicnn.kernels.cpu.gemm import multiply, multiply_rows, pack
-from minicnn.kernels.cpu.im2col import col2im, crop, im2col, pad, padded, padded_size
+from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
 from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import PRODUCTS, run_jobs
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
@@ -34,48 +35,43 @@ def pack_groups(weight, groups):
     return [pack(weight[g * O // groups : (g + 1) * O // groups]) for g in range(groups)]
 
 
-@parallel
-def forward(x, weight, bias, y, groups, numbers, size, band, threads):
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O), `band` output rows at a time."""
+@jit
+def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O); some bands of `band` output rows."""
     N, O, OH, OW = y.shape
     OG, CG, K = O // groups, x.shape[1] // groups, weight.shape[1]
     panels = pack_groups(weight, groups)
     bands = (OH + band - 1) // band
-    for t in prange(threads):
-        picture = padded(x[0], size, 0)
-        columns = np.empty((K, band * OW + lanes(x)), x.dtype)
-        begin, end = t * N * bands // threads, (t + 1) * N * bands // threads
-        for job in range(begin, end):
-            n, row0 = job // bands, job % bands * band
-            rows = min(band, OH - row0)
-            if job == begin or row0 == 0:
-                pad(x[n], picture, numbers[4], numbers[5])
-            for g in range(groups):
-                im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
-                out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
-                multiply(panels[g], columns, bias[g * OG : (g + 1) * OG], out, 0, rows * OW)
+    picture = padded(x[0], size, 0)
+    columns = np.empty((K, band * OW + lanes(x)), x.dtype)
+    for job in range(begin, end):
+        n, row0 = job // bands, job % bands * band
+        rows = min(band, OH - row0)
+        if job == begin or row0 == 0:
+            pad(x[n], picture, numbers[4], numbers[5])
+        for g in range(groups):
+            im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
+            out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
+            multiply(panels[g], columns, bias[g * OG : (g + 1) * OG], out, 0, rows * OW)
 
 
-@parallel
-def input_gradient(dy, weight, dx, groups, numbers, size, band, threads):
-    """dx (N, C, H, W) from dy (N, O, OH, OW) and the transposed weight of each group (G, K, O/G)."""
+@jit
+def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
+    """dx (N, C, H, W) of some pictures, from dy (N, O, OH, OW) and the turned weight (G, K, O/G)."""
     N, O, OH, OW = dy.shape
     OG, CG, K = O // groups, dx.shape[1] // groups, weight.shape[1]
     panels, none = [pack(weight[g]) for g in range(groups)], np.zeros(K, dx.dtype)
-    for t in prange(threads):
-        picture = padded(dx[0], size, 0)
-        columns = np.empty((K, band * OW), dx.dtype)
-        for n in range(t * N // threads, (t + 1) * N // threads):
-            picture[:] = 0
-            for g in range(groups):
-                gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
-                for row0 in range(0, OH, band):
-                    rows = min(band, OH - row0)
-                    multiply(
-                        panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW
-                    )
-                    col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
-            crop(picture, dx[n], numbers[4], numbers[5])
+    picture = padded(dx[0], size, 0)
+    columns = np.empty((K, band * OW), dx.dtype)
+    for n in range(begin, end):
+        picture[:] = 0
+        for g in range(groups):
+            gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
+            for row0 in range(0, OH, band):
+                rows = min(band, OH - row0)
+                multiply(panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
+                col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
+        crop(picture, dx[n], numbers[4], numbers[5])
 
 
 @jit
@@ -87,20 +83,20 @@ def copy_rows(source, target):
             out[j] = row[j]
 
 
-@parallel
-def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
+@jit
+def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, begin, end):
     """partial (chunks, O, K): each chunk's part, a band of one picture or several whole ones at a time."""
     chunks, O, K = partial.shape
     N, _, OH, OW = dy.shape
     OG, CG = O // groups, x.shape[1] // groups
-    for t in prange(chunks):
+    for t in range(begin, end):
         partial[t] = 0
         picture = padded(x[0], size, 0)
         columns = np.empty((K, pictures * band * OW + lanes(x)), x.dtype)
         gradient = np.empty((OG, pictures * band * OW), x.dtype)
-        end = (t + 1) * N // chunks
-        for n0 in range(t * N // chunks, end, pictures):
-            together = min(pictures, end - n0)
+        last = (t + 1) * N // chunks
+        for n0 in range(t * N // chunks, last, pictures):
+            together = min(pictures, last - n0)
             for row0 in range(0, OH, band):
                 rows = min(band, OH - row0)
                 pixels = rows * OW
@@ -118,18 +114,45 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures):
                     multiply_rows(source, columns[:, :total], partial[t, lo:hi], 0, K)
 
 
+@jit
+def channel_sums(dy, out, begin, end):
+    """out (O) from dy (N, O, pixels), for some of the channels."""
+    N, _, P = dy.shape
+    for o in range(begin, end):
+        out[o] = 0
+        for n in range(N):  # summed picture by picture, which keeps more digits than one long sum
+            row, total = dy[n, o], dy.dtype.type(0)
+            for p in range(P):
+                total += row[p]
+            out[o] += total
+
+
 @parallel
-def channel_sums(dy, out, threads):
-    """out (O) from dy (N, O, pixels)."""
-    N, O, P = dy.shape
+def share_forward(x, weight, bias, y, groups, numbers, size, band, jobs, threads):
     for t in prange(threads):
-        for o in range(t * O // threads, (t + 1) * O // threads):
-            out[o] = 0
-            for n in range(N):  # summed picture by picture, which keeps more digits than one long sum
-                row, total = dy[n, o], dy.dtype.type(0)
-                for p in range(P):
-                    total += row[p]
-                out[o] += total
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        forward(x, weight, bias, y, groups, numbers, size, band, lo, hi)
+
+
+@parallel
+def share_input_gradient(dy, weight, dx, groups, numbers, size, band, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        input_gradient(dy, weight, dx, groups, numbers, size, band, lo, hi)
+
+
+@parallel
+def share_weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, lo, hi)
+
+
+@parallel
+def share_channel_sums(dy, out, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        channel_sums(dy, out, lo, hi)
 
 
 def band_rows(K: int, OH: int, OW: int) -> int:
@@ -145,8 +168,10 @@ def conv2d(
     y = np.empty((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)
     bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight).reshape(O, K)
-    size, band = padded_size(x.shape, window), band_rows(K, *y.shape[2:])
-    forward(x, weight, bias, y, groups, window.numbers(), size, band, get_num_threads())
+    size, band = buffer_size(*x.shape[2:], window), band_rows(K, *y.shape[2:])
+    jobs = len(x) * -(-y.shape[2] // band)
+    settings = groups, window.numbers(), size, band
+    run_jobs(forward, share_forward, jobs, y.size * K // PRODUCTS, x, weight, bias, y, *settings)
     return y
 
 
@@ -158,8 +183,10 @@ def conv2d_input_gradient(
     dx = np.empty(x_shape, dy.dtype)
     turned = np.ascontiguousarray(weight.reshape(groups, O // groups, K).transpose(0, 2, 1))
     dy = np.ascontiguousarray(dy)
-    size, band = padded_size(x_shape, window), band_rows(K, *dy.shape[2:])
-    input_gradient(dy, turned, dx, groups, window.numbers(), size, band, get_num_threads())
+    size, band = buffer_size(*x_shape[2:], window), band_rows(K, *dy.shape[2:])
+    settings = groups, window.numbers(), size, band
+    products = dy.size * K // PRODUCTS
+    run_jobs(input_gradient, share_input_gradient, len(dy), products, dy, turned, dx, *settings)
     return dx
 
 
@@ -167,12 +194,14 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
     (N, O, OH, OW), CG = dy.shape, x.shape[1] // groups
     K = CG * window.kernel[0] * window.kernel[1]
-    size, band = padded_size(x.shape, window), band_rows(K, OH, OW)
+    size, band = buffer_size(*x.shape[2:], window), band_rows(K, OH, OW)
     pictures = max(1, min(SUM // (OH * OW), N)) if band == OH else 1
     chunks = max(1, min(N, 8, N * OH * OW // SUM))
     partial = np.empty((chunks, O, K), dy.dtype)
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
-    weight_gradient(dy, x, partial, groups, window.numbers(), size, band, pictures)
+    settings = groups, window.numbers(), size, band, pictures
+    products = dy.size * K // PRODUCTS
+    run_jobs(weight_gradient, share_weight_gradient, chunks, products, dy, x, partial, *settings)
     return partial.sum(axis=0).reshape(O, CG, *window.kernel)
 
 
@@ -180,5 +209,6 @@ def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
     """dbias (O) from dy (N, O, OH, OW): a bias is added to every pixel of its channel."""
     N, O, OH, OW = dy.shape
     dbias = np.empty(O, dy.dtype)
-    channel_sums(np.ascontiguousarray(dy).reshape(N, O, OH * OW), dbias, get_num_threads())
+    rows = np.ascontiguousarray(dy).reshape(N, O, OH * OW)
+    run_jobs(channel_sums, share_channel_sums, O, dy.size, rows, dbias)
     return dbias

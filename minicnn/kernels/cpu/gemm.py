@@ -9,7 +9,9 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import PRODUCTS, run_jobs
 from minicnn.kernels.cpu.simd import (
+    BYTES,
     REGISTERS,
     hsum,
     lanes,
@@ -117,23 +119,43 @@ def multiply_rows(A, B, C, begin, end):
                     dot_tile(a, b, C, i, j)
 
 
+@jit
+def product(A, B, C, begin, end):
+    """Tiles of columns begin to end of C = A B."""
+    step = NV * lanes(B)
+    panels, none = pack(A), np.zeros(A.shape[0], A.dtype)
+    multiply(panels, B, none, C, begin * step, min(end * step, B.shape[1]))
+
+
+@jit
+def product_rows(A, B, C, begin, end):
+    """Tiles of columns begin to end of C += A B'."""
+    multiply_rows(A, B, C, begin * NV, min(end * NV, B.shape[0]))
+
+
 @parallel
-def matmul(A, B, threads):
+def share_product(A, B, C, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        product(A, B, C, lo, hi)
+
+
+@parallel
+def share_product_rows(A, B, C, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        product_rows(A, B, C, lo, hi)
+
+
+def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """A B, its columns shared among the threads."""
     C = np.empty((A.shape[0], B.shape[1]), A.dtype)
-    panels, none = pack(A), np.zeros(A.shape[0], A.dtype)
-    step = NV * lanes(B)
-    tiles = (B.shape[1] + step - 1) // step
-    for t in prange(threads):
-        begin, end = t * tiles // threads * step, (t + 1) * tiles // threads * step
-        multiply(panels, B, none, C, begin, min(end, B.shape[1]))
+    step = NV * BYTES // A.itemsize
+    run_jobs(product, share_product, -(-B.shape[1] // step), A.size * B.shape[1] // PRODUCTS, A, B, C)
     return C
 
 
-@parallel
-def matmul_rows(A, B, C, threads):
+def matmul_rows(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:
     """C += A B', its columns shared among the threads."""
-    tiles = (B.shape[0] + NV - 1) // NV
-    for t in prange(threads):
-        begin, end = t * tiles // threads * NV, (t + 1) * tiles // threads * NV
-        multiply_rows(A, B, C, begin, min(end, B.shape[0]))
+    products = A.size * B.shape[0] // PRODUCTS
+    run_jobs(product_rows, share_product_rows, -(-B.shape[0] // NV), products, A, B, C)

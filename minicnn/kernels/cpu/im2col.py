@@ -5,6 +5,8 @@ each row is the picture, shifted. Convolution multiplies the matrix, pooling tak
 its rows.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
@@ -12,17 +14,18 @@ from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load, load_part, store
 from minicnn.kernels.geometry import Window
 
 
-def padded_size(x_shape: tuple[int, ...], window: Window) -> tuple[int, int]:
-    """Height and width of a picture (N, C, H, W) with all the padding its windows reach.
+@lru_cache(64)
+def buffer_size(H: int, W: int, window: Window) -> tuple[int, int]:
+    """Height and width of a picture with all the padding its windows reach.
 
     Each row has room for a vector past its end: one that ran into the next row would have to wait for it.
     """
-    OH, OW = window.output_size(*x_shape[2:])
+    OH, OW = window.output_size(H, W)
     top, _, left, _ = window.padding
     tall, wide = window.extent()
     return (
-        max(x_shape[2] + top, (OH - 1) * window.stride[0] + tall),
-        max(x_shape[3] + left, (OW - 1) * window.stride[1] + wide) + BYTES // 4,
+        max(H + top, (OH - 1) * window.stride[0] + tall),
+        max(W + left, (OW - 1) * window.stride[1] + wide) + BYTES // 4,
     )
 
 

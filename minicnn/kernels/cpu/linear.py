@@ -1,7 +1,6 @@
 """The fully connected layer: three products of matrices, none of which is transposed for it."""
 
 import numpy as np
-from numba import get_num_threads
 
 from minicnn.kernels.cpu.gemm import matmul, matmul_rows
 
@@ -10,18 +9,17 @@ __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
-    y = np.zeros((len(x), len(weight)), x.dtype)
-    if bias is not None:
-        y += bias
-    matmul_rows(np.ascontiguousarray(x), np.ascontiguousarray(weight), y, get_num_threads())
+    y = np.empty((len(x), len(weight)), x.dtype)
+    y[...] = 0 if bias is None else bias
+    matmul_rows(np.ascontiguousarray(x), np.ascontiguousarray(weight), y)
     return y
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """dx (N, I) = dy (N, O) weight (O, I)."""
-    return matmul(np.ascontiguousarray(dy), np.ascontiguousarray(weight), get_num_threads())
+    return matmul(np.ascontiguousarray(dy), np.ascontiguousarray(weight))
 
 
 def linear_weight_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
-    return matmul(np.ascontiguousarray(dy.T), np.ascontiguousarray(x), get_num_threads())
+    return matmul(np.ascontiguousarray(dy.T), np.ascontiguousarray(x))

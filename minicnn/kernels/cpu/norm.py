@@ -8,9 +8,10 @@ threads, group normalisation the groups of all samples, so the results do not de
 import math
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import run_jobs
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
@@ -56,102 +57,139 @@ def along(v, x, mean):
     return out
 
 
-@parallel
-def statistics(x, mean, var, threads):
-    N, C, P = x.shape
-    for t in prange(threads):
-        for c in range(t * C // threads, (t + 1) * C // threads):
-            out = 0.0
-            for n in range(N):
-                out += total(x[n, c])
-            mean[c] = out / (N * P)
-            out = 0.0
-            for n in range(N):
-                out += squares(x[n, c], mean[c])
-            var[c] = out / (N * P)
+@jit
+def statistics(x, mean, var, begin, end):
+    """mean and var (C) of x (N, C, P), for some of the channels."""
+    N, _, P = x.shape
+    for c in range(begin, end):
+        out = 0.0
+        for n in range(N):
+            out += total(x[n, c])
+        mean[c] = out / (N * P)
+        out = 0.0
+        for n in range(N):
+            out += squares(x[n, c], mean[c])
+        var[c] = out / (N * P)
 
 
-@parallel
-def scale_and_shift(x, scale, mean, bias, y, threads):
-    """y = (x - mean) scale + bias, for x and y (N, C, P) and the others (C)."""
-    N, C, _ = x.shape
-    for t in prange(threads):
-        for j in range(t * N * C // threads, (t + 1) * N * C // threads):
-            n, c = j // C, j % C
-            row, out, m, s, b = x[n, c], y[n, c], mean[c], scale[c], bias[c]
-            for p in range(row.size):
-                out[p] = (row[p] - m) * s + b
+@jit
+def scale_and_shift(x, scale, mean, bias, y, begin, end):
+    """y = (x - mean) scale + bias, for x and y (N, C, P) and the others (C); some of the N*C rows."""
+    C = x.shape[1]
+    for j in range(begin, end):
+        n, c = j // C, j % C
+        row, out, m, s, b = x[n, c], y[n, c], mean[c], scale[c], bias[c]
+        for p in range(row.size):
+            out[p] = (row[p] - m) * s + b
 
 
-@parallel
-def batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, threads):
-    N, C, P = x.shape
+@jit
+def batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, begin, end):
+    """dx (N, C, P), dweight and dbias (C), for some of the channels."""
+    N, _, P = x.shape
     number = x.dtype.type
-    for t in prange(threads):
-        for c in range(t * C // threads, (t + 1) * C // threads):
-            by_bias, by_weight, m, s = 0.0, 0.0, mean[c], scale[c]
-            for n in range(N):
-                by_bias += total(dy[n, c])
-                by_weight += along(dy[n, c], x[n, c], m)
-            dbias[c], dweight[c] = by_bias, by_weight * rstd[c]
-            slope, shift = number(0), number(0)
-            if not constant:
-                slope = number(by_weight * rstd[c] * rstd[c] / (N * P))
-                shift = number(by_bias / (N * P))
-            for n in range(N):
-                grad, row, out = dy[n, c], x[n, c], dx[n, c]
-                for p in range(P):
-                    out[p] = (grad[p] - shift - (row[p] - m) * slope) * s
+    for c in range(begin, end):
+        by_bias, by_weight, m, s = 0.0, 0.0, mean[c], scale[c]
+        for n in range(N):
+            by_bias += total(dy[n, c])
+            by_weight += along(dy[n, c], x[n, c], m)
+        dbias[c], dweight[c] = by_bias, by_weight * rstd[c]
+        slope, shift = number(0), number(0)
+        if not constant:
+            slope = number(by_weight * rstd[c] * rstd[c] / (N * P))
+            shift = number(by_bias / (N * P))
+        for n in range(N):
+            grad, row, out = dy[n, c], x[n, c], dx[n, c]
+            for p in range(P):
+                out[p] = (grad[p] - shift - (row[p] - m) * slope) * s
 
 
-@parallel
-def groups_forward(x, weight, bias, eps, y, mean, rstd, threads):
-    """y, x (N, G, F), mean, rstd (N, G); weight and bias (G, F)."""
-    N, G, F = x.shape
-    for t in prange(threads):
-        for j in range(t * N * G // threads, (t + 1) * N * G // threads):
-            n, g = j // G, j % G
-            row, out, w, b = x[n, g], y[n, g], weight[g], bias[g]
-            mean[n, g] = total(row) / F
-            rstd[n, g] = 1 / math.sqrt(squares(row, mean[n, g]) / F + eps)
-            m, r = mean[n, g], rstd[n, g]
-            for i in range(F):
-                out[i] = (row[i] - m) * r * w[i] + b[i]
+@jit
+def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
+    """y, x (N, G, F), mean, rstd (N, G); weight and bias (G, F). Some of the N*G groups."""
+    _, G, F = x.shape
+    for j in range(begin, end):
+        n, g = j // G, j % G
+        row, out, w, b = x[n, g], y[n, g], weight[g], bias[g]
+        mean[n, g] = total(row) / F
+        rstd[n, g] = 1 / math.sqrt(squares(row, mean[n, g]) / F + eps)
+        m, r = mean[n, g], rstd[n, g]
+        for i in range(F):
+            out[i] = (row[i] - m) * r * w[i] + b[i]
 
 
-@parallel
-def groups_gradient(dy, x, weight, mean, rstd, dx, threads):
-    """dx, dy, x (N, G, F); weight (G, F)."""
-    N, G, F = x.shape
+@jit
+def groups_gradient(dy, x, weight, mean, rstd, dx, begin, end):
+    """dx, dy, x (N, G, F); weight (G, F). Some of the N*G groups."""
+    _, G, F = x.shape
     number = x.dtype.type
-    for t in prange(threads):
-        d = np.empty(F, x.dtype)
-        for j in range(t * N * G // threads, (t + 1) * N * G // threads):
-            n, g = j // G, j % G
-            grad, row, out, w, m, r = dy[n, g], x[n, g], dx[n, g], weight[g], mean[n, g], rstd[n, g]
-            for i in range(F):
-                d[i] = grad[i] * w[i]
-            shift = number(total(d) / F)
-            slope = number(along(d, row, m) * r * r / F)
-            for i in range(F):
-                out[i] = (d[i] - shift - (row[i] - m) * slope) * r
+    d = np.empty(F, x.dtype)
+    for j in range(begin, end):
+        n, g = j // G, j % G
+        grad, row, out, w, m, r = dy[n, g], x[n, g], dx[n, g], weight[g], mean[n, g], rstd[n, g]
+        for i in range(F):
+            d[i] = grad[i] * w[i]
+        shift = number(total(d) / F)
+        slope = number(along(d, row, m) * r * r / F)
+        for i in range(F):
+            out[i] = (d[i] - shift - (row[i] - m) * slope) * r
+
+
+@jit
+def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
+    """dweight, dbias (G, F) from dy, x (N, G, F), for some of the F columns, through all samples."""
+    N, G, _ = x.shape
+    for g in range(G):
+        by_weight, by_bias = dweight[g, begin:end], dbias[g, begin:end]
+        by_weight[:] = 0
+        by_bias[:] = 0
+        for n in range(N):
+            grad, row, m, r = dy[n, g, begin:end], x[n, g, begin:end], mean[n, g], rstd[n, g]
+            for i in range(end - begin):
+                by_weight[i] += grad[i] * ((row[i] - m) * r)
+                by_bias[i] += grad[i]
 
 
 @parallel
-def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, threads):
-    """dweight, dbias (G, F) from dy, x (N, G, F): a thread goes through all samples of its columns."""
-    N, G, F = x.shape
+def share_statistics(x, mean, var, jobs, threads):
     for t in prange(threads):
-        lo, hi = t * F // threads, (t + 1) * F // threads
-        for g in range(G):
-            by_weight, by_bias = dweight[g, lo:hi], dbias[g, lo:hi]
-            by_weight[:] = 0
-            by_bias[:] = 0
-            for n in range(N):
-                grad, row, m, r = dy[n, g, lo:hi], x[n, g, lo:hi], mean[n, g], rstd[n, g]
-                for i in range(hi - lo):
-                    by_weight[i] += grad[i] * ((row[i] - m) * r)
-                    by_bias[i] += grad[i]
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        statistics(x, mean, var, lo, hi)
+
+
+@parallel
+def share_scale_and_shift(x, scale, mean, bias, y, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        scale_and_shift(x, scale, mean, bias, y, lo, hi)
+
+
+@parallel
+def share_batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, lo, hi)
+
+
+@parallel
+def share_groups_forward(x, weight, bias, eps, y, mean, rstd, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        groups_forward(x, weight, bias, eps, y, mean, rstd, lo, hi)
+
+
+@parallel
+def share_groups_gradient(dy, x, weight, mean, rstd, dx, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        groups_gradient(dy, x, weight, mean, rstd, dx, lo, hi)
+
+
+@parallel
+def share_groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, lo, hi)
 
 
 def channels(values: np.ndarray | None, default: float, like: np.ndarray) -> np.ndarray:
@@ -169,14 +207,15 @@ def grouped(x: np.ndarray, groups: int) -> np.ndarray:
 
 def spread(values: np.ndarray, P: int, groups: int) -> np.ndarray:
     """A number for each channel (C), once for each of its places (G, F)."""
-    return np.repeat(values, P).reshape(groups, len(values) // groups * P)
+    rows = values if P == 1 else np.repeat(values, P)
+    return rows.reshape(groups, len(values) // groups * P)
 
 
 def batch_norm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """mean and var (C) of x (N, C, P)."""
     C = x.shape[1]
     mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    statistics(np.ascontiguousarray(x), mean, var, get_num_threads())
+    run_jobs(statistics, share_statistics, C, x.size, np.ascontiguousarray(x), mean, var)
     return mean, var
 
 
@@ -187,7 +226,9 @@ def batch_norm(
     y = np.empty(x.shape, x.dtype)
     scale = np.ascontiguousarray(rstd if weight is None else weight * rstd)
     bias, mean = channels(bias, 0, x), np.ascontiguousarray(mean)
-    scale_and_shift(np.ascontiguousarray(x), scale, mean, bias, y, get_num_threads())
+    N, C, _ = x.shape
+    arrays = np.ascontiguousarray(x), scale, mean, bias, y
+    run_jobs(scale_and_shift, share_scale_and_shift, N * C, x.size, *arrays)
     return y
 
 
@@ -204,7 +245,8 @@ def batch_norm_gradient(
     dx, dweight, dbias = np.empty(x.shape, dy.dtype), np.empty(C, dy.dtype), np.empty(C, dy.dtype)
     scale = np.ascontiguousarray(rstd if weight is None else weight * rstd)
     dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
-    batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, get_num_threads())
+    arrays = dy, x, scale, mean, rstd, constant, dx, dweight, dbias
+    run_jobs(batch_gradient, share_batch_gradient, C, x.size, *arrays)
     return dx, dweight, dbias
 
 
@@ -216,9 +258,8 @@ def group_norm(
     y = np.empty(x.shape, x.dtype)
     mean, rstd = np.empty((N, groups), x.dtype), np.empty((N, groups), x.dtype)
     weight, bias = (spread(channels(a, d, x), P, groups) for a, d in ((weight, 1), (bias, 0)))
-    groups_forward(
-        grouped(x, groups), weight, bias, float(eps), grouped(y, groups), mean, rstd, get_num_threads()
-    )
+    arrays = grouped(x, groups), weight, bias, float(eps), grouped(y, groups), mean, rstd
+    run_jobs(groups_forward, share_groups_forward, N * groups, x.size, *arrays)
     return y, mean, rstd
 
 
@@ -230,7 +271,7 @@ def group_norm_gradient(
     dx = np.empty(x.shape, dy.dtype)
     weight = spread(channels(weight, 1, x), x.shape[2], G)
     arrays = grouped(dy, G), grouped(x, G), weight, np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
-    groups_gradient(*arrays, grouped(dx, G), get_num_threads())
+    run_jobs(groups_gradient, share_groups_gradient, mean.size, x.size, *arrays, grouped(dx, G))
     return dx
 
 
@@ -241,5 +282,6 @@ def group_norm_weight_gradient(
     (_, C, P), G = x.shape, mean.shape[1]
     dweight, dbias = (np.empty((G, C // G * P), dy.dtype) for _ in range(2))
     arrays = grouped(dy, G), grouped(x, G), np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
-    groups_weight_gradient(*arrays, dweight, dbias, get_num_threads())
+    jobs = dweight.shape[1]
+    run_jobs(groups_weight_gradient, share_groups_weight_gradient, jobs, x.size, *arrays, dweight, dbias)
     return dweight.reshape(C, P).sum(axis=1), dbias.reshape(C, P).sum(axis=1)

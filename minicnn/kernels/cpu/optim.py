@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from minicnn.kernels.cpu.flat import flat, run
 from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import flat, run
 
-__all__ = ["adagrad_step", "adam_step", "amsgrad_step", "rmsprop_step", "sgd_step"]
+__all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
@@ -30,26 +30,20 @@ def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
 
 
 @jit
-def adam(p, g, m, v, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps):
-    """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1."""
+def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad):
+    """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
+
+    `most`, the largest v so far, is empty unless amsgrad; NaN counts as the largest.
+    """
     for i in range(p.size):
         old = shrink * p[i]
         d = sign * g[i] + decay * old
         m[i] += rest1 * (d - m[i])
         v[i] = beta2 * v[i] + rest2 * d * d
-        p[i] = old - rate * m[i] / (math.sqrt(v[i]) / bias2 + eps)
-
-
-@jit
-def amsgrad(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps):
-    """Adam with the largest v so far; NaN counts as the largest."""
-    for i in range(p.size):
-        old = shrink * p[i]
-        d = sign * g[i] + decay * old
-        m[i] += rest1 * (d - m[i])
-        v[i] = beta2 * v[i] + rest2 * d * d
-        most[i] = most[i] if v[i] <= most[i] else v[i]
-        p[i] = old - rate * m[i] / (math.sqrt(most[i]) / bias2 + eps)
+        spread = v[i]
+        if amsgrad:
+            spread = most[i] = most[i] if v[i] <= most[i] else v[i]
+        p[i] = old - rate * m[i] / (math.sqrt(spread) / bias2 + eps)
 
 
 @jit
@@ -92,17 +86,10 @@ def share_heavy_ball(p, g, b, threads, *numbers):
 
 
 @parallel
-def share_adam(p, g, m, v, threads, *numbers):
+def share_adam(p, g, m, v, most, threads, *numbers):
     for t in prange(threads):
         lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], *numbers)
-
-
-@parallel
-def share_amsgrad(p, g, m, v, most, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        amsgrad(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], most[lo:hi], *numbers)
+        adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], most[lo:hi], *numbers)
 
 
 @parallel
@@ -157,6 +144,7 @@ def adam_step(
     grad: np.ndarray,
     m: np.ndarray,
     v: np.ndarray,
+    v_max: np.ndarray | None,
     lr: float,
     beta1: float,
     beta2: float,
@@ -166,53 +154,12 @@ def adam_step(
     maximize: bool,
     step: int,
 ) -> None:
-    """Adam, or AdamW if the weight decay is `decoupled`; see the reference for the formulas."""
-    numbers = adam_numbers(lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step)
-    update(adam, share_adam, [param, grad, m, v], *map(param.dtype.type, numbers))
-
-
-def amsgrad_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    v_max: np.ndarray,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    maximize: bool,
-    step: int,
-) -> None:
-    """Adam with the largest v so far; see the reference for the formulas."""
-    numbers = adam_numbers(lr, beta1, beta2, eps, weight_decay, decoupled, maximize, step)
-    update(amsgrad, share_amsgrad, [param, grad, m, v, v_max], *map(param.dtype.type, numbers))
-
-
-def adam_numbers(
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    maximize: bool,
-    step: int,
-) -> tuple[float, ...]:
-    """What the loops `adam` and `amsgrad` take, from rate to eps."""
-    return (
-        lr / (1 - beta1**step),
-        0 if decoupled else weight_decay,
-        -1 if maximize else 1,
-        1 - lr * weight_decay if decoupled else 1,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        math.sqrt(1 - beta2**step),
-        eps,
-    )
+    """Adam, AdamW or AMSGrad; see the reference for the formulas."""
+    arrays = [param, grad, m, v, np.empty(0, param.dtype) if v_max is None else v_max]
+    decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
+    numbers: tuple[float, ...] = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
+    numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
+    update(adam, share_adam, arrays, *map(param.dtype.type, numbers), v_max is not None)
 
 
 def rmsprop_step(

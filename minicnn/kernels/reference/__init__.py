@@ -22,13 +22,13 @@ from minicnn.kernels.reference.norm import (
     group_norm_gradient,
     group_norm_weight_gradient,
 )
-from minicnn.kernels.reference.optim import adagrad_step, adam_step, amsgrad_step, rmsprop_step, sgd_step
+from minicnn.kernels.reference.optim import adagrad_step, adam_step, rmsprop_step, sgd_step
 from minicnn.kernels.reference.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
 from minicnn.kernels.reference.resample import blend, blend_gradient, pick, pick_gradient
 
 __all__ = [
     "adagrad_step", "adam_step", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d",
-    "amsgrad_step", "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient",
+    "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient",
     "batch_norm_statistics", "blend", "blend_gradient", "conv2d", "conv2d_bias_gradient",
     "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "group_norm", "group_norm_gradient",
     "group_norm_weight_gradient", "linear", "linear_input_gradient", "linear_weight_gradient", "max_pool2d",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["adagrad_step", "adam_step", "amsgrad_step", "rmsprop_step", "sgd_step"]
+__all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 def sgd_step(
@@ -35,6 +35,7 @@ def adam_step(
     grad: np.ndarray,
     m: np.ndarray,
     v: np.ndarray,
+    v_max: np.ndarray | None,
     lr: float,
     beta1: float,
     beta2: float,
@@ -46,7 +47,8 @@ def adam_step(
 ) -> None:
     """Adam (Kingma and Ba 2015), or AdamW if the weight decay is `decoupled` (Loshchilov and Hutter 2019).
 
-    m and v are running means of g and g*g; divided by 1 - beta**step they forget that they began at 0.
+    m and v are running means of g and g*g; divided by 1 - beta**step they forget that they began at 0. With
+    `v_max`, the largest v so far takes the place of v (AMSGrad, Reddi, Kale and Kumar 2018).
     """
     for i in np.ndindex(param.shape):
         g = -grad[i] if maximize else grad[i]
@@ -56,36 +58,10 @@ def adam_step(
             g = g + weight_decay * param[i]
         m[i] = beta1 * m[i] + (1 - beta1) * g
         v[i] = beta2 * v[i] + (1 - beta2) * g * g
-        m_hat, v_hat = m[i] / (1 - beta1**step), v[i] / (1 - beta2**step)
-        param[i] -= lr * m_hat / (v_hat**0.5 + eps)
-
-
-def amsgrad_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    v_max: np.ndarray,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    maximize: bool,
-    step: int,
-) -> None:
-    """Adam with the largest v so far instead of v (Reddi, Kale and Kumar 2018); the rest as `adam_step`."""
-    for i in np.ndindex(param.shape):
-        g = -grad[i] if maximize else grad[i]
-        if decoupled:
-            param[i] -= lr * weight_decay * param[i]
-        else:
-            g = g + weight_decay * param[i]
-        m[i] = beta1 * m[i] + (1 - beta1) * g
-        v[i] = beta2 * v[i] + (1 - beta2) * g * g
-        v_max[i] = np.maximum(v_max[i], v[i])
-        m_hat, v_hat = m[i] / (1 - beta1**step), v_max[i] / (1 - beta2**step)
+        spread = v[i]
+        if v_max is not None:
+            spread = v_max[i] = np.maximum(v_max[i], v[i])
+        m_hat, v_hat = m[i] / (1 - beta1**step), spread / (1 - beta2**step)
         param[i] -= lr * m_hat / (v_hat**0.5 + eps)
 
 

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import numpy as np
+
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.nn.arguments import check_floats, check_tensors
+from minicnn.nn.arguments import check_floats, check_number, check_tensors
+from minicnn.random import generator
 from minicnn.tensor import Tensor, apply
 
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al. 2017: where mean 0 and variance 1 stay
@@ -16,6 +19,9 @@ def elementwise(
 ) -> Tensor:
     """Apply a function to each element; the result is a new Tensor, or the input with new values."""
     check_floats(name, input=input)
+    for role, value in settings.items():
+        if not isinstance(value, np.ndarray):
+            check_number(name, role, value)
     out = apply(function, input, **settings)
     return input.assign(name, out) if inplace else out
 
@@ -35,6 +41,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """Each element limited to [min_val, max_val]."""
     check_tensors("hardtanh", input=input)
+    check_number("hardtanh", "min_val", min_val)
+    check_number("hardtanh", "max_val", max_val)
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val must not be above max_val, got {min_val} and {max_val}")
     return limited("hardtanh", input, min_val, max_val, inplace)
@@ -78,6 +86,24 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     else:
         weight = weight.reshape(())
     return apply(ops.PReLU, input, weight)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """Each element, where negative times a slope drawn from [lower, upper), or their mean if not training.
+
+    Source: Xu et al., Empirical evaluation of rectified activations in convolutional network, 2015.
+    """
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    check_floats("rrelu", input=input)
+    slopes = generator().uniform(lower, upper, input.shape).astype(input.dtype)
+    return elementwise("rrelu", ops.LeakyReLU, input, inplace, slope=slopes)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:

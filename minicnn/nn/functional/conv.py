@@ -1,10 +1,8 @@
 """Convolution."""
 
-from typing import Any
-
 from minicnn import ops
 from minicnn.kernels.geometry import Window
-from minicnn.nn.arguments import Size, batched, check_tensors, integer, pair
+from minicnn.nn.arguments import Size, batched, check_tensors, integer, pair, row
 from minicnn.tensor import Tensor, apply
 
 
@@ -54,35 +52,36 @@ def conv2d(
             "conv2d: expected input (N, C, H, W) or (C, H, W) and weight (O, C/groups, KH, KW), "
             f"got {input.shape} and {weight.shape}"
         )
-    kernel = pair("conv2d", "the kernel's size", weight.shape[2:], 1)
-    down_across = pair("conv2d", "stride", stride, 1)
+    kernel = pair("conv2d", "the kernel's size", weight.array.shape[2:], 1)
+    steps = pair("conv2d", "stride", stride, 1)
     apart = pair("conv2d", "dilation", dilation, 1)
-    sides = conv_padding("conv2d", padding, kernel, down_across, apart)
-    window = Window(kernel, down_across, sides, apart)
+    if not isinstance(padding, str):
+        padding = pair("conv2d", "padding", padding, 0)
+    (top, bottom), (left, right) = conv_sides("conv2d", padding, kernel, steps, apart)
+    window = Window(kernel, steps, (top, bottom, left, right), apart)
     groups = integer("conv2d", "groups", groups, 1)
     return batched(lambda x: apply(ops.Conv2d, x, weight, bias, window=window, groups=groups), input)
 
 
-def conv_padding(
+def conv_sides(
     name: str,
-    padding: Any,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
+    padding: tuple[int, ...] | str,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
     error: type[Exception] = RuntimeError,
-) -> tuple[int, int, int, int]:
-    """Cells at the top, bottom, left and right, from any form of the argument `padding`."""
+) -> list[tuple[int, int]]:
+    """Cells before and after the picture in each dimension, from the argument `padding`."""
     if not isinstance(padding, str):
-        down, across = pair(name, "padding", padding, 0, error)
-        return down, down, across, across
+        return [(n, n) for n in padding]
     if padding == "valid":
-        return 0, 0, 0, 0
+        return [(0, 0)] * len(kernel)
     if padding != "same":
         raise error(f'{name}: expected padding as numbers, "same" or "valid", got {padding!r}')
-    if stride != (1, 1):
+    if any(step != 1 for step in stride):
         raise error(f'{name}: padding="same" is for stride 1, got stride {stride}')
-    tall, wide = ((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
-    return tall // 2, tall - tall // 2, wide // 2, wide - wide // 2
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    return [(n // 2, n - n // 2) for n in reach]
 
 
 def conv_transpose2d(
@@ -122,20 +121,18 @@ def conv_transpose2d(
             f"{name}: expected input (N, C, H, W) or (C, H, W) and weight (C, O/groups, KH, KW), "
             f"got {input.shape} and {weight.shape}"
         )
-    kernel = pair(name, "the kernel's size", weight.shape[2:], 1)
-    down_across, apart = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
-    (down, across), (low, right) = (
-        pair(name, "padding", padding, 0),
-        pair(name, "output_padding", output_padding, 0),
-    )
-    for extra, step, gap in zip((low, right), down_across, apart, strict=True):
+    kernel = pair(name, "the kernel's size", weight.array.shape[2:], 1)
+    steps, apart = pair(name, "stride", stride, 1), pair(name, "dilation", dilation, 1)
+    down, across = pair(name, "padding", padding, 0)
+    low, right = pair(name, "output_padding", output_padding, 0)
+    for extra, step, gap in zip((low, right), steps, apart, strict=True):
         if extra >= max(step, gap):
             raise RuntimeError(
-                f"{name}: output_padding {(low, right)} must be smaller than the stride {down_across} "
+                f"{name}: output_padding {(low, right)} must be smaller than the stride {steps} "
                 f"or the dilation {apart}"
             )
     # the rows added at the bottom are those that no window of the convolution back reaches
-    window = Window(kernel, down_across, (down, down - low, across, across - right), apart)
+    window = Window(kernel, steps, (down, down - low, across, across - right), apart)
     size = window.input_size(*input.shape[-2:])
     groups = integer(name, "groups", groups, 1)
     settings = {"window": window, "size": size, "groups": groups}
@@ -146,26 +143,44 @@ def conv1d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int | tuple[int] = 1,
-    padding: int | tuple[int] | str = 0,
-    dilation: int | tuple[int] = 1,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> Tensor:
     """`conv2d` of lines (N, C, L) or (C, L), as pictures of one row, with weight (O, C / groups, K)."""
-    check_tensors("conv1d", input=input, weight=weight)
-    if input.ndim not in (2, 3) or weight.ndim != 3:
-        raise RuntimeError(
-            "conv1d: expected input (N, C, L) or (C, L) and weight (O, C/groups, K), "
-            f"got {input.shape} and {weight.shape}"
-        )
-    step, apart = one("conv1d", "stride", stride, 1), one("conv1d", "dilation", dilation, 1)
-    sides = padding if isinstance(padding, str) else (0, one("conv1d", "padding", padding, 0))
+    check_lines("conv1d", input, weight, "(O, C/groups, K)")
+    (step,), (apart,) = row("conv1d", "stride", stride, 1, 1), row("conv1d", "dilation", dilation, 1, 1)
+    sides = padding if isinstance(padding, str) else (0, *row("conv1d", "padding", padding, 1, 0))
     rows, filters = input.unsqueeze(-2), weight.unsqueeze(-2)
     return conv2d(rows, filters, bias, (1, step), sides, (1, apart), groups).squeeze(-2)
 
 
-def one(name: str, role: str, value: Any, least: int, error: type[Exception] = RuntimeError) -> int:
-    """An int of at least `least`, also from a tuple of one."""
-    if isinstance(value, tuple | list) and len(value) != 1:
-        raise error(f"{name}: expected {role} as one number, got {value!r}")
-    return pair(name, role, value, least, error)[0]
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """`conv_transpose2d` of lines (N, C, L) or (C, L), with weight (C, O / groups, K)."""
+    name = "conv_transpose1d"
+    check_lines(name, input, weight, "(C, O/groups, K)")
+    (step,), (apart,) = row(name, "stride", stride, 1, 1), row(name, "dilation", dilation, 1, 1)
+    (side,), (extra,) = row(name, "padding", padding, 1, 0), row(name, "output_padding", output_padding, 1, 0)
+    rows, filters = input.unsqueeze(-2), weight.unsqueeze(-2)
+    out = conv_transpose2d(rows, filters, bias, (1, step), (0, side), (0, extra), groups, (1, apart))
+    return out.squeeze(-2)
+
+
+def check_lines(name: str, input: Tensor, weight: Tensor, form: str) -> None:
+    """Raise unless the input is of lines, and the weight of that form."""
+    check_tensors(name, input=input, weight=weight)
+    if input.ndim not in (2, 3) or weight.ndim != 3:
+        raise RuntimeError(
+            f"{name}: expected input (N, C, L) or (C, L) and weight {form}, "
+            f"got {input.shape} and {weight.shape}"
+        )

@@ -1,4 +1,4 @@
-"""From class indices to vectors; and vectors of length 1."""
+"""From class indices to vectors."""
 
 import numpy as np
 
@@ -49,16 +49,3 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             raise AssertionError(f"embedding: padding_idx {padding_idx} is out of range for {rows} rows")
         padding_idx %= rows
     return apply(ops.Embedding, weight, input, padding=padding_idx)
-
-
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """The input divided by its p-norm along a dimension, or by eps where that is larger."""
-    check_floats("normalize", input=input)
-    return input / input.norm(p, dim, keepdim=True).clamp_min(eps)
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between two vectors along a dimension; each length is at least eps."""
-    check_floats("cosine_similarity", x1=x1, x2=x2)
-    lengths = (x.norm(2, dim, keepdim=True).clamp_min(eps) for x in (x1, x2))
-    return ((x1 / next(lengths)) * (x2 / next(lengths))).sum(dim)

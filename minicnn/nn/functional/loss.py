@@ -3,7 +3,7 @@
 from typing import Any
 
 from minicnn import ops
-from minicnn.nn.arguments import check_floats, check_reduction, check_smoothing, check_tensors
+from minicnn.nn.arguments import check_floats, check_reduction, check_smoothing, check_tensors, old_reduction
 from minicnn.tensor import Tensor, apply
 
 
@@ -11,8 +11,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: Any = None,
     ignore_index: int = -100,
+    reduce: Any = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -26,6 +27,8 @@ def cross_entropy(
         Class indices, 0 to C - 1; or the classes' probabilities, in the shape of input.
     weight : Tensor (C), optional
         What each class counts.
+    size_average, reduce : bool, optional
+        Old names of reductions.
     ignore_index : int
         Targets with this value count nothing; only for indices.
     reduction : "mean", "sum" or "none"
@@ -38,6 +41,7 @@ def cross_entropy(
     Tensor () or, for "none", in the shape of the class indices
     """
     check_smoothing("cross_entropy", label_smoothing)
+    reduction = old_reduction(size_average, reduce, reduction)
     check_tensors("cross_entropy", input=input, target=target)
     if target.dtype.kind == "f" and input.shape == target.shape:
         return of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
@@ -80,11 +84,13 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: Any = None,
     ignore_index: int = -100,
+    reduce: Any = None,
     reduction: str = "mean",
 ) -> Tensor:
     """Minus the log-probabilities, input, of the target classes; arguments as for `cross_entropy`."""
+    reduction = old_reduction(size_average, reduce, reduction)
     settings = {"ignore_index": ignore_index}
     return over_rows("nll_loss", ops.NegativeLogLikelihood, input, target, weight, reduction, settings)
 

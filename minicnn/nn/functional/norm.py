@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minicnn import ops
+from minicnn.autograd import note_write
 from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.conv import conv2d
 from minicnn.tensor import Tensor, apply
@@ -55,7 +56,7 @@ def moving(
     settings = {"running": arrays, "batch": training, "momentum": momentum, "eps": eps, "name": name}
     out = apply(ops.BatchNorm, input, weight, bias, **settings)
     for statistic in running or () if training else ():
-        statistic.note_write()
+        note_write(statistic.array)
     return out
 
 
@@ -86,7 +87,7 @@ def instance_norm(
     arrays = None if running is None else (running[0].array, running[1].array)
     out = apply(ops.InstanceNorm, input, weight, bias, running=arrays, momentum=momentum, eps=eps)
     for statistic in running or ():
-        statistic.note_write()
+        note_write(statistic.array)
     return out
 
 

@@ -4,12 +4,24 @@ import warnings
 from typing import Any
 
 from minicnn import ops
-from minicnn.nn.arguments import check_floats, check_reduction, check_tensors
+from minicnn.nn.arguments import (
+    REDUCTIONS,
+    check_floats,
+    check_number,
+    check_reduction,
+    check_tensors,
+    old_reduction,
+)
 from minicnn.tensor import Tensor, apply
 
 
 def mse_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", *, weight: Tensor | None = None
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The squares of input - target; warns where their shapes differ and broadcast.
 
@@ -17,29 +29,47 @@ def mse_loss(
     ----------
     input, target : Tensor
         Of one shape.
+    size_average, reduce : bool, optional
+        Old names of reductions, here and in all losses.
     reduction : "mean", "sum" or "none"
         What to make of the elements' losses.
     weight : Tensor, optional
         What each element counts, in the shape of both; the mean is over the sum of it.
     """
+    reduction = old_reduction(size_average, reduce, reduction)
     difference = gap("mse_loss", input, target, reduction)
     return weighed("mse_loss", difference * difference, weight, reduction)
 
 
 def l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", *, weight: Tensor | None = None
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """The absolute values of input - target; arguments are those of `mse_loss`."""
+    reduction = old_reduction(size_average, reduce, reduction)
     return weighed("l1_loss", gap("l1_loss", input, target, reduction).abs(), weight, reduction)
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """With d = |input - target|: d * d / (2 * beta) where d < beta, and d - beta / 2 beyond.
 
     Source: Girshick, Fast R-CNN, 2015.
     """
+    check_number("smooth_l1_loss", "beta", beta)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: beta must be at least 0, got {beta}")
+    reduction = old_reduction(size_average, reduce, reduction)
     difference = gap("smooth_l1_loss", input, target, reduction)
     if beta == 0:
         return reduced(difference.abs(), reduction)
@@ -57,6 +87,7 @@ def huber_loss(
 
     As in PyTorch, the mean divides by the number of elements also where they have weights.
     """
+    check_number("huber_loss", "delta", delta)
     if delta <= 0:
         raise RuntimeError(f"huber_loss: delta must be above 0, got {delta}")
     difference = floating(gap("huber_loss", input, target, reduction))
@@ -67,7 +98,12 @@ def huber_loss(
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Cross-entropy of probabilities and targets from 0 to 1, in one shape; logarithms stop at -100.
 
@@ -83,6 +119,7 @@ def binary_cross_entropy(
         What to make of the elements' losses.
     """
     name = "binary_cross_entropy"
+    reduction = old_reduction(size_average, reduce, reduction)
     same_kind(name, input, target, reduction)
     for role, x in (("input", input), ("target", target)):
         if x.numel() and not (x.array.min() >= 0 and x.array.max() <= 1):
@@ -95,7 +132,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    *,
+    size_average: Any = None,
+    reduce: Any = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -115,6 +153,7 @@ def binary_cross_entropy_with_logits(
         How much positive targets count; broadcast, so mostly one number a class.
     """
     name = "binary_cross_entropy_with_logits"
+    reduction = old_reduction(size_average, reduce, reduction)
     same_kind(name, input, target, reduction)
     if pos_weight is not None:
         check_floats(name, pos_weight=pos_weight)
@@ -128,7 +167,14 @@ def binary_cross_entropy_with_logits(
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
-def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """The divergence of Kullback and Leibler: target * (log(target) - input).
 
     Parameters
@@ -141,10 +187,11 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
         "batchmean" divides the sum by the size of the batch, as the definition has it; "mean" divides by the
         number of elements, and warns.
     """
+    reduction = old_reduction(size_average, reduce, reduction)
     if reduction == "mean":
         message = 'kl_div: reduction="mean" divides by all elements; "batchmean" is the KL divergence'
         warnings.warn(message, UserWarning, stacklevel=2)
-    check_reduction("kl_div", "sum" if reduction == "batchmean" else reduction)
+    check_reduction("kl_div", reduction, (*REDUCTIONS, "batchmean"))
     check_floats("kl_div", input=input, target=target)
     difference = input - target  # broadcasts, or says why not
     pair = (x.expand(difference.shape) for x in (input, target))

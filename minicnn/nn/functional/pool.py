@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.kernels.geometry import Window
-from minicnn.nn.arguments import Size, batched, check_tensors, pair
+from minicnn.nn.arguments import Size, batched, check_tensors, pair, row
 from minicnn.tensor import Tensor, apply
 
 
@@ -126,3 +126,67 @@ def adaptive_size(name: str, input: Tensor, size: Any) -> tuple[int, int]:
         )
     kept = (own if side is None else side for side, own in zip(sides, input.shape[-2:], strict=True))
     return pair(name, "output_size", tuple(kept), 0)
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool2d` of lines (N, C, L) or (C, L), as pictures of one row."""
+    name = "max_pool1d"
+    rows = as_rows(name, input)
+    window = flat_window(name, kernel_size, stride, padding, dilation)
+    out = max_pool2d(rows, *window, ceil_mode, return_indices)
+    return (out[0].squeeze(-2), out[1].squeeze(-2)) if return_indices else out.squeeze(-2)
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """`avg_pool2d` of lines (N, C, L) or (C, L), as pictures of one row."""
+    rows = as_rows("avg_pool1d", input)
+    window = flat_window("avg_pool1d", kernel_size, stride, padding, 1)[:3]
+    return avg_pool2d(rows, *window, ceil_mode, count_include_pad).squeeze(-2)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Size) -> Tensor:
+    """The mean of each of output_size windows that share lines (N, C, L) or (C, L) evenly."""
+    rows = as_rows("adaptive_avg_pool1d", input)
+    size = row("adaptive_avg_pool1d", "output_size", output_size, 1, 0)
+    return adaptive_avg_pool2d(rows, (1, *size)).squeeze(-2)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Size, return_indices: bool = False) -> Any:
+    """The largest value in each of output_size windows; as `adaptive_avg_pool1d`, or a pair."""
+    rows = as_rows("adaptive_max_pool1d", input)
+    size = row("adaptive_max_pool1d", "output_size", output_size, 1, 0)
+    out = adaptive_max_pool2d(rows, (1, *size), return_indices)
+    return (out[0].squeeze(-2), out[1].squeeze(-2)) if return_indices else out.squeeze(-2)
+
+
+def as_rows(name: str, input: Tensor) -> Tensor:
+    """Lines (N, C, L) or (C, L) as pictures of one row."""
+    check_tensors(name, input=input)
+    if input.ndim not in (2, 3):
+        raise RuntimeError(f"{name}: expected input (N, C, L) or (C, L), got {input.shape}")
+    return input.unsqueeze(-2)
+
+
+def flat_window(
+    name: str, kernel_size: Any, stride: Any, padding: Any, dilation: Any
+) -> tuple[Size, Size, Size, Size]:
+    """Kernel, stride, padding and dilation of a window that is one row tall."""
+    (kernel,) = row(name, "kernel_size", kernel_size, 1, 1)
+    (step,) = (kernel,) if stride is None else row(name, "stride", stride, 1, 1)
+    (side,), (apart,) = row(name, "padding", padding, 1, 0), row(name, "dilation", dilation, 1, 1)
+    return (1, kernel), (1, step), (0, side), (1, apart)

@@ -1,4 +1,4 @@
-"""Random transforms that change colours, or hide a part."""
+"""Random transforms that change colours or sharpness."""
 
 import numbers
 from collections.abc import Sequence
@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.data.draws import draws
-from minicnn.data.transforms import color
+from minicnn import random
+from minicnn.data.transforms import arrays, color, resampling
 from minicnn.data.transforms import functional as F
-from minicnn.data.transforms.base import RandomTransform
-from minicnn.data.transforms.place import _boxes, interval, probability
+from minicnn.data.transforms.base import RandomTransform, interval, probability
 
 ADJUST = (
     (F.adjust_brightness, color.brightness),
@@ -56,7 +55,7 @@ class ColorJitter(RandomTransform):
         return None if low == high == neutral else (low, high)
 
     def draw(self, count: int, channels: int, height: int, width: int) -> tuple[np.ndarray, ...]:
-        generator = draws()
+        generator = random.generator()
         order = generator.permuted(np.tile(np.arange(4), (count, 1)), axis=1)
         factors = [generator.uniform(*(ends or (0.0, 0.0)), count) for ends in self._all()]
         return order, np.stack(factors, 1)
@@ -88,7 +87,7 @@ class RandomGrayscale(RandomTransform):
         self.p = probability("RandomGrayscale", p)
 
     def draw(self, count: int, channels: int, height: int, width: int) -> tuple[np.ndarray, ...]:
-        return (draws().random(count) < self.p,)
+        return (random.generator().random(count) < self.p,)
 
     def one(self, img: Any, chosen: Any) -> Any:
         return F.rgb_to_grayscale(img, F.get_dimensions(img)[0]) if chosen else img
@@ -100,62 +99,30 @@ class RandomGrayscale(RandomTransform):
         return x
 
 
-class RandomErasing(RandomTransform):
-    """Overwrite a random box of a Tensor with probability `p`.
+class GaussianBlur(RandomTransform):
+    """Blur with a Gaussian of a random standard deviation.
 
     Parameters
     ----------
-    scale : least and greatest part of the picture's area.
-    ratio : least and greatest height / width.
-    value : a number, one a channel, or "random" for normally distributed noise.
+    kernel_size : odd numbers of pixels, (width, height) or one for both.
+    sigma : (least, greatest) standard deviation, or one number.
     """
 
-    takes_pillow = False
-
-    def __init__(
-        self,
-        p: float = 0.5,
-        scale: Sequence[float] = (0.02, 0.33),
-        ratio: Sequence[float] = (0.3, 3.3),
-        value: Any = 0,
-        inplace: bool = False,
-    ):
-        if isinstance(value, str) and value != "random":
-            raise ValueError(f'RandomErasing: value must be numbers or "random", got {value!r}')
-        if not isinstance(value, str | numbers.Real | tuple | list):
-            raise TypeError(f'RandomErasing: value must be numbers or "random", got {value!r}')
-        self.p = probability("RandomErasing", p)
-        self.scale = interval("RandomErasing: scale", scale)
-        self.ratio = interval("RandomErasing: ratio", ratio)
-        if not 0 <= self.scale[0] <= self.scale[1] <= 1:
-            raise ValueError(f"RandomErasing: scale must lie in 0..1, got {scale!r}")
-        self.value = value
-        self.inplace = inplace
+    def __init__(self, kernel_size: int | Sequence[int], sigma: float | Sequence[float] = (0.1, 2.0)):
+        self.kernel_size = arrays.size_of("GaussianBlur", kernel_size)
+        if any(size % 2 == 0 for size in self.kernel_size):
+            raise ValueError(f"GaussianBlur: kernel_size must be odd, got {kernel_size!r}")
+        ends = (sigma, sigma) if isinstance(sigma, numbers.Real) else sigma
+        self.sigma = interval("GaussianBlur: sigma", ends)
+        if self.sigma[0] <= 0:
+            raise ValueError(f"GaussianBlur: sigma must be > 0, got {sigma!r}")
 
     def draw(self, count: int, channels: int, height: int, width: int) -> tuple[np.ndarray, ...]:
-        found, *box = _boxes(count, (height, width), self.scale, self.ratio, strict=True)
-        return found & (draws().random(count) < self.p), *box
+        return (random.generator().uniform(*self.sigma, count),)
 
-    def _values(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        if isinstance(self.value, str):
-            return draws().standard_normal(shape).astype(dtype)
-        values = np.asarray(self.value, dtype).reshape(-1, 1, 1)
-        if len(values) not in (1, shape[-3]):
-            raise ValueError(f"RandomErasing: value has {len(values)} numbers but the picture {shape}")
-        return values
-
-    def one(self, img: Any, chosen: Any, *box: Any) -> Any:
-        if not chosen:
-            return img
-        top, left, height, width = (int(b) for b in box)
-        values = self._values((F.get_dimensions(img)[0], height, width), img.dtype)
-        return F.erase(img, top, left, height, width, values, self.inplace)
+    def one(self, img: Any, sigma: Any) -> Any:
+        return F.gaussian_blur(img, self.kernel_size, float(sigma))
 
     def many(self, x: np.ndarray, *parameters: np.ndarray) -> np.ndarray:
-        chosen, *box = parameters
-        top, left, height, width = (b[:, None] for b in box)
-        row, column = np.arange(x.shape[-2]), np.arange(x.shape[-1])
-        in_rows = (row >= top) & (row < top + height) & chosen[:, None]
-        in_columns = (column >= left) & (column < left + width)
-        hidden = in_rows[:, None, :, None] & in_columns[:, None, None, :]
-        return np.where(hidden, self._values(x.shape, x.dtype), x)
+        (sigma,) = parameters
+        return resampling.blur(x, self.kernel_size, (sigma, sigma))

@@ -1,4 +1,4 @@
-"""The kinds of pictures that transforms take, and the names of interpolations."""
+"""Which code a picture gets, that for Pillow or that for arrays; and the names of interpolations."""
 
 import numbers
 from collections.abc import Callable, Sequence

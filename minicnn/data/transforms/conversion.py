@@ -21,6 +21,13 @@ def to_tensor(pic: Any) -> Tensor:
     return Tensor(x / np.float32(255) if x.dtype == np.uint8 else x)
 
 
+def to_image(pic: Any) -> Tensor:
+    """A PIL picture or an array (H, W) or (H, W, C) as a Tensor (C, H, W) with the same values."""
+    if isinstance(pic, np.ndarray) and pic.ndim in (2, 3):
+        return Tensor(np.array(pic[None] if pic.ndim == 2 else pic.transpose(2, 0, 1), order="C"))
+    return pic if isinstance(pic, Tensor) else pil_to_tensor(pic)
+
+
 def pil_to_tensor(pic: Any) -> Tensor:
     """A PIL picture as a Tensor (C, H, W) with the same values."""
     if not pillow.is_pillow(pic):

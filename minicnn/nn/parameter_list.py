@@ -1,73 +1,12 @@
-"""Modules by name, and Parameters in lists and by name."""
+"""Parameters in lists and by name."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
-from minicnn.nn.container import checked
+from minicnn.nn.container import pairs
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter
 from minicnn.tensor import Tensor
-
-
-class ModuleDict(Module):
-    """Modules by name, whose parameters are found; a dict apart from that.
-
-    Parameters
-    ----------
-    modules : mapping of str to Module, or iterable of pairs
-    """
-
-    def __init__(self, modules: Any = None) -> None:
-        super().__init__()
-        self.update({} if modules is None else modules)
-
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
-
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, checked("ModuleDict", module))
-
-    def __delitem__(self, key: str) -> None:
-        del self._modules[key]
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Any:
-        """Names and modules."""
-        return self._modules.items()
-
-    def update(self, modules: Any) -> None:
-        """Add modules, or put them in the place of those of their names."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(f"ModuleDict: expected names and modules, got {type(modules).__name__}")
-        for key, module in pairs(modules):
-            self[key] = module
-
-    def pop(self, key: str) -> Any:
-        """Take a module out."""
-        module = self[key]
-        del self[key]
-        return module
-
-    def clear(self) -> None:
-        """Take all modules out."""
-        for key in list(self):
-            del self[key]
 
 
 class Parameters(Module):
@@ -219,13 +158,3 @@ class ParameterDict(Parameters):
 
     def extra_repr(self) -> str:
         return self._told(True)
-
-
-def pairs(source: Any) -> list[tuple[str, Any]]:
-    """Names and values, from a dict or what is like one, or from pairs."""
-    if isinstance(source, Mapping) or hasattr(source, "items"):
-        return list(source.items())
-    found = [tuple(pair) for pair in source]
-    if any(len(pair) != 2 for pair in found):
-        raise ValueError(f"update: expected pairs of a name and a value, got {found!r:.80}")
-    return found

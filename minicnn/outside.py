@@ -1,0 +1,293 @@
+"""What lies outside the dialect, and the nearest thing inside.
+
+Whoever writes one of PyTorch's names that minicnn lacks is told what to write instead.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+# (what to write instead, PyTorch's names); names between backquotes are minicnn's
+GROUPS = [
+    (
+        "`float32` or `float64`: there is no faster format on a CPU",
+        "float16 half bfloat16 BFloat16Tensor float8_e4m3fn float8_e5m2",
+    ),
+    (
+        "leave it away: operations compute in the dtype of their inputs",
+        "amp autocast GradScaler is_autocast_enabled",
+    ),
+    (
+        "two real Tensors",
+        """complex complex32 complex64 complex128 cfloat cdouble chalf polar real imag angle conj
+        conj_physical resolve_conj resolve_neg view_as_real view_as_complex is_complex is_conj
+        is_neg isreal adjoint H mH""",
+    ),
+    ("`int64`: it holds the numbers of all smaller types", "uint16 uint32 uint64"),
+    (
+        "leave it away: a Tensor lies in memory as N C H W",
+        """channels_last channels_last_3d contiguous_format preserve_format memory_format strided layout
+        as_strided as_strided_ as_strided_scatter storage untyped_storage storage_offset set_
+        data_ptr dim_order UntypedStorage TypedStorage is_pinned pin_memory share_memory_
+        is_shared""",
+    ),
+    (
+        "call the model as it is: kernels are compiled at their first use",
+        "compile compiler jit fx export func vmap library cond overrides",
+    ),
+    ("`save`: weights in safetensors, which other libraries read", "onnx package hub serialization"),
+    (
+        "one process: kernels use all cores (the variable NUMBA_NUM_THREADS sets how many)",
+        """distributed multiprocessing set_num_threads get_num_threads
+        DataParallel SyncBatchNorm futures set_num_interop_threads
+        get_num_interop_threads""",
+    ),
+    (
+        "`cuda.is_available`, which says no: Tensors live on the CPU",
+        "mps xpu mtia Stream Event get_device record_stream",
+    ),
+    (
+        "a dense Tensor",
+        """sparse nested masked is_sparse sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor
+        sparse_bsr_tensor sparse_bsc_tensor sparse_compressed_tensor to_sparse to_dense coalesce
+        is_coalesced sparse_mask sparse_resize_ sparse_resize_and_clear_ resize_as_sparse_
+        sparse_dim dense_dim indices values crow_indices col_indices ccol_indices row_indices
+        hspmm smm sspaddmm spmm dsmm hsmm saddmm SparseAdam to_mkldnn""",
+    ),
+    (
+        "`float32`: nothing is quantized",
+        """quantization ao quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic dequantize
+        int_repr q_scale q_zero_point q_per_channel_scales q_per_channel_zero_points
+        q_per_channel_axis qscheme fake_quantize_per_tensor_affine
+        fake_quantize_per_channel_affine qint8 quint8 qint32 quantized quantizable qat intrinsic""",
+    ),
+    ("`testing.gradcheck` for gradients, Python's cProfile for time", "profiler"),
+    (
+        "dtype= where a Tensor is made",
+        "set_default_tensor_type set_default_device get_default_device",
+    ),
+    (
+        "`tensor` with a dtype",
+        """FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor CharTensor ByteTensor
+        BoolTensor scalar_tensor""",
+    ),
+    ("`from_numpy` or `as_tensor`", "asarray frombuffer from_file empty_strided empty_permuted"),
+    ("numpy.and numpy.can_cast", "promote_types can_cast"),
+    ("`manual_seed`", "seed get_rng_state set_rng_state default_generator"),
+    ("`is_tensor` or Python's type", "typename is_storage"),
+    (
+        "leave it away: results are the same in every run",
+        """are_deterministic_algorithms_enabled get_deterministic_debug_mode set_deterministic_debug_mode
+        get_float32_matmul_precision set_flush_denormal""",
+    ),
+    (
+        "a function of `Tensor.numpy` from numpy.linalg, without gradient",
+        """linalg det logdet slogdet inverse pinverse cholesky cholesky_inverse cholesky_solve qr svd lu
+        lu_solve lu_unpack geqrf orgqr ormqr triangular_solve lobpcg matrix_exp matrix_power
+        chain_matmul nuclear_norm frobenius_norm vander""",
+    ),
+    ("a function of `Tensor.numpy` from numpy.fft, without gradient", "fft stft istft signal"),
+    (
+        "a function of `Tensor.numpy` from scipy.special, without gradient",
+        """special i0 igamma igammac lgamma digamma polygamma mvlgamma erfinv""",
+    ),
+    (
+        "a function of `Tensor.numpy` from NumPy, without gradient",
+        """quantile nanquantile histc histogram histogramdd corrcoef cov mode nanmedian searchsorted
+        bucketize isin unique_consecutive gcd lcm nextafter frexp ldexp heaviside signbit copysign
+        gradient trapezoid trapz cumulative_trapezoid combinations cartesian_prod unravel_index
+        kron cross tril_indices triu_indices bartlett_window blackman_window hamming_window
+        hann_window kaiser_window bitwise_left_shift bitwise_right_shift cdist pdist renorm""",
+    ),
+    ("random numbers from `rand`, `randn` or `bernoulli`", "distributions poisson binomial quasirandom"),
+    ("`Tensor.uniform_` or `Tensor.normal_`", "random_ cauchy_ exponential_ geometric_ log_normal_"),
+    ("`gt`", "greater"),
+    ("`ge`", "greater_equal"),
+    ("`lt`", "less"),
+    ("`le`", "less_equal"),
+    ("`ne`", "not_equal"),
+    ("`trunc`", "fix"),
+    ("`sign`", "sgn"),
+    ("the sum of products: `einsum`", "tensordot inner vdot"),
+    ("`addmm` or the sum of `mv`, `bmm`, `outer` and the other", "addmv addbmm addr"),
+    ("`arange`, which leaves out the end", "range"),
+    ("`cat` or `stack`", "column_stack dstack block_diag"),
+    ("`tensor_split`", "hsplit vsplit dsplit split_with_sizes"),
+    ("`reshape` or `unsqueeze`", "atleast_1d atleast_2d atleast_3d"),
+    ("a new Tensor from `flip` and `transpose`", "rot90"),
+    ("`where` with a comparison", "fmax fmin isneginf isposinf masked_scatter"),
+    ("`cumsum` and `topk`", "cummax cummin logcumsumexp"),
+    ("`sum` or `mean` after `nan_to_num`", "nansum nanmean"),
+    ("`sort`", "msort"),
+    ("`nonzero`", "argwhere nonzero_static"),
+    (
+        "a formula of `exp`, `log`, `sqrt` and `erf`",
+        """acosh asinh atanh arccosh arcsinh arctanh sinc erfc logit logaddexp logaddexp2 hypot xlogy
+        float_power rsub positive diff""",
+    ),
+    (
+        "`scatter`, `index_add` or an assignment: x[i] = y",
+        """index_copy index_fill index_put index_reduce put_ scatter_reduce select_scatter slice_scatter
+        diagonal_scatter index""",
+    ),
+    ("`Tensor.flatten` and an index: x.flatten()[i]", "take put"),
+    ("`diag` for a matrix, x[..., None] * torch.eye(n) for several", "diag_embed diagflat"),
+    ("a new Tensor from `reshape`", "resize resize_ resize_as resize_as_ sum_to_size"),
+    ("`Tensor.shape` of both", "is_same_size"),
+    (
+        "the function of the same name in `nn.functional`",
+        """adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d batch_norm binary_cross_entropy_with_logits
+        celu channel_shuffle conv1d conv2d conv_transpose1d conv_transpose2d cosine_similarity
+        dropout embedding group_norm hardshrink instance_norm kl_div layer_norm max_pool1d
+        max_pool2d pairwise_distance pixel_shuffle pixel_unshuffle prelu rrelu selu threshold
+        cosine_embedding_loss hinge_embedding_loss margin_ranking_loss triplet_margin_loss""",
+    ),
+    ("`nn.functional.pad`", "constant_pad_nd"),
+    ("`nn.functional.conv2d`", "convolution"),
+    ("the function of the same name, such as `bernoulli`", "bernoulli multinomial ger"),
+    ("`nn.utils.clip_grad_norm_`", "clip_grad_norm clip_grads_with_norm_"),
+    ("`Tensor.item`", "is_nonzero"),
+    ("`Tensor.dtype`", "is_signed"),
+    ("a loop over `Tensor.tolist`", "apply_ map_ map2_"),
+    ("`Tensor.to`", "char short storage_type ipu"),
+    (
+        "`nn.Conv1d` along the sequence, or `nn.MultiheadAttention`",
+        """RNN RNNBase RNNCell RNNCellBase LSTM LSTMCell GRU GRUCell rnn rnn_tanh rnn_relu rnn_tanh_cell
+        rnn_relu_cell lstm lstm_cell gru gru_cell""",
+    ),
+    (
+        "`nn.MultiheadAttention` with `nn.LayerNorm` and `nn.Linear`",
+        "Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoder TransformerDecoderLayer",
+    ),
+    (
+        "the layer of two dimensions, such as `nn.Conv2d`",
+        """Conv3d ConvTranspose3d BatchNorm3d InstanceNorm3d MaxPool3d AvgPool3d AdaptiveAvgPool3d
+        AdaptiveMaxPool3d FractionalMaxPool3d LPPool3d MaxUnpool3d Dropout3d ZeroPad3d
+        ConstantPad3d ReflectionPad3d ReplicationPad3d CircularPad3d conv3d conv_transpose3d
+        conv_tbc max_pool3d avg_pool3d adaptive_avg_pool3d adaptive_max_pool3d
+        adaptive_max_pool3d_with_indices fractional_max_pool3d fractional_max_pool3d_with_indices
+        lp_pool3d max_pool3d_with_indices max_unpool3d dropout3d""",
+    ),
+    (
+        "the layer with its sizes given: in_channels, num_features ...",
+        """LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d
+        LazyConvTranspose3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyInstanceNorm1d
+        LazyInstanceNorm2d LazyInstanceNorm3d UninitializedParameter UninitializedBuffer""",
+    ),
+    (
+        "`nn.MaxPool2d`, or return_indices=True with `Tensor.scatter`",
+        """MaxUnpool1d MaxUnpool2d max_unpool1d max_unpool2d FractionalMaxPool2d fractional_max_pool2d
+        fractional_max_pool2d_with_indices LPPool1d LPPool2d lp_pool1d lp_pool2d
+        max_pool1d_with_indices max_pool2d_with_indices adaptive_max_pool1d_with_indices
+        adaptive_max_pool2d_with_indices""",
+    ),
+    ("`nn.LayerNorm`", "RMSNorm rms_norm"),
+    ("`nn.LocalResponseNorm`", "CrossMapLRN2d"),
+    ("`nn.Dropout`", "AlphaDropout FeatureAlphaDropout alpha_dropout feature_alpha_dropout native_dropout"),
+    ("`nn.functional.softmax` with noise of your own", "gumbel_softmax"),
+    ("`nn.Linear`, or `einsum` for both inputs", "Bilinear bilinear"),
+    ("`nn.Embedding` and a mean over dim 1", "EmbeddingBag embedding_bag"),
+    ("`nn.functional.interpolate`", "grid_sample affine_grid grid_sampler affine_grid_generator"),
+    (
+        "`nn.CrossEntropyLoss`",
+        """CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss LinearCrossEntropyLoss linear_cross_entropy NLLLoss2d
+        MultiMarginLoss multi_margin_loss""",
+    ),
+    (
+        "`nn.BCEWithLogitsLoss`",
+        "MultiLabelMarginLoss multilabel_margin_loss",
+    ),
+    (
+        "`nn.MSELoss` or `nn.SmoothL1Loss`",
+        "PoissonNLLLoss poisson_nll_loss GaussianNLLLoss gaussian_nll_loss",
+    ),
+    (
+        "a formula with `clamp`: (distance(a, p) - distance(a, n) + 1).clamp(min=0).mean()",
+        "TripletMarginWithDistanceLoss triplet_margin_with_distance_loss",
+    ),
+    ("`nn.MultiheadAttention`", "multi_head_attention_forward"),
+    ("`nn.Module.register_buffer`", "Buffer"),
+    ("`nn.Module`", "Container"),
+    (
+        "a layer of your own that computes its weight in forward",
+        """spectral_norm weight_norm remove_spectral_norm remove_weight_norm parametrize parametrizations
+        stateless norm_except_dim skip_init""",
+    ),
+    (
+        "`nn.BatchNorm2d` in evaluation, as it is",
+        "fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval fuse_linear_bn_weights",
+    ),
+    ("`nn.init.normal_`", "sparse_"),
+    (
+        "the function whose name ends in _, such as `nn.init.constant_`",
+        """uniform constant dirac xavier_uniform xavier_normal kaiming_uniform kaiming_normal orthogonal""",
+    ),
+    ("`Tensor.register_hook`", "register_post_accumulate_grad_hook"),
+    ("`optim.SGD`", "ASGD LBFGS Rprop Muon"),
+    ("`optim.Adam` or `optim.AdamW`", "Adamax NAdam RAdam Adafactor Adadelta"),
+    (
+        "a copy of `nn.Module.state_dict`, averaged step by step",
+        "swa_utils swap_in_optimizer_params_and_state",
+    ),
+]
+
+# the same for torchvision and torch.utils.data
+DATA_GROUPS = [
+    (
+        "`data.transforms.RandomApply` or `data.transforms.RandomChoice` of several",
+        "AutoAugment RandAugment TrivialAugmentWide AugMix v2",
+    ),
+    ("`data.transforms.RandomAffine`", "RandomPerspective ElasticTransform perspective elastic_transform"),
+    ("`data.transforms.GaussianBlur`", "RandomAdjustSharpness adjust_sharpness"),
+    (
+        "`data.transforms.ColorJitter`",
+        """RandomAutocontrast RandomEqualize RandomInvert RandomPosterize RandomSolarize adjust_gamma
+        autocontrast equalize invert posterize solarize""",
+    ),
+    ("`data.transforms.Lambda`", "LinearTransformation"),
+    (
+        "`data.datasets.ImageFolder` of the unpacked pictures",
+        """SVHN STL10 ImageNet CelebA Caltech101 Caltech256 Flowers102 Food101 OxfordIIITPet StanfordCars
+        DTD EuroSAT GTSRB Places365 Country211 FGVCAircraft SUN397 DatasetFolder FakeData""",
+    ),
+    ("a file in IDX format as `data.datasets.MNIST` has", "EMNIST QMNIST USPS Omniglot SEMEION"),
+    ("`data.datasets.ImageFolder`: pictures with a class each", "VOCDetection VOCSegmentation CocoDetection"),
+    ("`data.ConcatDataset` or `data.TensorDataset`", "ChainDataset StackDataset"),
+    ("one process", "DistributedSampler"),
+]
+
+NEAREST = {name: nearest for nearest, names in GROUPS + DATA_GROUPS for name in names.split()}
+
+
+class OutsideDialectError(AttributeError, NotImplementedError):
+    """A name that PyTorch has and minicnn does not; it says what to write instead.
+
+    It is an AttributeError, so that `hasattr` and `getattr` with a default do what they should.
+    """
+
+
+def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
+    """The error for a name that `owner`, which has these `names`, does not have."""
+    nearest = NEAREST.get(name)
+    if nearest is None and name[-1:] == "_" != name[0]:  # in place
+        plain = name[:-1]
+        nearest = f"x = x.{plain}(...)" if plain in names else NEAREST.get(plain)
+    if nearest is None:
+        return AttributeError(f"{owner} has no attribute {name!r}")
+    nearest = nearest.replace("`", "")
+    return OutsideDialectError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
+
+
+def explain(*modules: ModuleType) -> None:
+    """Let these modules raise `missing` for names that they do not have."""
+    for module in modules:
+        vars(module)["__getattr__"] = getter(module.__name__)
+
+
+def getter(module: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module: Python calls it for names that are not there."""
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {module!r}", name)
+
+    return __getattr__

@@ -1,0 +1,151 @@
+"""What PyTorch has and minicnn has not: errors that say what to write instead; switches without effect."""
+
+import copy
+import inspect
+import re
+
+import numpy as np
+import pytest
+import torch
+from torch.overrides import get_overridable_functions
+
+import minicnn as mc
+from dialect.names import at
+from minicnn.outside import DATA_GROUPS, GROUPS, NEAREST, OutsideDialectError, missing
+
+SPACES = ["", "Tensor", "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "cuda"]
+
+# PyTorch's functions for its own use, which its manual does not show or does not want to be called
+HIDDEN = re.compile(
+    r"_|(batch_norm|cudnn|fbgemm|fused|miopen|mkldnn|native|q_per|quantized|sym|unsafe)_|.*_copy$|grid_sampler_.d$"
+    r"|(choose_qparams_optimized|const_data_ptr|feature_dropout|hash_tensor|is_distributed|is_inference"
+    r"|is_set_to|module_load|slice_inverse|LinearCrossEntropyOptions|log_sigmoid|normal|eye|Tensor|S\w+Type|convert_conv.d_weight_memory_format)$"
+)
+
+
+def documented(space):
+    """PyTorch's names in a namespace: functions that can be overridden, classes, ``__all__``."""
+    place = at(torch, space)
+    functions = {getattr(f, "__name__", "_") for f in get_overridable_functions().get(place, [])}
+    classes = {
+        name for name, kind in inspect.getmembers(place, inspect.isclass) if "torch" in kind.__module__
+    }
+    return {name for name in functions | classes | {*getattr(place, "__all__", ())} if not HIDDEN.match(name)}
+
+
+@pytest.mark.parametrize("space", ["Tensor", "nn", "nn.functional", "nn.init", "nn.utils", "optim"])
+def test_every_name_of_pytorch_is_inside_or_outside(space):
+    ours = at(mc, space)
+    assert [name for name in documented(space) if not hasattr(ours, name) and not outside(ours, name)] == []
+
+
+def test_every_function_of_pytorch_is_inside_or_outside():
+    functions = {f.__name__ for f in get_overridable_functions()[torch] if not HIDDEN.match(f.__name__)}
+    assert [name for name in functions if not hasattr(mc, name) and not outside(mc, name)] == []
+
+
+def outside(place, name):
+    return isinstance(missing("there", name, dir(place)), OutsideDialectError)
+
+
+def test_what_is_outside_is_pytorch_and_not_here():
+    places = [(dir(at(mc, space)), at(torch, space)) for space in SPACES]
+    dead = [
+        name
+        for _, names in GROUPS
+        for name in names.split()
+        if not any(hasattr(theirs, name) and name not in ours for ours, theirs in places)
+    ]
+    assert not dead, f"strike them off minicnn/outside.py: {dead}"
+
+
+def test_no_name_stands_twice():
+    names = [name for _, names in GROUPS + DATA_GROUPS for name in names.split()]
+    assert sorted(names) == sorted(NEAREST)
+
+
+def test_what_to_write_instead_exists():
+    for nearest, names in GROUPS + DATA_GROUPS:
+        for name in re.findall("`(.*?)`", nearest):
+            assert at(mc, name) is not None, (name, names)
+
+
+@pytest.mark.parametrize(
+    ("space", "name", "words"),
+    [
+        ("", "compile", "module 'minicnn' has no compile, .* instead: call the model as it is"),
+        ("", "float16", "has no float16, .* instead: float32 or float64"),
+        ("", "conv2d", "instead: the function of the same name in nn.functional"),
+        ("nn", "LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
+        ("nn.functional", "grid_sample", "instead: nn.functional.interpolate"),
+        ("nn.utils", "spectral_norm", "instead: a layer of your own"),
+        ("nn.init", "sparse_", "instead: nn.init.normal_"),
+        ("optim", "LBFGS", "module 'minicnn.optim' has no LBFGS, .* instead: optim.SGD"),
+        ("cuda", "amp", "module 'minicnn.cuda' has no amp"),
+        ("data.transforms", "RandAugment", "instead: data.transforms.RandomApply or"),
+        ("data.transforms.functional", "posterize", "instead: data.transforms.ColorJitter"),
+        ("data.datasets", "SVHN", "instead: data.datasets.ImageFolder of the unpacked pictures"),
+        ("utils.data", "DistributedSampler", "instead: one process"),
+    ],
+)
+def test_errors_say_what_to_write(space, name, words):
+    place = at(mc, space)
+    with pytest.raises(NotImplementedError, match=words):
+        getattr(place, name)
+    with pytest.raises(AttributeError):
+        getattr(place, name)
+    assert not hasattr(place, name)
+    assert getattr(place, name, None) is None
+
+
+def test_other_names_are_plain_errors():
+    for place in (mc, mc.nn, mc.nn.functional, mc.optim, mc.optim.lr_scheduler, mc.cuda):
+        with pytest.raises(AttributeError, match="has no attribute 'Conv2f'") as caught:
+            place.Conv2f  # noqa: B018
+        assert not isinstance(caught.value, NotImplementedError)
+        assert (caught.value.name, caught.value.obj) == (
+            "Conv2f",
+            place,
+        )  # Python's "Did you mean" needs them
+
+
+def test_switches_can_be_set():
+    import minicnn.backends.cudnn as cudnn
+
+    assert cudnn is mc.backends.cudnn
+    for name in ("benchmark", "deterministic", "enabled", "allow_tf32"):
+        assert getattr(cudnn, name) is False
+        setattr(cudnn, name, True)
+        assert getattr(mc.backends.cudnn, name) is True
+        setattr(cudnn, name, False)
+    mc.backends.cuda.matmul.allow_tf32 = False
+    mc.use_deterministic_algorithms(True)
+    mc.set_float32_matmul_precision("high")
+
+
+def test_no_device_but_the_cpu():
+    assert not mc.cuda.is_available()
+    assert not mc.backends.mps.is_available()
+    assert not mc.backends.cudnn.is_available()
+    assert not mc.accelerator.is_available()
+    assert mc.accelerator.current_accelerator() is None
+    assert mc.cuda.device_count() == mc.accelerator.device_count() == 0
+    for call in (mc.zeros(1).cuda, mc.nn.Linear(1, 1).cuda, lambda: mc.zeros(1, device="cuda")):
+        with pytest.raises(RuntimeError, match=mc.cuda.why_unavailable()):
+            call()
+    for nothing in (mc.cuda.synchronize, mc.cuda.empty_cache, lambda: mc.cuda.manual_seed(1)):
+        assert nothing() is None
+    assert mc.cuda.manual_seed_all(1) is None
+
+
+def test_half_layers_are_refused():
+    for name in ("half", "bfloat16"):
+        with pytest.raises(NotImplementedError, match="float"):
+            getattr(mc.nn.Linear(1, 1), name)()
+
+
+def test_copies_and_arrays_are_not_disturbed():
+    x = mc.tensor([1.0, 2.0])
+    assert copy.copy(x).tolist() == copy.deepcopy(x).tolist() == [1, 2]
+    assert np.add(np.ones(2, np.float32), x.numpy()).tolist() == [2, 3]
+    assert not hasattr(x, "__array_struct__")

@@ -10,10 +10,11 @@ from minicnn.autograd.modes import (
     is_grad_enabled,
     no_grad,
     quiet,
+    recording,
     set_grad_enabled,
 )
 
 __all__ = [
     "IGNORED", "Function", "Variable", "backward", "clock", "enable_grad", "errors", "grad", "inference_mode",
-    "is_grad_enabled", "no_grad", "note_write", "quiet", "set_grad_enabled",
+    "is_grad_enabled", "no_grad", "note_write", "quiet", "recording", "set_grad_enabled",
 ]  # fmt: skip

@@ -11,12 +11,12 @@ import numpy as np
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
+recording: ContextVar[bool] = ContextVar("recording", default=True)
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are recorded now."""
-    return _recording.get()
+    return recording.get()
 
 
 class set_grad_enabled(ContextDecorator):  # noqa: N801 (PyTorch's name)
@@ -24,21 +24,21 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801 (PyTorch's name)
 
     def __init__(self, mode: bool) -> None:
         self.mode = bool(mode)
-        self.tokens: list[Token[bool]] = [_recording.set(self.mode)]
+        self.tokens: list[Token[bool]] = [recording.set(self.mode)]
 
     def _recreate_cm(self) -> "set_grad_enabled":  # called by a decorated function, before each call
         return set_grad_enabled(self.mode)
 
     def __call__(self, function: Any) -> Any:
-        _recording.reset(self.tokens.pop())  # a decorator acts during the calls, not where it stands
+        recording.reset(self.tokens.pop())  # a decorator acts during the calls, not where it stands
         return super().__call__(function)
 
     def __enter__(self) -> None:
         if not self.tokens:
-            self.tokens.append(_recording.set(self.mode))
+            self.tokens.append(recording.set(self.mode))
 
     def __exit__(self, *error: object) -> None:
-        _recording.reset(self.tokens.pop())
+        recording.reset(self.tokens.pop())
 
 
 class _Mode(ContextDecorator):
@@ -72,10 +72,10 @@ class _Mode(ContextDecorator):
         return type(self)()
 
     def __enter__(self) -> None:
-        self.tokens.append(_recording.set(self.mode))
+        self.tokens.append(recording.set(self.mode))
 
     def __exit__(self, *error: object) -> None:
-        _recording.reset(self.tokens.pop())
+        recording.reset(self.tokens.pop())
 
 
 class no_grad(_Mode):  # noqa: N801 (PyTorch's name)

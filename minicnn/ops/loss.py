@@ -48,8 +48,8 @@ def reduce(losses, target, weight, ignore_index, reduction):
         return losses.sum(), 1
     here = target != ignore_index
     total = array_module(here).count_nonzero(here) if weight is None else weight[target[here]].sum()
-    scale = losses.dtype.type(1 / total if total else float("nan"))  # the mean of nothing, as in PyTorch
-    return losses.sum() * scale, scale
+    total = losses.dtype.type(total)
+    return losses.sum() / total, 1 / total if total else 0  # of nothing: nan, with gradient 0, as in PyTorch
 
 
 def check_classes(name, x, target, weight, ignore_index):

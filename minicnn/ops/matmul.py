@@ -51,7 +51,7 @@ class Linear(Function):
             )
         if bias is not None and bias.shape != weight.shape[:1]:
             raise RuntimeError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-        if x.dtype not in FLOATS or any(a is not None and a.dtype != x.dtype for a in (weight, bias)):
+        if not (x.dtype == weight.dtype == (x if bias is None else bias).dtype and x.dtype in FLOATS):
             given = [str(a.dtype) for a in (x, weight, bias) if a is not None]
             raise RuntimeError(f"linear: expected x, weight and bias all float32 or all float64, got {given}")
         self.shape, x = x.shape, x.reshape(-1, weight.shape[1])

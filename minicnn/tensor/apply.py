@@ -6,7 +6,7 @@ from weakref import ref
 
 import numpy as np
 
-from minicnn.autograd import IGNORED, Function, clock, errors, is_grad_enabled
+from minicnn.autograd import IGNORED, Function, clock, errors, recording
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -41,16 +41,17 @@ class Variable:
     origin: "tuple[type[Function], Variable, Any] | None"
 
     @staticmethod
-    def wrap(array: Any) -> "Tensor":
-        """A Tensor of these values, without copying them."""
+    def wrap(array: Any, node: Function | None = None) -> "Tensor":
+        """A Tensor of these values, without copying them, and the recorded operation that computed it."""
         out = new(Variable.kind)
         out.array = array if isinstance(array, np.ndarray) else np.asarray(array)
-        out._grad = out.node = out.origin = None
-        out.tracked = False
+        out._grad = out.origin = None
+        out.node, out.tracked = node, node is not None
         return out
 
 
 wrap = Variable.wrap
+NOBODY = (None, None)  # wants the gradient of one operand or of the other
 
 
 def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
@@ -73,8 +74,11 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
                 recorded = True
         else:
             arrays.append(x)
-    if recorded and is_grad_enabled():
-        node.time, node.needs = clock[0], [target(x) if isinstance(x, Variable) else None for x in inputs]
+    if recorded and recording.get():
+        node.time = clock[0]
+        node.needs = [
+            (x.node or x, x.array.shape) if isinstance(x, Variable) and x.tracked else None for x in inputs
+        ]
     else:
         recorded, node.needs = False, (None,) * len(inputs)
     before = errors.set(IGNORED)
@@ -87,11 +91,6 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
     return out
 
 
-def target(x: Variable) -> tuple[Any, tuple[int, ...]] | None:
-    """Where the gradient of a Tensor goes, and its shape; None if it wants none."""
-    return (x.node or x, x.array.shape) if x.tracked else None
-
-
 # What follows is `apply` for the small operations there are most of. Without its loops and settings they take
 # half the time.
 
@@ -99,31 +98,35 @@ def target(x: Variable) -> tuple[Any, tuple[int, ...]] | None:
 def apply_to_one(function: type[Function], x: Variable, *settings: Any) -> "Tensor":
     """`apply` for one Tensor, with a result of the same kind of numbers."""
     node = function()
-    recorded = x.tracked and is_grad_enabled()
-    node.time, node.needs = clock[0], (target(x),) if recorded else (None,)
+    recorded = x.tracked and recording.get()
+    if recorded:
+        node.time, node.needs = clock[0], ((x.node or x, x.array.shape),)
+    else:
+        node.needs = NOBODY
     before = errors.set(IGNORED)
     try:
-        out = wrap(node.forward(x.array, *settings))
+        return wrap(node.forward(x.array, *settings), node if recorded else None)
     finally:
         errors.reset(before)
-    if recorded:
-        out.tracked, out.node = True, node
-    return out
 
 
 def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
     """`apply` for two Tensors, and a result of numbers."""
     node = function()
-    recorded = (x.tracked or y.tracked) and is_grad_enabled()
-    node.time, node.needs = clock[0], (target(x), target(y)) if recorded else (None, None)
+    recorded = (x.tracked or y.tracked) and recording.get()
+    if recorded:
+        node.time = clock[0]
+        node.needs = (
+            (x.node or x, x.array.shape) if x.tracked else None,
+            (y.node or y, y.array.shape) if y.tracked else None,
+        )
+    else:
+        node.needs = NOBODY
     before = errors.set(IGNORED)
     try:
-        out = wrap(node.forward(x.array, y.array))
+        return wrap(node.forward(x.array, y.array), node if recorded else None)
     finally:
         errors.reset(before)
-    if recorded:
-        out.tracked, out.node = True, node
-    return out
 
 
 def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
@@ -134,11 +137,11 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
     """
     node = function()
     out = wrap(node.forward(x.array, how))
-    if is_grad_enabled():
+    if recording.get():
         if shares_memory(out.array, x.array):
             out.origin = (function, x, how)
         if x.tracked:
-            node.time, node.needs = clock[0], (target(x),)
+            node.time, node.needs = clock[0], ((x.node or x, x.array.shape),)
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))

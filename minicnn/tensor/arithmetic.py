@@ -85,11 +85,15 @@ def check_broadcast(name: str, x: Any, y: Any) -> None:
 
 def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     """Apply an operation of two operands after promotion."""
+    try:
+        if isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype:
+            return apply_to_two(function, x, y)
+    except ValueError:
+        check_broadcast(function.__name__.lower(), x, y)
+        raise
     if not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)
     try:
-        if isinstance(x, Variable) and isinstance(y, Variable):
-            return apply_to_two(function, x, y)
         return apply(function, x, y)
     except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
         if function is ops.Pow:

@@ -203,13 +203,13 @@ def cat(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
     As in PyTorch, Tensors of shape (0,) fit everywhere, so that a loop can start with an empty one.
     """
     tensors = alike("cat", tensors)
-    if any([t.array.shape == (0,) for t in tensors]):
-        tensors = [t for t in tensors if t.array.shape != (0,)] or tensors
-    axis = axis_of("cat", dim, tensors[0].array.ndim)
+    axis = axis_of("cat", dim, max([t.array.ndim for t in tensors]))
     try:
         return apply(ops.Concatenate, *tensors, axis=axis)
     except (ValueError, IndexError):
         shapes = [t.array.shape for t in tensors]
+        if (0,) in shapes and len(set(shapes)) > 1:
+            return cat([t for t in tensors if t.array.shape != (0,)], dim)
         raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}") from None
 
 
@@ -227,12 +227,16 @@ def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
 
 def alike(name: str, tensors: Any) -> Sequence[Any]:
     """A list or tuple of at least one Tensor, in the dtype that they have together; else an error."""
-    if not isinstance(tensors, list | tuple) or not all([isinstance(t, Variable) for t in tensors]):
-        raise TypeError(f"{name}: expected a list or tuple of Tensors, got {tensors!r:.80}")
+    if not isinstance(tensors, list | tuple):
+        raise TypeError(f"{name}: expected a list or tuple of Tensors, got {type(tensors).__name__}")
     if not tensors:
         raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected at least one Tensor")
-    first = tensors[0].array.dtype
-    if all([t.array.dtype is first for t in tensors]):
+    dtypes = set()
+    for t in tensors:
+        if not isinstance(t, Variable):
+            raise TypeError(f"{name}: expected Tensors, got {type(t).__name__}")
+        dtypes.add(t.array.dtype)
+    if len(dtypes) == 1:
         return tensors
     dtype = result_dtype(*tensors)
     return [cast(t, dtype) for t in tensors]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn import accelerator, backends, cuda, nn, optim, outside
+from minicnn import accelerator, autograd, backends, cuda, nn, optim, outside
 from minicnn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from minicnn.backends import set_float32_matmul_precision, use_deterministic_algorithms
 from minicnn.device import device
@@ -147,14 +147,14 @@ if not TYPE_CHECKING:  # where this function is seen, every name is taken for on
         if name == "__version__":
             return importlib.import_module("importlib.metadata").version("minicnn")
         if name not in LATER:
-            raise outside.missing("module 'minicnn'", name)
+            raise outside.missing("module 'minicnn'", name, __dir__())
         module = importlib.import_module(f"minicnn.{LATER[name]}")
         value = module if LATER[name] == name else getattr(module, name)
         globals()[name] = value
         return value
 
 
-outside.explain(cuda, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler)
+outside.explain(autograd, cuda, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler)
 
 
 def __dir__() -> list[str]:

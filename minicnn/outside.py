@@ -3,6 +3,8 @@
 Whoever writes one of PyTorch's names that minicnn lacks is told what to write instead.
 """
 
+import difflib
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -62,6 +64,9 @@ GROUPS = [
         fake_quantize_per_channel_affine qint8 quint8 qint32 quantized quantizable qat intrinsic""",
     ),
     ("`testing.gradcheck` for gradients, Python's cProfile for time", "profiler"),
+    ("`testing.gradcheck`", "gradcheck gradgradcheck"),
+    ("`isfinite` of what you suspect", "set_detect_anomaly detect_anomaly"),
+    ("`autograd.grad`: first derivatives of a number", "functional forward_ad"),
     (
         "dtype= where a Tensor is made",
         "set_default_tensor_type set_default_device get_default_device",
@@ -273,7 +278,9 @@ def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
         plain = name[:-1]
         nearest = f"x = x.{plain}(...)" if plain in names else NEAREST.get(plain)
     if nearest is None:
-        return AttributeError(f"{owner} has no attribute {name!r}")
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        return AttributeError(f"{owner} has no attribute {name!r}{meant}")
     nearest = nearest.replace("`", "")
     return OutsideDialectError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
 
@@ -288,6 +295,6 @@ def getter(module: str) -> Callable[[str], Any]:
     """The ``__getattr__`` of a module: Python calls it for names that are not there."""
 
     def __getattr__(name: str) -> Any:
-        raise missing(f"module {module!r}", name)
+        raise missing(f"module {module!r}", name, dir(sys.modules[module]))
 
     return __getattr__

@@ -13,7 +13,18 @@ import minicnn as mc
 from dialect.names import at
 from minicnn.outside import DATA_GROUPS, GROUPS, NEAREST, OutsideDialectError, missing
 
-SPACES = ["", "Tensor", "nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "cuda"]
+SPACES = [
+    "",
+    "Tensor",
+    "nn",
+    "nn.functional",
+    "nn.init",
+    "nn.utils",
+    "optim",
+    "optim.lr_scheduler",
+    "cuda",
+    "autograd",
+]
 
 # PyTorch's functions for its own use, which its manual does not show or does not want to be called
 HIDDEN = re.compile(

@@ -1,6 +1,7 @@
 """Gradients asked for in other ways than backward and .grad; and values written into views."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -224,3 +225,14 @@ def test_taken_out_of_the_graph(m):
     y = x * 2
     assert y.detach_() is y
     assert (y.requires_grad, y.is_leaf, y.grad_fn) == (False, True, None)
+
+
+def test_pickle():
+    parameter = mc.nn.Parameter(mc.arange(6.0).reshape(2, 3))
+    parameter.grad = mc.ones(2, 3)
+    for x in (parameter, parameter[1:] * 2, mc.arange(3)):
+        again = pickle.loads(pickle.dumps(x))
+        assert type(again) is type(x)
+        assert (values(again), again.dtype, again.requires_grad) == (values(x), x.dtype, x.requires_grad)
+        assert again.is_leaf
+        assert again.grad is None

@@ -112,6 +112,9 @@ class Function:
     def name(self) -> str:
         return type(self).__name__
 
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
 
 def unbroadcast(grad: Any, shape: tuple[int, ...], name: str) -> Any:
     """Sum the gradient of a broadcast array back to the array's shape."""

@@ -9,21 +9,18 @@ class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
     def forward(self, x, y):
-        if x.ndim == 0 or y.ndim == 0:
-            raise RuntimeError(
-                f"matmul: both arguments need at least one dimension, got {x.shape} and {y.shape}"
-            )
-        if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
+        self.x = x if self.needs[1] else None
+        self.y = y if self.needs[0] else None
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
-        if self.needs[0]:
-            self.y = y[None] if self.column else y.swapaxes(-1, -2)
-        if self.needs[1]:
-            self.x = x[:, None] if self.row else x.swapaxes(-1, -2)
         try:
             return x @ y
         except ValueError:
-            raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast") from None
+            pass
+        if not (x.ndim and y.ndim):
+            raise RuntimeError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}")
+        if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+            raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
+        raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast")
 
     def backward(self, grad):
         by_x = by_y = None
@@ -32,9 +29,11 @@ class MatMul(Function):
         if self.row:
             grad = grad[..., None, :]
         if self.needs[0]:
-            by_x = (grad @ self.y)[..., 0, :] if self.row else grad @ self.y
+            y = self.y[None] if self.column else self.y.swapaxes(-1, -2)
+            by_x = (grad @ y)[..., 0, :] if self.row else grad @ y
         if self.needs[1]:
-            by_y = (self.x @ grad)[..., 0] if self.column else self.x @ grad
+            x = self.x[:, None] if self.row else self.x.swapaxes(-1, -2)
+            by_y = (x @ grad)[..., 0] if self.column else x @ grad
         return by_x, by_y
 
 

@@ -23,6 +23,14 @@ class Handle:
             self.hooks.remove(self.hook)
 
 
+def restored(kind: type["Tensor"], array: Any, requires_grad: bool) -> "Tensor":
+    """A pickled Tensor again."""
+    out = Variable.wrap(array)
+    out.__class__ = kind
+    out.tracked = requires_grad
+    return out
+
+
 class Gradients(Variable):
     """Methods about gradients."""
 
@@ -80,12 +88,14 @@ class Gradients(Variable):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if self.node is not None:
             raise RuntimeError("deepcopy: only leaves can be copied with their gradient; use detach() first")
-        out = Variable.wrap(self.array.copy())
-        out.__class__ = type(self)  # type: ignore[assignment]
-        out.tracked, out._grad = self.tracked, copy.deepcopy(self._grad, memo)
+        out = restored(type(self), self.array.copy(), self.tracked)  # type: ignore[arg-type]
+        out._grad = copy.deepcopy(self._grad, memo)
         out.__dict__.update(copy.deepcopy(self.__dict__, memo))
         memo[id(self)] = out
         return out
+
+    def __reduce__(self) -> tuple:  # for pickle: the values, without the graph and the gradient
+        return restored, (type(self), self.array, self.tracked)
 
     def detach(self) -> "Tensor":
         """The same memory, outside the graph."""

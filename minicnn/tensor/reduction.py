@@ -69,7 +69,7 @@ class Reduction(Variable):
     @numpy_names
     def sum(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The sum; of integers and truth values in int64."""
-        x = self._total(dtype)
+        x = self if dtype is None and self.array.dtype.kind == "f" else self._total(dtype)
         return apply_to_one(ops.Sum, x, axes_of("sum", dim, self.array.ndim, keepdim), keepdim)
 
     @numpy_names

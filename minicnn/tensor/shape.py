@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 def sizes(args: tuple, named: Mapping[str, Any] = MappingProxyType({}), name: str = "") -> tuple[int, ...]:
     """A shape, whether it came as one sequence, as several ints or under its name."""
+    if args and type(args[0]) is type(args[-1]) is int and not named:
+        return args
     if named:
         if args or named.keys() != {name}:
             raise TypeError(f"expected sizes or {name}, got {args} and {dict(named)}")

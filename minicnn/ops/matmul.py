@@ -9,8 +9,7 @@ class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
     def forward(self, x, y):
-        self.x = x if self.needs[1] else None
-        self.y = y if self.needs[0] else None
+        self.x, self.y = x, y
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
         try:
             return x @ y

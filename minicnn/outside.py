@@ -240,7 +240,7 @@ GROUPS = [
 DATA_GROUPS = [
     (
         "`data.transforms.RandomApply` or `data.transforms.RandomChoice` of several",
-        "AutoAugment RandAugment TrivialAugmentWide AugMix v2",
+        "AutoAugment RandAugment TrivialAugmentWide AugMix",
     ),
     ("`data.transforms.RandomAffine`", "RandomPerspective ElasticTransform perspective elastic_transform"),
     ("`data.transforms.GaussianBlur`", "RandomAdjustSharpness adjust_sharpness"),

@@ -191,15 +191,6 @@ def test_starting_values_of_attention():
 # embeddings and their like
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (2, 3), (0, 3)])
-@pytest.mark.parametrize("padding", [None, 1, -1])
-def test_embedding(shape, padding):
-    index = np.random.default_rng(1).integers(0, 4, shape)
-    both.compare(
-        lambda m, w: functional(m).embedding(m.tensor(index), w, padding_idx=padding), both.draw((4, 3))
-    )
-
-
 @pytest.mark.parametrize("padding", [None, 2, -4])
 def test_embedding_layer(padding):
     ours, theirs = nn.Embedding(6, 3, padding), torch.nn.Embedding(6, 3, padding)
@@ -216,27 +207,8 @@ def test_embedding_layer(padding):
     assert_close(ours.weight.grad, theirs.weight.grad)
 
 
-@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
-@pytest.mark.parametrize("classes", [-1, 5, 7])
-def test_one_hot(shape, classes):
-    index = np.random.default_rng(1).integers(0, 5, shape)
-    both.agree(lambda m: functional(m).one_hot(m.tensor(index), classes))
-
-
-@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, math.inf])
-@pytest.mark.parametrize("dim", [0, 1, -1])
-def test_normalize(p, dim):
-    both.check(lambda m, x: functional(m).normalize(x, p, dim), both.draw((3, 4, 2)))
-
-
 def test_normalize_of_zeros():
     both.compare(lambda m, x: functional(m).normalize(x), np.array([[0.0, 0], [3, 4], [1e-14, 0]]))
-
-
-@pytest.mark.parametrize("dim", [0, 1])
-def test_cosine_similarity(dim):
-    arrays = both.draw((3, 4)), both.draw((4, 3)).T
-    both.check(lambda m, x, y: functional(m).cosine_similarity(x, y, dim=dim), *arrays)
 
 
 def attention(*shapes, **settings):

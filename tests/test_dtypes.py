@@ -1,5 +1,6 @@
 """Dtypes of results: promotion, conversion, truth values."""
 
+import itertools
 import math
 import operator
 
@@ -43,46 +44,50 @@ def operand(module, name):
 def agree_on(function, left, right):
     """A function of two operands, at least one of them a Tensor."""
     if not (left.startswith("number") and right.startswith("number")):
-        agree(lambda m: function(operand(m, left), operand(m, right)))
+        try:
+            agree(lambda m: function(operand(m, left), operand(m, right)))
+        except AssertionError as error:
+            error.add_note(f"in {left}, {right}")
+            raise
 
 
 @pytest.mark.parametrize("symbol", OPERATORS)
-@pytest.mark.parametrize("left", OPERANDS)
-def test_promotion(left, symbol):
+def test_promotion(symbol):
     """Every pair of dtypes, with and without dimensions, and plain numbers."""
-    for right in OPERANDS:
+    for left, right in itertools.product(OPERANDS, OPERANDS):
         agree_on(OPERATORS[symbol], left, right)
 
 
 @pytest.mark.parametrize("symbol", WITHOUT_TRUTH_VALUES)
-@pytest.mark.parametrize("left", [name for name in OPERANDS if "bool" not in name and "True" not in name])
-def test_promotion_without_truth_values(left, symbol):
-    for right in OPERANDS:
-        if "bool" not in right and "True" not in right:
-            agree_on(WITHOUT_TRUTH_VALUES[symbol], left, right)
+def test_promotion_without_truth_values(symbol):
+    names = [name for name in OPERANDS if "bool" not in name and "True" not in name]
+    for left, right in itertools.product(names, names):
+        agree_on(WITHOUT_TRUTH_VALUES[symbol], left, right)
 
 
 @pytest.mark.parametrize("symbol", IN_PLACE)
-@pytest.mark.parametrize("left", [name for name in OPERANDS if "number" not in name])
-def test_promotion_in_place(left, symbol):
-    for right in OPERANDS:
+def test_promotion_in_place(symbol):
+    tensors = [name for name in OPERANDS if "number" not in name]
+    for left, right in itertools.product(tensors, OPERANDS):
         agree_on(IN_PLACE[symbol], left, right)
 
 
 @pytest.mark.parametrize("shape", [(), (2,)])
-@pytest.mark.parametrize("left", DTYPES)
-@pytest.mark.parametrize("right", DTYPES)
-def test_promotion_in_joins(left, right, shape):
-    def pair(m):
-        return [operand(m, f"{left} {shape}"), operand(m, f"{right} {shape}")]
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda m, *pair: m.stack(pair),
+        lambda m, *pair: m.cat(pair),
+        lambda m, *pair: m.maximum(*pair),
+        lambda m, *pair: m.where(m.tensor([True, False]), *pair),
+    ],
+)
+def test_promotion_in_joins(join, shape):
+    for pair in itertools.product(DTYPES, DTYPES):
+        names = [f"{dtype} {shape}" for dtype in pair]
+        agree(lambda m, names=names: join(m, *(operand(m, name) for name in names)))
 
-    agree(lambda m: m.stack(pair(m)))
-    agree(lambda m: m.cat(pair(m)))
-    agree(lambda m: m.maximum(*pair(m)))
-    agree(lambda m: m.where(m.tensor([True, False]), *pair(m)))
 
-
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "function",
     [
@@ -97,11 +102,11 @@ def test_promotion_in_joins(left, right, shape):
         lambda x: x.type(x.double().dtype),
     ],
 )  # fmt: skip
-def test_dtype_of_results(function, dtype):
-    agree(lambda m: function(m.tensor([1, 2, 0], dtype=getattr(m, dtype))))
+def test_dtype_of_results(function):
+    for dtype in DTYPES:
+        agree(lambda m, dtype=dtype: function(m.tensor([1, 2, 0], dtype=getattr(m, dtype))))
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
 @pytest.mark.parametrize(
     "function",
     [
@@ -110,8 +115,9 @@ def test_dtype_of_results(function, dtype):
         lambda x: x @ x,
     ],
 )  # fmt: skip
-def test_dtype_of_results_of_numbers(function, dtype):
-    agree(lambda m: function(m.tensor([1, 2, 1], dtype=getattr(m, dtype))))
+def test_dtype_of_results_of_numbers(function):
+    for dtype in ("uint8", "int32", "int64", "float32"):
+        agree(lambda m, dtype=dtype: function(m.tensor([1, 2, 1], dtype=getattr(m, dtype))))
 
 
 @pytest.mark.parametrize(

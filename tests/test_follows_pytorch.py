@@ -69,8 +69,8 @@ def random_batches(steps):
         ("simplecnn", "float32", 20, 1e-3),
         ("simplecnn", "float64", 100, 1e-6),
         ("simplecnn_cifar", "float64", 20, 1e-6),
-        ("threeconv", "float64", 100, 1e-6),
-        ("twolayer", "float64", 100, 1e-6),
+        ("threeconv", "float64", 30, 1e-6),
+        ("twolayer", "float64", 30, 1e-6),
     ],
 )
 def test_the_loss_of_every_step(name, dtype, steps, tolerance, optimizer):

@@ -1,4 +1,4 @@
-"""Convolution, linear maps and pooling of minicnn.nn.functional against torch.nn.functional."""
+"""Convolution of any geometry, linear maps and pooling: borders of the table, and what they refuse."""
 
 import numpy as np
 import pytest
@@ -18,26 +18,14 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch copies there
 @DTYPES
 @pytest.mark.parametrize(
-    ("x", "weight", "arguments"),
-    [
-        ((2, 3, 7, 5), (4, 3, 3, 3), {}),
-        ((1, 1, 5, 9), (1, 1, 5, 9), {}),
-        ((3, 2, 8, 7), (5, 2, 3, 2), {"stride": 2, "padding": 1}),
-        ((2, 3, 9, 8), (4, 3, 2, 3), {"stride": (3, 2), "padding": (0, 2)}),
-        ((2, 2, 11, 9), (3, 2, 3, 3), {"dilation": (2, 3), "padding": [4, 1]}),
-        ((1, 6, 5, 7), (4, 3, 3, 1), {"groups": 2}),
-        ((2, 4, 6, 5), (8, 1, 3, 3), {"groups": 4, "padding": "same"}),
-        ((2, 3, 6, 7), (2, 3, 2, 4), {"padding": "same"}),  # an odd number of rows and columns to add
-        ((2, 3, 9, 8), (2, 3, 4, 3), {"padding": "same", "dilation": (1, 2)}),
-        ((2, 3, 6, 7), (2, 3, 2, 4), {"padding": "valid", "stride": (2,)}),
-        ((6, 5, 7), (2, 3, 3, 3), {"groups": 2, "padding": 2}),  # one picture without a batch
-        ((2, 1, 1, 1), (3, 1, 1, 1), {}),
-    ],
+    ("x", "weight", "dilation"), [((2, 3, 6, 7), (2, 3, 2, 4), 1), ((2, 3, 9, 8), (2, 3, 4, 3), (1, 2))]
 )
-def test_conv2d(x, weight, arguments, dtype):
-    arrays = numbers(*x, dtype=dtype), numbers(*weight, dtype=dtype), numbers(weight[0], dtype=dtype)
-    assert_same(lambda *t: F.conv2d(*t, **arguments), lambda *t: TF.conv2d(*t, **arguments), *arrays)
-    assert_same(lambda *t: F.conv2d(*t, **arguments), lambda *t: TF.conv2d(*t, **arguments), *arrays[:2])
+def test_conv2d_with_an_odd_number_of_rows_to_add(x, weight, dilation, dtype):
+    assert_same(
+        lambda *t: F.conv2d(*t, padding="same", dilation=dilation),
+        lambda *t: TF.conv2d(*t, padding="same", dilation=dilation),
+        *(numbers(*shape, dtype=dtype) for shape in (x, weight, weight[:1])),
+    )
 
 
 @given(st.data())
@@ -111,14 +99,6 @@ def test_conv2d_errors(arguments, kind, words):
 # linear
 
 
-@DTYPES
-@pytest.mark.parametrize("shape", [(4, 5), (5,), (2, 3, 5), (0, 5)])
-def test_linear(shape, dtype):
-    arrays = numbers(*shape, dtype=dtype), numbers(3, 5, dtype=dtype), numbers(3, dtype=dtype)
-    assert_same(F.linear, TF.linear, *arrays)
-    assert_same(F.linear, TF.linear, *arrays[:2])
-
-
 def test_linear_errors():
     with pytest.raises(
         RuntimeError, match=r"linear: x has 4 features \(2, 4\) but weight expects 5 \(3, 5\)"
@@ -132,45 +112,11 @@ def test_linear_errors():
 
 # pooling
 
-POOLS = [
-    ((2, 3, 6, 8), {"kernel_size": 2}),
-    ((2, 3, 7, 9), {"kernel_size": 2}),
-    ((1, 2, 7, 5), {"kernel_size": (3, 2), "stride": (2, 1), "padding": 1}),
-    ((2, 1, 9, 8), {"kernel_size": [3, 3], "stride": [2, 3], "padding": (1, 0), "ceil_mode": True}),
-    ((2, 2, 5, 5), {"kernel_size": 2, "stride": 3, "ceil_mode": True}),
-    ((1, 1, 6, 6), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
-    ((3, 5, 7), {"kernel_size": 3, "stride": 1}),
-    ((2, 2, 4, 6), {"kernel_size": (4, 6)}),
-]
-
-
-@DTYPES
-@pytest.mark.parametrize(("shape", "arguments"), POOLS)
-def test_max_pool2d(shape, arguments, dtype):
-    x = numbers(*shape, dtype=dtype)
-    assert_same(lambda x: F.max_pool2d(x, **arguments), lambda x: TF.max_pool2d(x, **arguments), x)
-
-
-@DTYPES
-def test_max_pool2d_dilated(dtype):
-    arguments = {"kernel_size": (3, 2), "stride": 2, "padding": 1, "dilation": (2, 3)}
-    x = numbers(2, 2, 9, 8, dtype=dtype)
-    assert_same(lambda x: F.max_pool2d(x, **arguments), lambda x: TF.max_pool2d(x, **arguments), x)
-
 
 def test_max_pool2d_gives_the_gradient_of_equal_values_to_the_first():
     assert_same(
         lambda x: F.max_pool2d(x, 2), lambda x: TF.max_pool2d(x, 2), np.zeros((1, 1, 5, 4), np.float32)
     )
-
-
-@DTYPES
-@pytest.mark.parametrize("extra", [{}, {"count_include_pad": False}, {"divisor_override": 3}])
-@pytest.mark.parametrize(("shape", "arguments"), POOLS)
-def test_avg_pool2d(shape, arguments, extra, dtype):
-    arguments = {**arguments, **extra}
-    x = numbers(*shape, dtype=dtype)
-    assert_same(lambda x: F.avg_pool2d(x, **arguments), lambda x: TF.avg_pool2d(x, **arguments), x)
 
 
 @pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])

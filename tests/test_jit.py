@@ -19,7 +19,7 @@ import numpy as np
 from minicnn.kernels import cpu
 from minicnn.kernels.cpu import jit
 dx = cpu.linear_input_gradient(np.full((2, 3), 2.0), np.ones((3, 4)))
-print(jit.FOLDER, dx[1, 3], cpu.relu(np.ones(1))[0])
+print(jit.FOLDER, dx[1, 3], cpu.relu(np.ones(1 << 15))[0])
 """
 
 

@@ -1,4 +1,4 @@
-"""Activations, dropout and losses of minicnn.nn.functional against torch.nn.functional."""
+"""Dropout, and losses of classes: any settings against PyTorch, and what they refuse."""
 
 from functools import partial
 
@@ -152,17 +152,6 @@ def test_class_loss_errors(loss, arguments, kind, words):
 def test_label_smoothing_error():
     with pytest.raises(RuntimeError, match=r"label_smoothing must be between 0 and 1, got 1\.5"):
         F.cross_entropy(SCORES, TARGETS, label_smoothing=1.5)
-
-
-@DTYPES
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_mse_loss(reduction, dtype):
-    arrays = numbers(3, 5, dtype=dtype), numbers(3, 5, dtype=dtype)
-    assert_same(
-        lambda *t: F.mse_loss(*t, reduction=reduction),
-        lambda *t: TF.mse_loss(*t, reduction=reduction),
-        *arrays,
-    )
 
 
 def test_mse_loss_warns_of_broadcasting():

@@ -99,10 +99,10 @@ def follow(pair, made, steps=STEPS, arguments=lambda step: ()):
 
 
 @ALL
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["SGD", "Adam"])
-def test_every_step(name, settings, optimizer):
-    pair = optimizers(*optimizer)
-    follow(pair, schedulers(name, settings, pair))
+def test_every_step(name, settings):
+    for optimizer in OPTIMIZERS if name in ("OneCycleLR", "CyclicLR") else OPTIMIZERS[:1]:
+        pair = optimizers(*optimizer)  # only these two change Adam's betas
+        follow(pair, schedulers(name, settings, pair))
 
 
 @ALL
@@ -138,12 +138,12 @@ def test_states_keep_what_objects_hold():
     assert other.lr_lambdas[1] is halved
 
 
-@pytest.mark.parametrize("last_epoch", [0, 1, 12])
 @ALL
-def test_last_epoch(name, settings, last_epoch):
-    pair = optimizers()
-    follow(pair, schedulers(name, settings, pair), last_epoch + 1)
-    follow(pair, schedulers(name, {**settings, "last_epoch": last_epoch}, pair), 20)
+def test_last_epoch(name, settings):
+    for last_epoch in (0, 1, 12):
+        pair = optimizers()
+        follow(pair, schedulers(name, settings, pair), last_epoch + 1)
+        follow(pair, schedulers(name, {**settings, "last_epoch": last_epoch}, pair), 20)
 
 
 def test_last_epoch_needs_the_rates_of_the_start():

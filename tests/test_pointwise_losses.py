@@ -10,9 +10,6 @@ import minicnn.nn.functional as F
 from minicnn.testing import gradcheck
 
 TF = torch.nn.functional
-SHAPES = [(), (7,), (3, 5), (2, 3, 5, 4)]
-REDUCTION = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-SHAPE = pytest.mark.parametrize("shape", SHAPES)
 
 
 def functional(m):

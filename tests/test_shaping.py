@@ -1,4 +1,4 @@
-"""Reshaping, joining, indexing and setting elements: values and gradients."""
+"""Any index against NumPy and PyTorch, and elements that are set."""
 
 import numpy as np
 import pytest
@@ -8,60 +8,6 @@ from hypothesis.extra import numpy as hnp
 
 import minicnn as mc
 from both import check, compare, draw
-
-
-def test_join_of_several():
-    check(lambda m, x, y, z: m.cat([x, y, z], 1), draw((2, 1)), draw((2, 3)), draw((2, 0)))
-    check(lambda m, x, y: m.stack([x, y, x], 1), draw((2, 3)), draw((2, 3)) + 1)
-
-
-INDICES = {
-    "a row": lambda m, x: x[1],
-    "a row from the end": lambda m, x: x[-1],
-    "an element": lambda m, x: x[1, 2, 0],
-    "slices": lambda m, x: x[1:, ::2, 1:1],
-    "a long slice": lambda m, x: x[0:100, -2:],
-    "ellipsis": lambda m, x: x[..., 1],
-    "everything": lambda m, x: x[...],
-    "ellipsis in between": lambda m, x: x[1, ..., 1],
-    "ellipsis for nothing": lambda m, x: x[1, 2, ..., 0],
-    "None": lambda m, x: x[:, None, 1, None],
-    "None in front": lambda m, x: x[None],
-    "NumPy's integers": lambda m, x: x[np.int64(1), np.int32(0) :],
-    "a Tensor that is an integer": lambda m, x: x[m.tensor(1)],
-    "a list": lambda m, x: x[[2, 0, 2]],
-    "an empty list": lambda m, x: x[[]],
-    "a Tensor, repeating": lambda m, x: x[m.tensor([0, 0, 2, 0])],
-    "negative, repeating": lambda m, x: x[m.tensor([-1, 2, -3])],
-    "a matrix of integers": lambda m, x: x[m.tensor([[0, 1], [1, 0]])],
-    "pairs": lambda m, x: x[[0, 0, 1], [1, 1, 3]],
-    "pairs, broadcast": lambda m, x: x[m.tensor([[0], [2]]), m.tensor([1, 1, 3])],
-    "pairs apart": lambda m, x: x[[0, 2], :, [1, 1]],
-    "the second only": lambda m, x: x[:, [3, 3, 0]],
-    "after an ellipsis": lambda m, x: x[..., [1, 1]],
-    "an integer, then a list": lambda m, x: x[0, [1, 1]],
-    "an integer, a slice, a list": lambda m, x: x[0, :, [1, 0, 1]],
-    "a list, a slice, an integer": lambda m, x: x[[1, 0, 1], 1:, 0],
-    "a list and an integer": lambda m, x: x[[1, 0], 2],
-    "integer Tensor, slice, list": lambda m, x: x[m.tensor(0), :, m.tensor([1, 0, 1])],
-    "a list and None": lambda m, x: x[[1, 0], None],
-    "integer, None, list": lambda m, x: x[0, None, [1, 0]],
-    "ellipsis, integer, list": lambda m, x: x[..., 0, [1, 0]],
-    "a mask": lambda m, x: x[x > 0],
-    "a mask of rows": lambda m, x: x[m.tensor([True, False, True])],
-    "a mask as a list": lambda m, x: x[[True, False, True]],
-    "a mask of two dimensions": lambda m, x: x[(x > 0)[:, :, 0]],
-    "an integer, then a mask": lambda m, x: x[0, (x > 0)[0]],
-    "an integer, a slice, a mask": lambda m, x: x[0, :, m.tensor([True, False])],
-    "a mask that takes none": lambda m, x: x[x > 100],
-    "True": lambda m, x: x[True],
-    "False": lambda m, x: x[False],
-}
-
-
-@pytest.mark.parametrize("name", INDICES)
-def test_index(name):
-    check(INDICES[name], draw((3, 4, 2)))
 
 
 @settings(max_examples=60)

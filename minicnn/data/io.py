@@ -8,6 +8,8 @@ from typing import Any
 from minicnn.data.transforms import functional as F
 from minicnn.tensor import Tensor
 
+__all__ = ["ImageReadMode", "decode_image", "read_image"]
+
 
 class ImageReadMode(Enum):
     """The colours that a picture is to have."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from minicnn.tensor import Tensor
 
+__all__ = ["make_grid", "save_image"]
+
 
 def make_grid(
     tensor: Any,

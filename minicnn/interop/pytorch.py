@@ -58,9 +58,7 @@ class _Reader:
 
     def member(self, name: str) -> bytes:
         info = self.archive.getinfo(self.folder + name)
-        if (
-            info.compress_type != zipfile.ZIP_STORED
-        ):  # PyTorch never packs; a small file could unpack to a huge one
+        if info.compress_type != zipfile.ZIP_STORED:  # not by PyTorch; and it could unpack to a huge one
             raise ValueError(f"{info.filename} is compressed")
         return self.archive.read(info)
 

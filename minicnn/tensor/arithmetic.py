@@ -85,16 +85,11 @@ def check_broadcast(name: str, x: Any, y: Any) -> None:
 
 def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     """Apply an operation of two operands after promotion."""
-    try:
-        if isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype:
-            return apply_to_two(function, x, y)
-    except ValueError:
-        check_broadcast(function.__name__.lower(), x, y)
-        raise
-    if not agree(x, y):
+    alike = isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype
+    if not alike and not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)
     try:
-        return apply(function, x, y)
+        return apply_to_two(function, x, y) if alike else apply(function, x, y)
     except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
         if function is ops.Pow:
             raise RuntimeError(f"pow: {error}") from None

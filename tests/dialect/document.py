@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import minicnn as mc
 from minicnn.outside import DATA_GROUPS, GROUPS
 
 from . import FAMILIES
@@ -24,6 +25,8 @@ import minicnn.nn as nn
 import minicnn.nn.functional as F
 import minicnn.optim as optim
 from minicnn.optim import lr_scheduler
+from minicnn.utils.data import DataLoader  # torch.utils.data
+from minicnn.data import datasets, transforms  # torchvision
 ```
 
 Every call below is a test: it runs with PyTorch and with minicnn, and gives the same values, shapes, dtypes
@@ -35,15 +38,33 @@ nearest thing to it, stands at the end.
 """
 
 MOST = 12  # calls in a line
+DATA = "Data and augmentation"
 DTYPES = {FLOATS: "float", INTEGERS: "integer", NUMBERS: "float, integer", ALL: "all", ("bool",): "bool"}
 
 
 def document() -> str:
     """The page."""
-    titles = [*map(title, FAMILIES), "Tested elsewhere", "minicnn's own", "Outside the dialect"]
+    titles = [*map(title, FAMILIES), DATA, "Tested elsewhere", "minicnn's own", "Outside the dialect"]
     contents = "\n".join(f"- [{title}](#{anchor(title)})" for title in titles)
     sections = [line for family in FAMILIES for line in section(family)]
-    return "\n".join([HEAD, contents, *sections, *elsewhere(), *own(), *outside()]) + "\n"
+    return "\n".join([HEAD, contents, *sections, *data(), *elsewhere(), *own(), *outside()]) + "\n"
+
+
+def data() -> Iterator[str]:
+    """Names that are torchvision's, or need files: no row can call them."""
+    yield f"\n## {DATA}\n"
+    yield "Names, arguments and results of PyTorch and torchvision. They are compared with PyTorch, and with"
+    yield "answers that torchvision gave, in `test_loader_arguments.py`, `test_transforms.py` and others.\n"
+    yield "| module | PyTorch's | names |"
+    yield "| --- | --- | --- |"
+    for theirs, module in {
+        "torch.utils.data": mc.utils.data,
+        "torchvision.datasets": mc.data.datasets,
+        "torchvision.transforms": mc.data.transforms,
+        "torchvision.utils": mc.data.utils,
+        "torchvision.io": mc.data.io,
+    }.items():
+        yield f"| `{module.__name__}` | `{theirs}` | {quoted(module.__all__)} |"
 
 
 def elsewhere() -> Iterator[str]:

@@ -117,7 +117,14 @@ ROWS = [
         weight=constant(3),
     ),
     pair("soft_margin_loss", "SoftMarginLoss", x=X[:2], y=[sign(3, 5), sign(4)]),
-    pair("hinge_embedding_loss", "HingeEmbeddingLoss", "margin=0.5", x=X[:2], y=[sign(3, 5), sign(4)]),
+    pair(
+        "hinge_embedding_loss",
+        "HingeEmbeddingLoss",
+        "margin=0.5",
+        "margin=1.3, reduction='none'",
+        x=X[:2],
+        y=[sign(3, 5), sign(4)],
+    ),
     pair(
         "multilabel_soft_margin_loss",
         "MultiLabelSoftMarginLoss",
@@ -125,13 +132,24 @@ ROWS = [
         y=TARGETS[:2],
     ),
     row(
+        "F.multilabel_soft_margin_loss",
+        *(
+            f"F.multilabel_soft_margin_loss(x, y, weight, reduction='{how}')"
+            for how in ("mean", "sum", "none")
+        ),
+        x=(3, 5),
+        y=share(3, 5),
+        weight=constant(5, kind="positive"),
+    ),
+    row(
         "F.margin_ranking_loss nn.MarginRankingLoss",
         "F.margin_ranking_loss(x, y, z)",
+        "F.margin_ranking_loss(x, y, z, 0.7, reduction='none')",
         "F.margin_ranking_loss(x, y, z, margin=0.4, reduction='sum')",
         "nn.MarginRankingLoss(margin=0.3, reduction='none')(x, y, z)",
-        x=positive(7),
-        y=(7,),
-        z=sign(7),
+        x=[positive(7), positive(3, 4)],
+        y=[(7,), (3, 4)],
+        z=[sign(7), sign(3, 4)],
     ),
     row(
         "F.triplet_margin_loss nn.TripletMarginLoss F.pairwise_distance nn.PairwiseDistance",
@@ -140,17 +158,32 @@ ROWS = [
         "F.triplet_margin_loss(x, y, z, swap=True, reduction='sum')",
         "F.pairwise_distance(x, y)",
         "nn.PairwiseDistance(p=1, keepdim=True)(x, z)",
-        x=(4, 5),
-        y=positive(4, 5),
-        z=unit(4, 5),
+        "nn.TripletMarginLoss(2.5, p=1.0, swap=True)(x, y, z)",
+        "F.triplet_margin_loss(x, y, z, margin=3.0, swap=True, reduction='none')",
+        "F.triplet_margin_loss(x, y, z, margin=2.5, p=1, reduction='sum')",
+        x=[(4, 5), (5,), (2, 3, 5)],
+        y=[positive(4, 5), positive(5), positive(2, 3, 5)],
+        z=[unit(4, 5), unit(5), unit(2, 3, 5)],
+    ),
+    row(
+        "F.pairwise_distance nn.PairwiseDistance",
+        "F.pairwise_distance(x, y)",
+        *(
+            f"nn.PairwiseDistance({p}, keepdim={keep})(x, y)"
+            for p in (1.0, 2.0, 3.0)
+            for keep in (False, True)
+        ),
+        x=[(4,), (3, 4), (2, 1, 4)],
+        y=[positive(4), positive(4), positive(3, 4)],
     ),
     row(
         "F.cosine_embedding_loss nn.CosineEmbeddingLoss",
         "F.cosine_embedding_loss(x, y, z)",
         "nn.CosineEmbeddingLoss(margin=0.2, reduction='none')(x, y, z)",
-        x=(4, 5),
-        y=positive(4, 5),
-        z=sign(4),
+        "F.cosine_embedding_loss(x, y, z, 0.3, reduction='sum')",
+        x=[(4, 5), (5,)],
+        y=[positive(4, 5), positive(5)],
+        z=[sign(4), sign()],
     ),
     row(
         "nn.CrossEntropyLoss nn.NLLLoss",
@@ -160,5 +193,22 @@ ROWS = [
         x=(4, 3),
         i=places(4, below=3),
         weight=constant(3, kind="positive"),
+    ),
+    row(
+        "nn.MarginRankingLoss nn.HingeEmbeddingLoss nn.CosineEmbeddingLoss nn.SoftMarginLoss "
+        "nn.MultiLabelSoftMarginLoss nn.TripletMarginLoss nn.PairwiseDistance",
+        *(
+            f"str(nn.{layer})"
+            for layer in (
+                "MarginRankingLoss(margin=0.5)",
+                "HingeEmbeddingLoss()",
+                "CosineEmbeddingLoss(margin=0.2)",
+                "SoftMarginLoss()",
+                "MultiLabelSoftMarginLoss()",
+                "TripletMarginLoss(margin=2.0)",
+                "PairwiseDistance(2.0)",
+            )
+        ),
+        grad=False,
     ),
 ]

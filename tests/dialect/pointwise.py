@@ -7,8 +7,10 @@ from .row import ALL, FLOATS, INTEGERS, NUMBERS, Row, method, positive, row, tru
 
 SHAPES = [(3, 5), (), (2, 0, 3)]
 SPECIAL = [(5,), (1, 3, 1, 2), (0,)]
-PAIRS = {"x": [(3, 5), (2, 1, 4), (4,), (0, 3)], "y": [(5,), (3, 1), (), (1, 3)]}
-INTS = ("int64", "int32", "uint8", "bool")
+PAIRS = {
+    "x": [(3, 5), (2, 1, 4), (4,), (0, 3), (), (1,), (3, 1), (2, 1, 0)],
+    "y": [(5,), (3, 1), (), (1, 3), (2, 2), (0,), (4, 1, 2), (3, 1)],
+}
 
 
 def unary(names: str, draw=lambda *shape: shape, **settings) -> list[Row]:
@@ -84,8 +86,8 @@ ROWS = [
         "x / 2",
         "2 / x",
         dtypes=(*FLOATS, "int64"),
-        x=[positive(3, 5), positive(2, 1, 4)],
-        y=[positive(5), positive(3, 1)],
+        x=[positive(3, 5), positive(2, 1, 4), positive(), positive(0, 3)],
+        y=[positive(5), positive(3, 1), positive(2, 2), positive(1, 3)],
     ),
     row(
         "div Tensor.div",
@@ -126,10 +128,20 @@ ROWS = [
         "x ** y",
         "torch.pow(2, y)",
         "2.5 ** y",
-        x=[positive(3, 5), positive(4, 1, 2)],
-        y=[(5,), (3, 2)],
+        x=[positive(3, 5), positive(4, 1, 2), positive(), positive(0, 3)],
+        y=[(5,), (3, 2), (2, 2), (1, 3)],
     ),
-    row("Tensor.__pow__", "x ** 2", "x ** 3", "x ** -2", "x ** 0", x=SHAPES),
+    row(
+        "Tensor.__pow__",
+        *(f"x ** {power}" for power in ("2", "3", "-2", "0", "1", "-1", "0.0", "-2.0")),
+        "1.7 ** x",
+        x=SHAPES,
+    ),
+    row(
+        "Tensor.__pow__",
+        *(f"x ** {power}" for power in ("0.5", "2.7", "-0.3", "x")),
+        x=[positive(*shape) for shape in SHAPES],
+    ),
     row(
         "Tensor.__pow__ Tensor.__rpow__",
         "i ** 2",
@@ -146,6 +158,7 @@ ROWS = [
     method(
         "clamp clip",
         "x.clamp(-0.5, 1)",
+        "x.clamp(0.6, 0.2)",
         "x.clamp(min=0.25)",
         "x.clamp(max=-0.3)",
         "x.clamp(y, y + 1)",
@@ -190,7 +203,7 @@ ROWS = [
         grad=False,
     ),
     # several in one formula
-    row("Tensor.reciprocal", "x.reciprocal()", x=SPECIAL),
+    row("Tensor.reciprocal", "x.reciprocal()", "3 / x", "x / -3", x=SPECIAL),
     row("Tensor.square", "x.square()", x=SPECIAL),
     row("Tensor.erf", "x.erf() + torch.erf(x * 0.1)", x=SPECIAL),
     row("exp2", "torch.exp2(x)", x=SPECIAL),

@@ -3,6 +3,14 @@
 from .row import row
 
 X = [(2, 3, 7, 5), (1, 6, 8)]
+WINDOWS = (
+    "(3, 2), (2, 1), 1",
+    "[3, 3], [2, 3], (1, 0), ceil_mode=True",
+    "2, 3, ceil_mode=True",
+    "3, 2, 1, ceil_mode=True",
+    "3, 1",
+    "(4, 5)",
+)
 
 ROWS = [
     row(
@@ -13,9 +21,12 @@ ROWS = [
         "F.max_pool2d(x, 2, stride=2, ceil_mode=True)",
         "F.max_pool2d(x, 2, dilation=2)",
         "F.max_pool2d(x, 2, return_indices=True)",
+        "F.max_pool2d(x, (3, 2), 2, 1, return_indices=True)",
+        *(f"F.max_pool2d(x, {window})" for window in WINDOWS),
         x=X,
         remark="a window that lies wholly in padding is refused",
     ),
+    row("F.max_pool2d", "F.max_pool2d(x, (3, 2), 2, 1, dilation=(2, 3))", x=(2, 2, 9, 8)),
     row(
         "nn.MaxPool2d",
         "nn.MaxPool2d(2)",
@@ -31,6 +42,11 @@ ROWS = [
         "F.avg_pool2d(x, 3, 2, 1)",
         "F.avg_pool2d(x, 3, 2, padding=1, ceil_mode=True, count_include_pad=False)",
         "F.avg_pool2d(x, 2, divisor_override=3)",
+        *(
+            f"F.avg_pool2d(x, {window}{more})"
+            for window in WINDOWS
+            for more in ("", ", count_include_pad=False", ", divisor_override=3")
+        ),
         x=X,
     ),
     row(
@@ -45,7 +61,8 @@ ROWS = [
         "F.adaptive_avg_pool2d(x, 1)",
         "F.adaptive_avg_pool2d(x, (3, 4))",
         "F.adaptive_avg_pool2d(x, (None, 2))",
-        x=X,
+        *(f"F.adaptive_avg_pool2d(x, {size})" for size in ("3", "(2, 5)", "[4, None]", "(7, 9)")),
+        x=[*X, (1, 1, 1, 1)],
     ),
     row(
         "nn.AdaptiveAvgPool2d",
@@ -60,7 +77,9 @@ ROWS = [
         "F.adaptive_max_pool2d(x, 1)",
         "F.adaptive_max_pool2d(x, (3, 4))",
         "F.adaptive_max_pool2d(x, 2, return_indices=True)",
-        x=X,
+        "F.adaptive_max_pool2d(x, (3, 4), return_indices=True)",
+        *(f"F.adaptive_max_pool2d(x, {size})" for size in ("3", "(None, 2)", "[4, None]", "(7, 9)")),
+        x=[*X, (1, 1, 1, 1)],
     ),
     row("nn.AdaptiveMaxPool2d", "nn.AdaptiveMaxPool2d(1)", "nn.AdaptiveMaxPool2d((2, 3))", x=X, kind="layer"),
     row(

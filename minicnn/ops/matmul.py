@@ -1,5 +1,7 @@
 """Matrix products."""
 
+from typing import Any
+
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.ops.conv import FLOATS
@@ -9,7 +11,8 @@ class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
     def forward(self, x, y):
-        self.x, self.y = x, y
+        self.x: Any = x if self.needs[1] else None
+        self.y: Any = y if self.needs[0] else None
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
         try:
             return x @ y

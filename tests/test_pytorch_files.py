@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import minicnn as mc
+from minicnn.interop.pytorch import OLD
 
 
 def saved(value, **settings) -> io.BytesIO:
@@ -143,11 +144,56 @@ def test_what_is_refused(tmp_path, capsys, value, message):
     assert capsys.readouterr().out == ""
 
 
-def test_old_files_are_told(tmp_path):
-    path = tmp_path / "old.pt"
-    path.write_bytes(saved({"a": torch.ones(2)}, _use_new_zipfile_serialization=False).getvalue())
-    with pytest.raises(ValueError, match=r"old\.pt looks like a pickle, which may run code"):
-        mc.load(path)
+def old(value) -> bytes:
+    """As PyTorch saved before version 1.6."""
+    return saved(value, _use_new_zipfile_serialization=False).getvalue()
+
+
+def test_old_files():
+    theirs, optimizer = trained()
+    for value in (
+        shared(),
+        theirs.state_dict(),
+        optimizer.state_dict(),
+        [torch.zeros(0, 3), torch.tensor(5)],
+    ):
+        assert_same(mc.load(io.BytesIO(old(value))), value)
+
+
+class First:
+    """A tensor as the first versions of PyTorch saved it, by a function with fewer arguments."""
+
+    def __reduce__(self):
+        numbers = torch.arange(6.0)
+        storage = torch.storage.TypedStorage(
+            wrap_storage=numbers.untyped_storage(), dtype=numbers.dtype, _internal=True
+        )
+        return torch._utils._rebuild_tensor, (storage, 1, (2, 2), (2, 1))
+
+
+def test_files_of_the_first_versions():
+    read = mc.load(io.BytesIO(old({"w": First()})))["w"]
+    assert read.tolist() == [[1, 2], [3, 4]] and not read.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (old({"a": Evil()}), "asks for __builtin__.print"),
+        (old(torch.nn.Linear(2, 3)), r"asks for torch\.nn\.\S*Linear"),
+        (old(torch.ones(2, dtype=torch.float16)), "it holds float16 numbers"),
+        (old(torch.ones(4))[:-1], "buffer is smaller"),
+        (old(torch.ones(4))[:-20], "cannot be read"),
+        (old(torch.ones(4))[:40], "cannot be read"),
+        (old(torch.ones(4))[:-24] + b"\xff" * 24, "cannot be read"),
+        (OLD + pickle.dumps(1) * 4, "cannot be read"),
+        (pickle.dumps({"a": 1}, protocol=2), "looks like a pickle, which may run code"),
+    ],
+)
+def test_old_files_that_are_refused(content, message, capsys):
+    with pytest.raises(ValueError, match=message):
+        mc.load(io.BytesIO(content))
+    assert capsys.readouterr().out == ""
 
 
 def rebuilt(change) -> io.BytesIO:

@@ -14,6 +14,7 @@ examples:
   minicnn evaluate runs/lenet5             accuracy on the test images, for each digit too
   minicnn predict runs/lenet5 photo.png    which digit is on a picture
   minicnn summary lenet5                   layers, shapes and parameters
+  minicnn weights convert resnet18.pth     PyTorch's weights as safetensors
 """
 
 
@@ -96,7 +97,19 @@ def _summary(args: argparse.Namespace) -> int:
     return run(args)
 
 
-COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "summary": _summary}
+def _weights(args: argparse.Namespace) -> int:
+    from minicnn.cli.weights import run
+
+    return run(args)
+
+
+COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "summary": _summary,
+    "weights": _weights,
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -156,6 +169,21 @@ def _parser() -> argparse.ArgumentParser:
         "summary", help="show a model's layers", description="Show a model's layers, shapes and sizes."
     )
     summary.add_argument("model", metavar="MODEL", help="one that train knows, or simplecnn_cifar")
+
+    weights = commands.add_parser(
+        "weights", help="convert weights of PyTorch", description="Convert weights of other programs."
+    )
+    actions = weights.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    convert = actions.add_parser(
+        "convert",
+        help="write a .pth file's weights as safetensors",
+        description="Write the weights in a file of torch.save as safetensors. Nothing in the file is run,\n"
+        "and PyTorch need not be installed.",
+        formatter_class=form,
+    )
+    convert.add_argument("file", metavar="FILE", help="with a state_dict, by itself or in a checkpoint")
+    convert.add_argument("--out", metavar="FILE", help="(default: the same name with .safetensors)")
+    convert.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     return parser
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.interop.atomic import write_files
-from minicnn.interop.pytorch import read_pytorch
+from minicnn.interop.pytorch import OLD, ZIP, read_pytorch
 from minicnn.interop.safetensors import from_bytes, metadata_of, to_bytes
 from minicnn.tensor import Tensor
 
@@ -67,7 +67,7 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
         content, name = f.read(), getattr(f, "name", "the file")
     else:
         content, name = Path(os.fspath(f)).read_bytes(), f
-    if content.startswith(b"PK\x03\x04"):
+    if content.startswith((ZIP, OLD)):
         return read_pytorch(content, name)
     tensors = from_bytes(content, name)
     structure = metadata_of(content).get(STRUCTURE)

@@ -5,18 +5,143 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
+from minicnn.models.alexnet import AlexNet, AlexNet2012, alexnet, alexnet_2012
+from minicnn.models.convnext import ConvNeXt, convnext_base, convnext_small, convnext_tiny
+from minicnn.models.densenet import DenseNet, densenet121
+from minicnn.models.efficientnet import (
+    EfficientNet,
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
+from minicnn.models.googlenet import GoogLeNet, googlenet
 from minicnn.models.lenet import LeNet5
+from minicnn.models.mobilenet import MobileNetV1, MobileNetV2, mobilenet_v1, mobilenet_v2
+from minicnn.models.resnet import (
+    ResNet,
+    resnet18,
+    resnet18_cifar,
+    resnet20,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+)
 from minicnn.models.simple import SimpleCNN, ThreeConv, TwoLayer, simplecnn_cifar
+from minicnn.models.unet import UNet, unet
+from minicnn.models.vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
+from minicnn.models.vit import VisionTransformer, vit_b_16, vit_l_16, vit_s_16
+from minicnn.models.yolo import YOLO, yolov1
 from minicnn.nn import Module
 
-__all__ = ["LeNet5", "SimpleCNN", "ThreeConv", "TwoLayer", "create", "list", "simplecnn_cifar"]
+__all__ = [
+    "VGG",
+    "YOLO",
+    "AlexNet",
+    "AlexNet2012",
+    "ConvNeXt",
+    "DenseNet",
+    "EfficientNet",
+    "GoogLeNet",
+    "LeNet5",
+    "MobileNetV1",
+    "MobileNetV2",
+    "ResNet",
+    "SimpleCNN",
+    "ThreeConv",
+    "TwoLayer",
+    "UNet",
+    "VisionTransformer",
+    "alexnet",
+    "alexnet_2012",
+    "convnext_base",
+    "convnext_small",
+    "convnext_tiny",
+    "create",
+    "densenet121",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "googlenet",
+    "list",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet18_cifar",
+    "resnet20",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "simplecnn_cifar",
+    "unet",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
+    "vit_b_16",
+    "vit_l_16",
+    "vit_s_16",
+    "yolov1",
+]
 
 MODELS: dict[str, Callable[..., Module]] = {
+    "alexnet": alexnet,
+    "alexnet_2012": alexnet_2012,
+    "convnext_base": convnext_base,
+    "convnext_small": convnext_small,
+    "convnext_tiny": convnext_tiny,
+    "densenet121": densenet121,
+    "efficientnet_b0": efficientnet_b0,
+    "efficientnet_b1": efficientnet_b1,
+    "efficientnet_b2": efficientnet_b2,
+    "efficientnet_b3": efficientnet_b3,
+    "efficientnet_b4": efficientnet_b4,
+    "efficientnet_b5": efficientnet_b5,
+    "efficientnet_b6": efficientnet_b6,
+    "efficientnet_b7": efficientnet_b7,
+    "googlenet": googlenet,
     "lenet5": LeNet5,
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+    "resnet18": resnet18,
+    "resnet18_cifar": resnet18_cifar,
+    "resnet20": resnet20,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
     "simplecnn": SimpleCNN,
     "simplecnn_cifar": simplecnn_cifar,
     "threeconv": ThreeConv,
     "twolayer": TwoLayer,
+    "unet": unet,
+    "vgg11": vgg11,
+    "vgg11_bn": vgg11_bn,
+    "vgg13": vgg13,
+    "vgg13_bn": vgg13_bn,
+    "vgg16": vgg16,
+    "vgg16_bn": vgg16_bn,
+    "vgg19": vgg19,
+    "vgg19_bn": vgg19_bn,
+    "vit_b_16": vit_b_16,
+    "vit_l_16": vit_l_16,
+    "vit_s_16": vit_s_16,
+    "yolov1": yolov1,
 }
 
 

@@ -32,8 +32,9 @@ def trunc_normal_(
     from scipy.special import ndtr, ndtri
 
     low, high = (ndtr((bound - mean) / std) for bound in (a, b))
-    shares = generator().random(tensor.shape, kind(tensor)) * (high - low) + low
-    return fill(tensor, np.clip(ndtri(shares) * std + mean, a, b))
+    # drawn in float64: float32 has a 0, which becomes the bound itself, among some 16 million numbers
+    shares = generator().random(tensor.shape) * (high - low) + low
+    return fill(tensor, np.clip(ndtri(shares) * std + mean, a, b).astype(kind(tensor)))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -1,0 +1,160 @@
+"""Boxes around objects: how much two overlap, which of many to keep, and how good a detector's are.
+
+A box is (x1, y1, x2, y2), its left, upper, right and lower edge, in any unit. The functions on boxes have
+torchvision's names and arguments.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minicnn.tensor import Tensor
+
+
+def overlap(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (..., 4) and (..., 4), which broadcast; 0 for two empty boxes."""
+    upper_left = np.maximum(boxes1[..., :2], boxes2[..., :2])
+    lower_right = np.minimum(boxes1[..., 2:], boxes2[..., 2:])
+    common = (lower_right - upper_left).clip(0).prod(-1)
+    union = area(boxes1) + area(boxes2) - common
+    return common / np.where(union > 0, union, 1)
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Of boxes (..., 4)."""
+    return (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+
+
+def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
+    """Intersection over union of each of boxes1 (N, 4) with each of boxes2 (M, 4): (N, M)."""
+    check_boxes("box_iou", boxes1)
+    check_boxes("box_iou", boxes2)
+    return Tensor(overlap(boxes1.array[:, np.newaxis], boxes2.array))
+
+
+def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Non-maximum suppression: from the best box down, drop those that overlap one that is kept.
+
+    Parameters
+    ----------
+    boxes : Tensor (N, 4)
+    scores : Tensor (N)
+        Equal ones count in their order.
+    iou_threshold : float
+        A box is dropped if its intersection over union with a kept one is larger.
+
+    Returns
+    -------
+    Tensor of int64
+        Indices of the boxes that are kept, the best first.
+    """
+    check_boxes("nms", boxes)
+    if scores.shape != boxes.shape[:1]:
+        raise RuntimeError(
+            f"nms: expected scores ({len(boxes)},) for boxes {boxes.shape}, got {scores.shape}"
+        )
+    left = np.argsort(-scores.array, kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        left = left[overlap(boxes.array[best], boxes.array[left]) <= iou_threshold]
+    return Tensor(np.array(kept, np.int64))
+
+
+def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    """`nms` among the boxes of each class by itself; idxs (N) are the classes."""
+    check_boxes("batched_nms", boxes)
+    kept = [np.empty(0, np.int64)]
+    for label in np.unique(idxs.array):
+        (own,) = np.nonzero(idxs.array == label)
+        kept.append(own[nms(Tensor(boxes.array[own]), Tensor(scores.array[own]), iou_threshold).array])
+    indices = np.sort(np.concatenate(kept))
+    return Tensor(indices[np.argsort(-scores.array[indices], kind="stable")])
+
+
+def check_boxes(name: str, boxes: Tensor) -> None:
+    """Raise RuntimeError unless they are boxes (N, 4)."""
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise RuntimeError(f"{name}: expected boxes (N, 4), got {boxes.shape}")
+
+
+def mean_average_precision(
+    predictions: Sequence[Mapping[str, Tensor]],
+    targets: Sequence[Mapping[str, Tensor]],
+    iou_threshold: float = 0.5,
+) -> float:
+    """The mean of `average_precision` over the classes that occur in the targets.
+
+    Parameters
+    ----------
+    predictions : sequence of dict, one a picture
+        "boxes" (K, 4), "scores" (K) and "labels" (K).
+    targets : sequence of dict, one a picture
+        "boxes" (K, 4) and "labels" (K): what is there.
+    iou_threshold : float
+        From which intersection over union on a box is right.
+
+    Returns
+    -------
+    float
+        From 0 to 1; nan if there is nothing to find.
+    """
+    if len(predictions) != len(targets):
+        raise ValueError(
+            "mean_average_precision: expected as many predictions as targets, "
+            f"got {len(predictions)} and {len(targets)}"
+        )
+    labels = np.unique(np.concatenate([np.empty(0), *(target["labels"].array for target in targets)]))
+    if not len(labels):
+        return float("nan")
+    precisions = []
+    for label in labels:
+        said = [
+            (
+                one["boxes"].array[one["labels"].array == label],
+                one["scores"].array[one["labels"].array == label],
+            )
+            for one in predictions
+        ]
+        true = [one["boxes"].array[one["labels"].array == label] for one in targets]
+        precisions.append(average_precision(said, true, iou_threshold))
+    return float(np.mean(precisions))
+
+
+def average_precision(
+    predictions: Sequence[tuple[np.ndarray, np.ndarray]], targets: Sequence[np.ndarray], iou_threshold: float
+) -> float:
+    """The area below precision as a function of recall, for one class.
+
+    Boxes are looked at from the highest score down. One is right if, of all true boxes of its picture, the
+    one that it overlaps most is overlapped enough and was not found before. Precision is taken as the best at
+    this recall or a higher one.
+
+    Parameters
+    ----------
+    predictions : sequence of (boxes (K, 4), scores (K)), one a picture
+    targets : sequence of boxes (K, 4), one a picture
+
+    Source: Everingham et al., The Pascal visual object classes challenge: a retrospective, 2015; the form in
+    use since 2010.
+    """
+    ranked = [
+        (score, picture, box)
+        for picture, (boxes, scores) in enumerate(predictions)
+        for box, score in zip(boxes, scores, strict=True)
+    ]
+    ranked.sort(key=lambda one: -one[0])  # stable: equal scores in the order of the pictures
+    found = [np.zeros(len(boxes), bool) for boxes in targets]
+    right = np.zeros(len(ranked))
+    for i, (_, picture, box) in enumerate(ranked):
+        ious = overlap(box, targets[picture])
+        if len(ious) and ious.max() >= iou_threshold and not found[picture][ious.argmax()]:
+            found[picture][ious.argmax()] = True
+            right[i] = 1
+    so_far = right.cumsum()
+    precision = so_far / np.arange(1, len(ranked) + 1)
+    best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(
+        (best_from_here * right).sum() / sum(map(len, targets))
+    )  # each right one is a step of recall

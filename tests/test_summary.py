@@ -135,3 +135,36 @@ def test_wrong_sizes(size):
 def test_no_module():
     with pytest.raises(TypeError, match="summary: expected a Module, got str"):
         mc.summary("lenet5", (1, 32, 32))
+
+
+def test_attention_counts_its_projections_and_its_two_products():
+    """Queries (2, 5, 6), keys and values (2, 7, 6): q, k, v, scores, means and the projection out."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(6, 2, batch_first=True)
+
+        def forward(self, x):
+            longer = mc.cat([x, x[:, :2]], 1)
+            return self.attention(x, longer, longer)[0]
+
+    expected = 2 * (5 * 6 * 6 + 2 * 7 * 6 * 6 + 2 * 5 * 7 * 6 + 5 * 6 * 6)
+    net = mc.nn.Sequential(nn.Flatten(2), Net())
+    assert mc.summary(net, (2, 5, 3, 2)).macs == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("mobilenet_v2", 0.30),
+        ("efficientnet_b0", 0.39),
+        pytest.param("resnet50", 4.1, marks=pytest.mark.slow),
+        pytest.param("vgg16", 15.5, marks=pytest.mark.slow),
+        pytest.param("vit_b_16", 17.6, marks=pytest.mark.slow),
+    ],
+)
+def test_published_figures(name, published):
+    """Billions of multiply-accumulates at 224 x 224, as the papers and torchvision give them."""
+    macs = mc.summary(mc.models.create(name), (3, 224, 224)).macs / 1e9
+    assert round(macs, len(str(published).partition(".")[2])) == published

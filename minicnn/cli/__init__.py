@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     summary = commands.add_parser(
         "summary", help="show a model's layers", description="Show a model's layers, shapes and sizes."
     )
-    summary.add_argument("model", metavar="MODEL", help="one that train knows, or simplecnn_cifar")
+    summary.add_argument("model", metavar="MODEL", help="one of minicnn.models.list()")
 
     weights = commands.add_parser(
         "weights", help="convert weights of PyTorch", description="Convert weights of other programs."

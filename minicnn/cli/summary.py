@@ -6,8 +6,10 @@ from minicnn import models
 from minicnn.inspect import summary
 from minicnn.training.recipes import INPUT_SIZES
 
+IMAGENET = (3, 224, 224)  # what the larger models are made for
+
 
 def run(args: argparse.Namespace) -> int:
     """Print the model's layers, output shapes, parameters and multiply-accumulates."""
-    print(summary(models.create(args.model), INPUT_SIZES[args.model]))
+    print(summary(models.create(args.model), INPUT_SIZES.get(args.model, IMAGENET)))
     return 0

@@ -101,7 +101,8 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     -------
     Summary
         A table when printed. A convolution's MACs are N * O * OH * OW * C / groups * KH * KW, a linear
-        layer's N * out * in; additions of the bias and other layers count nothing.
+        layer's N * out * in; attention adds its projections and its two products, scores and means.
+        Additions of the bias and other layers count nothing.
 
     Raises
     ------
@@ -120,12 +121,13 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     rows: list[Row] = []
     seen: set[nn.Parameter] = set()
 
-    def record(name: str, module: nn.Module, output: Any) -> None:
+    def record(name: str, module: nn.Module, args: tuple, output: Any) -> None:
         new = [p for p in module.parameters(recurse=False) if p not in seen]
         seen.update(new)
-        shape = output.shape if isinstance(output, Tensor) else ()
+        first = output[0] if isinstance(module, nn.MultiheadAttention) else output
+        shape = tuple(first.shape) if isinstance(first, Tensor) else ()
         kind = type(module).__name__
-        rows.append(Row(name, kind, shape, sum(p.numel() for p in new), macs_of(module, shape)))
+        rows.append(Row(name, kind, shape, sum(p.numel() for p in new), macs_of(module, args, shape)))
 
     parameters = list(model.parameters())
     x = zeros(size, dtype=parameters[0].dtype if parameters else np.float32)
@@ -137,15 +139,19 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     )
 
 
-def macs_of(module: nn.Module, shape: tuple[int, ...]) -> int:
-    """Multiply-accumulates of one call: for each number of the output those of its sum."""
+def macs_of(module: nn.Module, args: tuple, shape: tuple[int, ...]) -> int:
+    """Multiply-accumulates of one call: for each number of a product those of its sum."""
+    if isinstance(module, nn.MultiheadAttention):
+        query, key, value = (x.numel() for x in args[:3])  # of all pictures and places, times the width
+        width, keys = module.embed_dim, args[1].shape[-2 if module.batch_first or args[1].ndim == 2 else 0]
+        return (query + key + value + 2 * query // width * keys) * width
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
         return math.prod(shape) * math.prod(module.weight.shape[1:])
     return 0
 
 
 @contextmanager
-def observed(model: nn.Module, record: Callable[[str, nn.Module, Any], None]) -> Iterator[None]:
+def observed(model: nn.Module, record: Callable[[str, nn.Module, tuple, Any], None]) -> Iterator[None]:
     """In evaluation mode tell `record` of every call of a layer: one without children, or with parameters."""
     modes = [(module, module.training) for module in model.modules()]
     layers = [
@@ -173,7 +179,7 @@ def recording(name: str, module: nn.Module, forward: Callable, record: Callable)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         output = forward(*args, **kwargs)
-        record(name, module, output)
+        record(name, module, args, output)
         return output
 
     return call

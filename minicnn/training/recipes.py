@@ -36,7 +36,13 @@ RECIPES = {
     "threeconv": Recipe(NORMALIZE),
     "twolayer": Recipe(NORMALIZE),
 }
-INPUT_SIZES = dict.fromkeys(RECIPES, (1, 28, 28)) | {"lenet5": (1, 32, 32), "simplecnn_cifar": (3, 32, 32)}
+INPUT_SIZES = {
+    **dict.fromkeys(RECIPES, (1, 28, 28)),
+    **dict.fromkeys(("simplecnn_cifar", "resnet20", "resnet18_cifar"), (3, 32, 32)),
+    "lenet5": (1, 32, 32),
+    "alexnet_2012": (3, 227, 227),
+    "yolov1": (3, 448, 448),
+}
 
 
 def recipe(name: str) -> Recipe:

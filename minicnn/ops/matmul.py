@@ -55,11 +55,12 @@ class Linear(Function):
         if not (x.dtype == weight.dtype == (x if bias is None else bias).dtype and x.dtype in FLOATS):
             given = [str(a.dtype) for a in (x, weight, bias) if a is not None]
             raise RuntimeError(f"linear: expected x, weight and bias all float32 or all float64, got {given}")
-        self.shape, x = x.shape, x.reshape(-1, weight.shape[1])
-        self.x = x if self.needs[1] else None
+        self.shape = x.shape
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        self.x = rows if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        out = kernels_for(x).linear(x, weight, bias)
-        return out.reshape(*self.shape[:-1], weight.shape[0])
+        out = kernels_for(x).linear(rows, weight, bias)
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad):
         grad = grad.reshape(-1, grad.shape[-1])

@@ -73,11 +73,10 @@ GROUPS = [
     ),
     (
         "`tensor` with a dtype",
-        """FloatTensor DoubleTensor HalfTensor LongTensor IntTensor ShortTensor CharTensor ByteTensor
-        BoolTensor scalar_tensor""",
+        "HalfTensor scalar_tensor",
     ),
     ("`from_numpy` or `as_tensor`", "asarray frombuffer from_file empty_strided empty_permuted"),
-    ("numpy.and numpy.can_cast", "promote_types can_cast"),
+    ("numpy.promote_types and numpy.can_cast", "promote_types can_cast"),
     ("`manual_seed`", "seed get_rng_state set_rng_state default_generator"),
     ("`is_tensor` or Python's type", "typename is_storage"),
     (

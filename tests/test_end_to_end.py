@@ -111,7 +111,7 @@ def test_a_learning_rate_that_blows_up_is_told():
         trainer.fit([(PICTURES, LABELS)] * 9, epochs=1, verbose=False)
 
 
-@pytest.mark.parametrize("name", recipes.INPUT_SIZES)
+@pytest.mark.parametrize("name", [*recipes.RECIPES, "simplecnn_cifar"])
 def test_no_pictures_give_no_scores(name):
     model = mc.models.create(name)
     scores = model(mc.zeros(0, *recipes.INPUT_SIZES[name]))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minicnn as mc
-from both import check, compare, draw
+from both import BOTH, check, compare, draw
 
 
 @settings(max_examples=60)
@@ -78,3 +78,16 @@ def test_set_elements_of_a_constant():
         return z * z
 
     check(function, draw((2, 2)))
+
+
+@BOTH
+def test_any_sequence_of_places_is_written(m):
+    x, w = m.zeros(5), m.zeros(3, 3, 2, 2)
+    x[range(3)] = 1.0
+    w[range(3), (0, 1, 2), :, :] = m.ones(2, 2)
+    y = m.ones(4, requires_grad=True)
+    z = y * 2
+    z[range(2)] = 0.0
+    z.sum().backward()
+    assert (x.tolist(), w.sum().item(), y.grad.tolist()) == ([1, 1, 1, 0, 0], 12, [0, 0, 2, 2])
+    assert x[range(0)].shape == (0,)

@@ -334,3 +334,9 @@ class TestBatchForm:
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_normalize_wants_a_number_a_channel():
+    for picture in (mc.zeros(1, 4, 4), mc.zeros(2, 4, 4)):
+        with pytest.raises(ValueError, match=r"mean has 3 values but x has [12] channels"):
+            transforms.Normalize((0.5,) * 3, (0.5,) * 3)(picture)

@@ -57,7 +57,8 @@ def plain(index: Any) -> Any:
     """A part of an index: an int, a slice, ..., None, or an array of its own that nobody can change later."""
     if isinstance(index, Variable):
         index = index.array
-    if isinstance(index, bool | list | np.ndarray):
-        index = np.array(index, np.int64 if isinstance(index, list) and not index else None)
+    if isinstance(index, bool | list | tuple | range | np.ndarray):
+        empty = isinstance(index, list | tuple | range) and not index
+        index = np.array(index, np.int64 if empty else None)
         return int(index) if index.ndim == 0 and index.dtype.kind in "iu" else index
     return int(index) if isinstance(index, np.integer) else index

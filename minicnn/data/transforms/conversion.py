@@ -71,7 +71,7 @@ def normalize(tensor: Any, mean: Any, std: Any, inplace: bool = False) -> Any:
         raise ValueError(f"normalize: expected a picture (..., C, H, W), got shape {x.shape}")
     mean, std = (np.asarray(value, x.dtype).reshape(-1, 1, 1) for value in (mean, std))
     for name, value in (("mean", mean), ("std", std)):
-        if len(value) not in (1, x.shape[-3]) and x.shape[-3] != 1:
+        if len(value) not in (1, x.shape[-3]):
             raise ValueError(
                 f"normalize: {name} has {len(value)} values but x has {x.shape[-3]} channels {x.shape}"
             )

@@ -91,3 +91,21 @@ def test_any_sequence_of_places_is_written(m):
     z.sum().backward()
     assert (x.tolist(), w.sum().item(), y.grad.tolist()) == ([1, 1, 1, 0, 0], 12, [0, 0, 2, 2])
     assert x[range(0)].shape == (0,)
+
+
+class Places:
+    """A sequence of no type that is known."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        return [0, 2][i]
+
+
+def test_a_sequence_of_any_type_is_written_as_it_is_read():
+    x = mc.zeros(4)
+    x[Places()] = 1.0
+    assert (x.tolist(), x[Places()].tolist()) == ([1, 0, 1, 0], [1, 1])
+    with pytest.raises(IndexError, match="index: expected integers"):
+        x["a"] = 1.0

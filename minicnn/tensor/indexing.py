@@ -54,11 +54,16 @@ def dimensions(part: Any) -> int:
 
 
 def plain(index: Any) -> Any:
-    """A part of an index: an int, a slice, ..., None, or an array of its own that nobody can change later."""
-    if isinstance(index, Variable):
-        index = index.array
-    if isinstance(index, bool | list | tuple | range | np.ndarray):
-        empty = isinstance(index, list | tuple | range) and not index
-        index = np.array(index, np.int64 if empty else None)
-        return int(index) if index.ndim == 0 and index.dtype.kind in "iu" else index
-    return int(index) if isinstance(index, np.integer) else index
+    """A part of an index: an int, a slice, ..., None, or an array of its own that nobody can change later.
+
+    Whatever else there is becomes an array: NumPy would take it for one, too, but then what is read is a
+    copy, and a write into it would be lost.
+    """
+    if type(index) in BASIC:
+        return index
+    places = np.array(index.array if isinstance(index, Variable) else index)
+    if places.size == 0 and isinstance(index, list | tuple | range):
+        places = places.astype(np.int64)
+    if places.dtype.kind not in "biu":
+        raise IndexError(f"index: expected integers, truth values, slices, ... or None, got {index!r:.80}")
+    return int(places) if places.ndim == 0 and places.dtype != bool else places

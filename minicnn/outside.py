@@ -284,6 +284,26 @@ def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
     return OutsideDialectError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
 
 
+class Absent:
+    """In a class, a name that lies outside: whoever reads it gets the error of `missing`.
+
+    Without ``__getattr__``, which would make every attribute that is there slower to read.
+    """
+
+    def __init__(self, owner: str, name: str, names: set[str]) -> None:
+        self.missing = owner, name, names
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        raise missing(*self.missing)
+
+
+def explain_class(owner: type) -> None:
+    """Let a class and its instances raise `missing` for names outside, and for operations in place."""
+    names = {name for name in dir(owner) if name[0] != "_"}
+    for name in (NEAREST.keys() | {f"{name}_" for name in names if name[-1] != "_"}) - names:
+        setattr(owner, name, Absent(f"{owner.__name__!r} object", name, names))
+
+
 def explain(*modules: ModuleType) -> None:
     """Let these modules raise `missing` for names that they do not have."""
     for module in modules:

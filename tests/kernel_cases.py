@@ -176,7 +176,7 @@ def every_kernel(
         yield f"tanh gradient {N, I}", kernels.tanh_gradient(draw(N, I, seed=1), x)
         target = place(np.arange(N) % I)
         for row, result in enumerate(kernels.cross_entropy(x, target, abs(draw(I)), 1, 0.1)):
-            yield f"cross_entropy {row} {N, I}", result
+            yield f"cross_entropy {row} {N, I}", np.asarray(result, x.dtype)
         for momentum in (0.0, 0.9):
             param, buffer = draw(O, I), draw(O, I, seed=1) if momentum else None
             kernels.sgd_step(param, draw(O, I, seed=2), buffer, 0.1, momentum, 0.2, 0.01, False, True, False)

@@ -150,7 +150,9 @@ def torch_cross_entropy(logits, target, weight, ignore_index, smoothing):
         reduction="none",
     )
     losses.sum().backward()
-    return losses.detach().numpy(), leaf.grad.numpy()
+    counted = torch.tensor(target[target != ignore_index], dtype=torch.int64)
+    weights = len(counted) if weight is None else torch.tensor(weight)[counted].sum().item()
+    return losses.detach().numpy(), leaf.grad.numpy(), losses.sum().item(), weights
 
 
 @KERNELS
@@ -163,7 +165,7 @@ def test_cross_entropy_against_torch(kernels, dtype, N, C, weighted, smoothing, 
     weight = abs(numbers(C, dtype=dtype)) if weighted else None
     arguments = logits, target, weight, -1, smoothing
     for got, expected in zip(kernels.cross_entropy(*arguments), torch_cross_entropy(*arguments), strict=True):
-        assert_near(got, expected)
+        assert_near(np.asarray(got, dtype), np.asarray(expected, dtype))
 
 
 @KERNELS
@@ -182,9 +184,9 @@ def test_cross_entropy_against_torch(kernels, dtype, N, C, weighted, smoothing, 
 def test_cross_entropy_of_extreme_logits(kernels, dtype, row):
     logits = np.array([row] * 2, dtype)
     target = np.array([0 if np.isfinite(row[0]) else 1, int(np.argmax(row))])
-    losses, gradient = kernels.cross_entropy(logits, target, None, -100, 0.0)
+    losses, gradient, *_ = kernels.cross_entropy(logits, target, None, -100, 0.0)
     shifted = logits.astype(float) - logits.max()  # as softmax allows; PyTorch loses digits without
-    expected, expected_gradient = torch_cross_entropy(shifted, target, None, -100, 0.0)
+    expected, expected_gradient, *_ = torch_cross_entropy(shifted, target, None, -100, 0.0)
     accuracy = 1e-6 if dtype == np.float32 else 1e-14  # of numbers near 1, as the shifted exponentials are
     np.testing.assert_allclose(losses, expected, rtol=accuracy, atol=accuracy)
     np.testing.assert_allclose(gradient, expected_gradient, atol=accuracy)
@@ -194,16 +196,16 @@ def test_cross_entropy_of_extreme_logits(kernels, dtype, row):
 def test_cross_entropy_of_a_masked_target_is_infinite(dtype):
     logits, target = np.array([[0, -np.inf, 1]], dtype), np.array([1])
     for kernels in (reference, cpu):
-        losses, gradient = kernels.cross_entropy(logits, target, None, -100, 0.0)
-        assert losses[0] == np.inf
+        losses, gradient, total, _ = kernels.cross_entropy(logits, target, None, -100, 0.0)
+        assert losses[0] == total == np.inf
         assert_near(gradient, torch_cross_entropy(logits, target, None, -100, 0.0)[1])
 
 
 @pytest.mark.parametrize("row", [[np.nan, 0, 1], [0, 1, np.nan], [np.inf, 0, 1], [-np.inf] * 3])
 def test_cross_entropy_of_what_has_no_softmax_is_nan(row):
     logits = np.array([[1, 2, 3], row], np.float32)
-    losses, gradient = cpu.cross_entropy(logits, np.array([0, 2]), None, -100, 0.0)
-    assert np.array_equal(np.isnan(losses), [False, True])
+    losses, gradient, total, _ = cpu.cross_entropy(logits, np.array([0, 2]), None, -100, 0.0)
+    assert np.array_equal(np.isnan([*losses, total]), [False, True, True])
     assert np.isfinite(gradient[0]).all()
     assert np.isnan(gradient[1]).any()
 
@@ -216,10 +218,17 @@ def test_cross_entropy_takes_any_integer_and_layout(index_type):
         expected = reference.cross_entropy(*arguments)
         got = cpu.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2)
         for ours, theirs in zip(got, expected, strict=True):
-            assert_near(ours, theirs)
+            assert_near(np.asarray(ours, logits.dtype), np.asarray(theirs, logits.dtype))
 
 
 @KERNELS
 def test_cross_entropy_of_no_rows(kernels):
-    losses, gradient = kernels.cross_entropy(np.ones((0, 3)), np.ones(0, int), None, -100, 0.0)
-    assert (losses.shape, gradient.shape) == ((0,), (0, 3))
+    losses, gradient, *sums = kernels.cross_entropy(np.ones((0, 3)), np.ones(0, int), None, -100, 0.0)
+    assert (losses.shape, gradient.shape, sums) == ((0,), (0, 3), [0, 0])
+
+
+@KERNELS
+@pytest.mark.parametrize("target", [3, -1, 2**40])
+def test_cross_entropy_of_what_is_no_class(kernels, target):
+    with pytest.raises(IndexError, match=f"cross_entropy: target {target} is out of bounds for 3 classes"):
+        kernels.cross_entropy(np.ones((2, 3)), np.array([0, target]), None, -100, 0.0)

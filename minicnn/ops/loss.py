@@ -1,38 +1,55 @@
 """Losses: of rows (N, C) of logits or log-probabilities and class indices (N); and of each element."""
 
+import math
+
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
 from minicnn.ops.activation import sigmoid, softplus
 
 
 class CrossEntropy(Function):
-    """Softmax and cross-entropy at once; the kernel gives losses and their gradients in one pass."""
+    """Softmax and cross-entropy at once; the kernel gives losses and their gradients in one pass.
 
-    def forward(self, logits, target, weight, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
-        check_classes("cross_entropy", logits, target, weight, ignore_index)
-        losses, self.gradient = kernels_for(logits).cross_entropy(
+    `how`: target, weight or None, ignore_index, label_smoothing, reduction.
+    """
+
+    def forward(self, logits, how):
+        target, weight, ignore_index, label_smoothing, reduction = how
+        check_classes("cross_entropy", logits, target, weight)
+        losses, self.gradient, loss, weights = kernels_for(logits).cross_entropy(
             logits, target, weight, ignore_index, label_smoothing
         )
-        loss, self.scale = reduce(losses, target, weight, ignore_index, reduction)
-        return loss
+        self.scale = 1
+        if reduction == "none":
+            return losses
+        if reduction == "mean":  # of nothing: nan, with gradient 0, as in PyTorch
+            loss, self.scale = (loss / weights, 1 / weights) if weights else (math.nan, 0)
+        return array_module(losses).array(loss, losses.dtype)
 
     def backward(self, grad):
         return self.gradient * (grad[:, None] if grad.ndim else grad * self.scale)
 
 
 class NegativeLogLikelihood(Function):
-    """-x[n, target[n]], times the class's weight."""
+    """-x[n, target[n]], times the class's weight. `how`: target, weight or None, ignore_index, reduction."""
 
-    def forward(self, x, target, weight, ignore_index=-100, reduction="mean"):
-        check_classes("nll_loss", x, target, weight, ignore_index)
-        xp = array_module(x)
-        here = target != ignore_index
+    def forward(self, x, how):
+        target, weight, ignore_index, reduction = how
+        check_classes("nll_loss", x, target, weight)
+        xp, here = array_module(x), target != ignore_index
+        check_range("nll_loss", target[here], x.shape[1])
         self.pick = xp.nonzero(here)[0], target[here]
         self.like, self.factor = x.shape, -1 if weight is None else -weight[target[here]]
         losses = xp.zeros(len(target), x.dtype)
         losses[here] = self.factor * x[self.pick]
-        loss, self.scale = reduce(losses, target, weight, ignore_index, reduction)
-        return loss
+        self.scale = 1
+        if reduction == "none":
+            return losses
+        if reduction == "sum":
+            return losses.sum()
+        weights = xp.count_nonzero(here) if weight is None else weight[target[here]].sum()
+        self.scale = 1 / weights if weights else 0  # of nothing: nan, with gradient 0, as in PyTorch
+        return losses.sum() / losses.dtype.type(weights)
 
     def backward(self, grad):
         out = array_module(grad).zeros(self.like, grad.dtype)
@@ -40,20 +57,8 @@ class NegativeLogLikelihood(Function):
         return out
 
 
-def reduce(losses, target, weight, ignore_index, reduction):
-    """The losses' reduction and what it multiplies each by. The mean is over the weights of the targets."""
-    if reduction == "none":
-        return losses, 1
-    if reduction == "sum":
-        return losses.sum(), 1
-    here = target != ignore_index
-    total = array_module(here).count_nonzero(here) if weight is None else weight[target[here]].sum()
-    total = losses.dtype.type(total)
-    return losses.sum() / total, 1 / total if total else 0  # of nothing: nan, with gradient 0, as in PyTorch
-
-
-def check_classes(name, x, target, weight, ignore_index):
-    """Raise unless the targets are classes of x and there is a weight for each class."""
+def check_classes(name, x, target, weight):
+    """Raise unless the targets are integers, one a row of x, and there is a weight for each class."""
     if x.ndim != 2 or target.shape != x.shape[:1]:
         raise ValueError(f"{name}: expected x (N, C) and target (N), got {x.shape} and {target.shape}")
     if x.dtype.kind != "f":
@@ -65,12 +70,15 @@ def check_classes(name, x, target, weight, ignore_index):
         raise RuntimeError(
             f"{name}: expected a weight for each of {classes} classes, got shape {weight.shape}"
         )
-    if target.size and target.astype("uint64", copy=False).max() >= classes:  # -1 is the largest of all
-        wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
-        if wrong.size:
-            raise IndexError(
-                f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})"
-            )
+
+
+def check_range(name, target, classes):
+    """Raise IndexError unless the targets are classes."""
+    wrong = target[(target < 0) | (target >= classes)]
+    if wrong.size:
+        raise IndexError(
+            f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})"
+        )
 
 
 class Huber(Function):

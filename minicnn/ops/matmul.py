@@ -15,7 +15,7 @@ class MatMul(Function):
         self.y: Any = y if self.needs[0] else None
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
         try:
-            return x @ y
+            return x.dot(y) if x.ndim == y.ndim == 2 else x @ y  # the same, and `dot` is there sooner
         except ValueError:
             pass
         if not (x.ndim and y.ndim):
@@ -42,7 +42,7 @@ class MatMul(Function):
 class Linear(Function):
     """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
 
-    def forward(self, x, weight, bias):
+    def forward(self, x, weight, bias=None):
         if weight.ndim != 2:
             raise RuntimeError(f"linear: expected a weight of 2 dimensions (out, in), got {weight.shape}")
         if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
@@ -52,7 +52,7 @@ class Linear(Function):
             )
         if bias is not None and bias.shape != weight.shape[:1]:
             raise RuntimeError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-        if not (x.dtype == weight.dtype == (x if bias is None else bias).dtype and x.dtype in FLOATS):
+        if x.dtype not in FLOATS or x.dtype != weight.dtype or (bias is not None and x.dtype != bias.dtype):
             given = [str(a.dtype) for a in (x, weight, bias) if a is not None]
             raise RuntimeError(f"linear: expected x, weight and bias all float32 or all float64, got {given}")
         self.shape = x.shape
@@ -67,4 +67,4 @@ class Linear(Function):
         kernels = kernels_for(grad)
         by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape) if self.needs[0] else None
         by_weight = kernels.linear_weight_gradient(grad, self.x) if self.needs[1] else None
-        return by_x, by_weight, grad.sum(axis=0) if self.needs[2] else None
+        return by_x, by_weight, grad.sum(axis=0) if any(self.needs[2:]) else None

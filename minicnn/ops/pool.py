@@ -1,5 +1,7 @@
 """Pooling: the checks, and the gradients."""
 
+from functools import lru_cache
+
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
@@ -25,15 +27,15 @@ class MaxPool2d(Function):
 
 
 class AvgPool2d(Function):
-    """The mean of each window of x (N, C, H, W)."""
+    """The mean of each window of x (N, C, H, W). `how`: window, count_include_pad, divisor (0: the count)."""
 
-    def forward(self, x, window: Window, count_include_pad: bool = True, divisor: int = 0):
-        check_pool2d("avg_pool2d", x, window)
-        self.shape, self.settings = x.shape, (window, count_include_pad, divisor)
-        return kernels_for(x).avg_pool2d(x, *self.settings)
+    def forward(self, x, how: tuple[Window, bool, int]):
+        check_pool2d("avg_pool2d", x, how[0])
+        self.shape, self.how = x.shape, how
+        return kernels_for(x).avg_pool2d(x, *how)
 
     def backward(self, grad):
-        return kernels_for(grad).avg_pool2d_gradient(grad, self.shape, *self.settings)
+        return kernels_for(grad).avg_pool2d_gradient(grad, self.shape, *self.how)
 
 
 class AdaptiveMaxPool2d(Function):
@@ -77,16 +79,26 @@ def check_pool2d(name, x, window):
         raise RuntimeError(f"{name}: expected x (N, C, H, W) or (C, H, W), got {x.shape}")
     if x.dtype not in FLOATS:
         raise RuntimeError(f"{name}: expected float32 or float64, got {x.dtype}")
+    height, width = x.shape[2:]
+    if fits(height, width, window):
+        return
     top, bottom, left, right = window.padding
     if 2 * max(top, bottom) > window.kernel[0] or 2 * max(left, right) > window.kernel[1]:
         raise RuntimeError(f"{name}: padding {(top, left)} is more than half of the kernel {window.kernel}")
-    if min(window.output_size(*x.shape[2:])) < 1:
+    if min(window.output_size(height, width)) < 1:
         raise RuntimeError(
             f"{name}: the kernel spans {window.extent()} but the padded picture has only "
-            f"{window.padded_size(*x.shape[2:])} (x {x.shape})"
+            f"{window.padded_size(height, width)} (x {x.shape})"
         )
-    if not window.always_meets(*x.shape[2:]):
-        raise RuntimeError(
-            f"{name}: expected a cell of the picture in every window, but with padding {(top, left)} and "
-            f"dilation {window.dilation} a window of x {x.shape} has none"
-        )
+    raise RuntimeError(
+        f"{name}: expected a cell of the picture in every window, but with padding {(top, left)} and "
+        f"dilation {window.dilation} a window of x {x.shape} has none"
+    )
+
+
+@lru_cache(64)
+def fits(height, width, window):
+    """Whether there are windows, of which each sees a cell of the picture, and no padding is too wide."""
+    top, bottom, left, right = window.padding
+    narrow = 2 * max(top, bottom) <= window.kernel[0] and 2 * max(left, right) <= window.kernel[1]
+    return narrow and min(window.output_size(height, width)) >= 1 and window.always_meets(height, width)

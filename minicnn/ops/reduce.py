@@ -1,4 +1,7 @@
-"""Sums, means and extremes over dimensions. `axis` is a tuple of non-negative ints, None for all."""
+"""Sums, means and extremes over dimensions. `axis` is a tuple of non-negative ints, None for all.
+
+`over` is a pair: axis, and whether the reduced axes are kept, with size 1.
+"""
 
 import math
 
@@ -6,50 +9,58 @@ from minicnn.autograd import Function
 from minicnn.device import array_module
 
 
-def spread(reduced, shape, axis, keepdim):
+def spread(reduced, shape, over):
     """A reduced array, seen in the shape it was reduced from."""
+    axis, keepdim = over
     if not keepdim:
         axes = range(len(shape)) if axis is None else axis
         reduced = reduced.reshape([1 if i in axes else n for i, n in enumerate(shape)])
     return array_module(reduced).broadcast_to(reduced, shape)
 
 
+def total(x, over):
+    """The sum over axes; if one number is left it is an array, too, of which NumPy would make a number."""
+    xp, (axis, keepdim) = array_module(x), over
+    alone = (axis is None or len(axis) == x.ndim) and not keepdim
+    return xp.add.reduce(x, axis, x.dtype, xp.empty((), x.dtype) if alone else None, keepdim)
+
+
 class Sum(Function):
     """The sum over axes."""
 
-    def forward(self, x, axis=None, keepdim=False):
-        self.shape, self.axis, self.keepdim = x.shape, axis, keepdim
-        return array_module(x).add.reduce(x, axis, x.dtype, None, keepdim)
+    def forward(self, x, over):
+        self.shape, self.over = x.shape, over
+        return total(x, over)
 
     def backward(self, grad):
-        return spread(grad, self.shape, self.axis, self.keepdim)
+        return spread(grad, self.shape, self.over)
 
 
 class Mean(Function):
     """The mean over axes."""
 
-    def forward(self, x, axis=None, keepdim=False):
-        self.shape, self.axis, self.keepdim = x.shape, axis, keepdim
-        self.count = math.prod(x.shape if axis is None else [x.shape[i] for i in axis])
-        total = array_module(x).add.reduce(x, axis=axis, keepdims=keepdim)
-        return total / x.dtype.type(self.count)  # of nothing: nan, as in PyTorch
+    def forward(self, x, over):
+        self.shape, self.over = x.shape, over
+        out = total(x, over)
+        self.count = x.size // out.size if out.size else 1
+        return array_module(x).divide(out, self.count, out)  # of nothing: nan, as in PyTorch
 
     def backward(self, grad):
-        return spread(grad / self.count, self.shape, self.axis, self.keepdim)
+        return spread(grad / self.count, self.shape, self.over)
 
 
 class Var(Function):
     """The variance over axes, divided by count - correction (Bessel's is 1)."""
 
     def forward(self, x, axis=None, correction=1, keepdim=False):
-        self.axis, self.keepdim = axis, keepdim
+        self.over = axis, keepdim
         count = math.prod(x.shape if axis is None else [x.shape[i] for i in axis])
         self.freedom = x.dtype.type(max(count - correction, 0))
         self.centred = x - x.sum(axis=axis, keepdims=True) / x.dtype.type(count)
         return (self.centred * self.centred).sum(axis=axis, keepdims=keepdim) / self.freedom
 
     def backward(self, grad):
-        return spread(grad, self.centred.shape, self.axis, self.keepdim) * (2 / self.freedom) * self.centred
+        return spread(grad, self.centred.shape, self.over) * (2 / self.freedom) * self.centred
 
 
 class Std(Var):
@@ -64,17 +75,21 @@ class Std(Var):
 
 
 class Extreme(Function):
-    """The largest or smallest value over axes; equal ones share the gradient in equal parts."""
+    """The largest or smallest value over axes; equal ones share the gradient in equal parts.
 
-    def forward(self, x, axis=None, keepdim=False, largest=True):
-        self.x, self.axis, self.keepdim = x, axis, keepdim
+    `how`: axis, whether to keep it, and whether the largest is wanted.
+    """
+
+    def forward(self, x, how):
+        axis, keepdim, largest = how
+        self.x, self.over = x, (axis, keepdim)
         self.out = (x.max if largest else x.min)(axis=axis, keepdims=True)
         return self.out if keepdim else self.out.squeeze(axis=axis)
 
     def backward(self, grad):
         is_it = self.x == self.out
-        share = is_it / is_it.sum(axis=self.axis, keepdims=True).astype(grad.dtype)
-        return spread(grad, self.x.shape, self.axis, self.keepdim) * share
+        share = is_it / is_it.sum(axis=self.over[0], keepdims=True).astype(grad.dtype)
+        return spread(grad, self.x.shape, self.over) * share
 
 
 class Softmax(Function):

@@ -115,9 +115,9 @@ class PutView(Function):
 class Concatenate(Function):
     """Arrays one after the other along an axis."""
 
-    def forward(self, *arrays, axis):
+    def forward(self, arrays, axis):
         self.axis, self.sizes = axis, [x.shape[axis] for x in arrays]
-        return array_module(arrays[0]).concatenate(arrays, axis=axis)
+        return array_module(arrays[0]).concatenate(arrays, axis)
 
     def backward(self, grad):
         ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
@@ -127,7 +127,7 @@ class Concatenate(Function):
 class Stack(Function):
     """Arrays of one shape along a new axis."""
 
-    def forward(self, *arrays, axis):
+    def forward(self, arrays, axis):
         self.axis, new = axis, (*(slice(None),) * axis, None)
         return array_module(arrays[0]).concatenate([x[new] for x in arrays], axis=axis)
 

@@ -1,6 +1,6 @@
 """Tensors: arrays that remember how they were computed. Methods as functions are in `functions`."""
 
-from minicnn.tensor.apply import apply
+from minicnn.tensor.apply import apply, apply_to_one, apply_to_two
 from minicnn.tensor.arithmetic import matmul
 from minicnn.tensor.chance import (
     bernoulli,
@@ -55,11 +55,11 @@ from minicnn.tensor.tensor import Size, Tensor
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "IntTensor", "LongTensor",
-    "ShortTensor", "Size", "Tensor", "addmm", "apply", "arange", "as_tensor", "baddbmm", "bernoulli",
-    "bmm", "broadcast_tensors", "cat", "dot", "einsum", "empty", "empty_like", "eye", "finfo",
-    "from_dlpack", "from_numpy", "full", "full_like", "get_default_dtype", "hstack", "iinfo",
-    "linspace", "logspace", "matmul", "maximum", "meshgrid", "minimum", "mm", "multinomial", "mv",
-    "normal", "ones", "ones_like", "outer", "rand", "rand_like", "randint", "randint_like", "randn",
-    "randn_like", "randperm", "result_type", "set_default_dtype", "set_printoptions", "stack", "tensor",
-    "vstack", "where", "zeros", "zeros_like",
+    "ShortTensor", "Size", "Tensor", "addmm", "apply", "apply_to_one", "apply_to_two", "arange",
+    "as_tensor", "baddbmm", "bernoulli", "bmm", "broadcast_tensors", "cat", "dot", "einsum", "empty",
+    "empty_like", "eye", "finfo", "from_dlpack", "from_numpy", "full", "full_like", "get_default_dtype",
+    "hstack", "iinfo", "linspace", "logspace", "matmul", "maximum", "meshgrid", "minimum", "mm",
+    "multinomial", "mv", "normal", "ones", "ones_like", "outer", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "result_type", "set_default_dtype",
+    "set_printoptions", "stack", "tensor", "vstack", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -44,14 +44,14 @@ class Variable:
     def wrap(array: Any, node: Function | None = None) -> "Tensor":
         """A Tensor of these values, without copying them, and the recorded operation that computed it."""
         out = new(Variable.kind)
-        out.array = array if isinstance(array, np.ndarray) else np.asarray(array)
+        out.array = array if type(array) is np.ndarray else np.asarray(array)
         out._grad = out.origin = None
         out.node, out.tracked = node, node is not None
         return out
 
 
 wrap = Variable.wrap
-NOBODY = (None, None)  # wants the gradient of one operand or of the other
+NOBODY = (None, None)  # wants the gradient of the one operand or of the other
 
 
 def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
@@ -66,21 +66,19 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
     **settings
         Passed on to `forward`.
     """
-    node, arrays, recorded = function(), [], False
+    node, arrays, needs, recorded = function(), [], [], False
+    recording_now = recording.get()
     for x in inputs:
+        need = None
         if isinstance(x, Variable):
-            arrays.append(x.array)
-            if x.tracked:
-                recorded = True
+            array = x.array
+            arrays.append(array)
+            if x.tracked and recording_now:
+                need, recorded = (x.node or x, array.shape), True
         else:
             arrays.append(x)
-    if recorded and recording.get():
-        node.time = clock[0]
-        node.needs = [
-            (x.node or x, x.array.shape) if isinstance(x, Variable) and x.tracked else None for x in inputs
-        ]
-    else:
-        recorded, node.needs = False, (None,) * len(inputs)
+        needs.append(need)
+    node.needs, node.time = needs, clock[0]
     before = errors.set(IGNORED)
     try:
         out = wrap(node.forward(*arrays, **settings))
@@ -91,42 +89,53 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
     return out
 
 
-# What follows is `apply` for the small operations there are most of. Without its loops and settings they take
-# half the time.
+# What follows is `apply` for the small operations there are most of. Without its loops, and with one setting
+# at most, `how`, they take half the time.
 
 
-def apply_to_one(function: type[Function], x: Variable, *settings: Any) -> "Tensor":
-    """`apply` for one Tensor, with a result of the same kind of numbers."""
+def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Tensor":
+    """`apply` for one Tensor, whose result is of the same kind: ``forward(array)``, or with `how`."""
     node = function()
-    recorded = x.tracked and recording.get()
-    if recorded:
-        node.time, node.needs = clock[0], ((x.node or x, x.array.shape),)
+    if x.tracked and recording.get():
+        node.time, node.needs = clock[0], ((x.node or x, x.array.shape), None)
+        recorded = node
     else:
-        node.needs = NOBODY
+        node.needs, recorded = NOBODY, None
     before = errors.set(IGNORED)
     try:
-        return wrap(node.forward(x.array, *settings), node if recorded else None)
+        return wrap(node.forward(x.array) if how is None else node.forward(x.array, how), recorded)
     finally:
         errors.reset(before)
 
 
 def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
-    """`apply` for two Tensors, and a result of numbers."""
+    """`apply` for two Tensors, with a result of the same kind of numbers."""
     node = function()
-    recorded = (x.tracked or y.tracked) and recording.get()
-    if recorded:
+    if (x.tracked or y.tracked) and recording.get():
         node.time = clock[0]
         node.needs = (
             (x.node or x, x.array.shape) if x.tracked else None,
             (y.node or y, y.array.shape) if y.tracked else None,
         )
+        recorded = node
     else:
-        node.needs = NOBODY
+        node.needs, recorded = NOBODY, None
     before = errors.set(IGNORED)
     try:
-        return wrap(node.forward(x.array, y.array), node if recorded else None)
+        return wrap(node.forward(x.array, y.array), recorded)
     finally:
         errors.reset(before)
+
+
+def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: Any) -> "Tensor":
+    """`apply` for Tensors of one dtype: ``forward(arrays, how)``."""
+    node = function()
+    node.needs, recorded = NOBODY, None
+    if recording.get():
+        needs = [(x.node or x, x.array.shape) if x.tracked else None for x in tensors]
+        if any(needs):
+            node.time, node.needs, recorded = clock[0], needs, node
+    return wrap(node.forward([x.array for x in tensors], how), recorded)
 
 
 def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":

@@ -85,11 +85,17 @@ def check_broadcast(name: str, x: Any, y: Any) -> None:
 
 def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     """Apply an operation of two operands after promotion."""
-    alike = isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype
-    if not alike and not agree(x, y):
+    run: Any = apply
+    if isinstance(x, Variable):
+        if isinstance(y, Variable):
+            if x.array.dtype is y.array.dtype:
+                run = apply_to_two
+        elif type(y) in NUMBERS and category(y) <= category(x):
+            run = apply_to_one
+    if run is apply and not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)
     try:
-        return apply_to_two(function, x, y) if alike else apply(function, x, y)
+        return run(function, x, y)
     except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
         if function is ops.Pow:
             raise RuntimeError(f"pow: {error}") from None
@@ -103,7 +109,7 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
 
 def divide(x: Any, y: Any) -> "Tensor":
     """x / y, in floating point also for integers."""
-    if category(x) == 2 and agree(x, y):
+    if isinstance(x, Variable) and x.array.dtype.kind == "f":
         return binary(ops.Div, x, y)
     if not agree(x, y):
         x, y = promoted("div", x, y)

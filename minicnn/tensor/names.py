@@ -23,6 +23,20 @@ def numpy_names(function: F) -> F:
     return call  # type: ignore[return-value]
 
 
+def over_dims(function: F) -> F:
+    """`numpy_names` for a method with ``dim=None, keepdim=False``; positions cost less than keywords."""
+
+    @functools.wraps(function)
+    def call(self: Any, dim: Any = None, keepdim: bool = False, **others: Any) -> Any:
+        if not others:
+            return function(self, dim, keepdim)
+        if ("axis" in others and dim is not None) or ("keepdims" in others and keepdim):
+            raise TypeError(f"{function.__name__}: expected dim or axis, and keepdim or keepdims, not both")
+        return function(self, others.pop("axis", dim), others.pop("keepdims", keepdim), **others)
+
+    return call  # type: ignore[return-value]
+
+
 def function(method: Callable[..., Any], rest: str = "") -> Callable[..., Any]:
     """A method of Tensors as a function whose first argument, the Tensor, is called `input`.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.tensor.apply import Variable, apply, apply_view
+from minicnn.tensor.apply import Variable, apply, apply_to_many, apply_view
 from minicnn.tensor.arithmetic import cast, result_dtype
 from minicnn.tensor.names import numpy_names
 from minicnn.tensor.reduction import axis_of
@@ -196,21 +196,23 @@ class Pieces(Variable):
         return tuple(self.narrow(axis, i, n) for i, n in zip(starts, lengths, strict=True))
 
 
-@numpy_names
-def cat(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
+def cat(tensors: Sequence["Tensor"], dim: int = 0, *, axis: int | None = None) -> "Tensor":
     """Tensors one after the other along a dimension; their other sizes must agree.
 
     As in PyTorch, Tensors of shape (0,) fit everywhere, so that a loop can start with an empty one.
     """
     tensors = alike("cat", tensors)
-    axis = axis_of("cat", dim, max([t.array.ndim for t in tensors]))
+    ndim = tensors[0].array.ndim
+    if ndim < 2:
+        ndim = max([t.array.ndim for t in tensors])
+    axis = axis_of("cat", dim if axis is None else axis, ndim)
     try:
-        return apply(ops.Concatenate, *tensors, axis=axis)
+        return apply_to_many(ops.Concatenate, tensors, axis)
     except (ValueError, IndexError):
         shapes = [t.array.shape for t in tensors]
         if (0,) in shapes and len(set(shapes)) > 1:
-            return cat([t for t in tensors if t.array.shape != (0,)], dim)
-        raise RuntimeError(f"cat: sizes must agree except along dim {dim}, got {shapes}") from None
+            return cat([t for t in tensors if t.array.shape != (0,)], axis)
+        raise RuntimeError(f"cat: sizes must agree except along dim {axis}, got {shapes}") from None
 
 
 @numpy_names
@@ -219,7 +221,7 @@ def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
     tensors = alike("stack", tensors)
     axis = axis_of("stack", dim, tensors[0].array.ndim + 1)
     try:
-        return apply(ops.Stack, *tensors, axis=axis)
+        return apply_to_many(ops.Stack, tensors, axis)
     except ValueError:
         shapes = [t.array.shape for t in tensors]
         raise RuntimeError(f"stack: expected Tensors of one shape, got {shapes}") from None
@@ -227,16 +229,17 @@ def stack(tensors: Sequence["Tensor"], dim: int = 0) -> "Tensor":
 
 def alike(name: str, tensors: Any) -> Sequence[Any]:
     """A list or tuple of at least one Tensor, in the dtype that they have together; else an error."""
-    if not isinstance(tensors, list | tuple):
+    if not isinstance(tensors, (list, tuple)):
         raise TypeError(f"{name}: expected a list or tuple of Tensors, got {type(tensors).__name__}")
     if not tensors:
         raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected at least one Tensor")
-    dtypes = set()
+    first = tensors[0]
+    same = True
     for t in tensors:
         if not isinstance(t, Variable):
             raise TypeError(f"{name}: expected Tensors, got {type(t).__name__}")
-        dtypes.add(t.array.dtype)
-    if len(dtypes) == 1:
+        same = same and t.array.dtype is first.array.dtype
+    if same:
         return tensors
     dtype = result_dtype(*tensors)
     return [cast(t, dtype) for t in tensors]

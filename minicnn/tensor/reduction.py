@@ -7,7 +7,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import DEFAULT, cast, category
-from minicnn.tensor.names import numpy_names
+from minicnn.tensor.names import numpy_names, over_dims
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -66,18 +66,18 @@ class Reduction(Variable):
 
     __slots__ = ()
 
-    @numpy_names
+    @over_dims
     def sum(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The sum; of integers and truth values in int64."""
         x = self if dtype is None and self.array.dtype.kind == "f" else self._total(dtype)
-        return apply_to_one(ops.Sum, x, axes_of("sum", dim, self.array.ndim, keepdim), keepdim)
+        return apply_to_one(ops.Sum, x, (axes_of("sum", dim, self.array.ndim, keepdim), keepdim))
 
-    @numpy_names
+    @over_dims
     def mean(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The mean of floating point numbers."""
         x = self if dtype is None else cast(self, np.dtype(dtype))
         x._check_float("mean")
-        return apply_to_one(ops.Mean, x, axes_of("mean", dim, self.array.ndim, keepdim), keepdim)
+        return apply_to_one(ops.Mean, x, (axes_of("mean", dim, self.array.ndim, keepdim), keepdim))
 
     @numpy_names
     def var(
@@ -136,14 +136,14 @@ class Reduction(Variable):
         axis = axes_of(name, dim, self.array.ndim, keepdim)
         return apply(function, self, axis=axis, correction=correction, keepdim=keepdim)
 
-    @numpy_names
+    @over_dims
     def prod(self, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The product of all, or along one dimension; of integers and truth values in int64."""
         x = self._total(dtype)
         axis = None if dim is None else axis_of("prod", dim, self.array.ndim)
         if not self.array.ndim:
             return apply(ops.Copy, x)
-        return apply_to_one(ops.Prod, x, axis, keepdim)
+        return apply(ops.Prod, x, axis=axis, keepdim=keepdim)
 
     @numpy_names
     def logsumexp(self, dim: Dims, keepdim: bool = False) -> "Tensor":
@@ -167,7 +167,7 @@ class Reduction(Variable):
         axis = axes_of("norm", dim, self.array.ndim, keepdim)
         if abs(p) == float("inf"):
             self._check_some("norm", None)
-        return apply_to_one(ops.Norm, x, p, axis, keepdim)
+        return apply(ops.Norm, x, p=p, axis=axis, keepdim=keepdim)
 
     def dist(self, other: "Tensor", p: float = 2) -> "Tensor":
         """The norm of the difference."""
@@ -179,22 +179,22 @@ class Reduction(Variable):
         found = np.count_nonzero(self.array, axis=axes_of("count_nonzero", dim, self.array.ndim))
         return Variable.wrap(np.asarray(found, np.int64))
 
-    @numpy_names
+    @over_dims
     def amax(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """The largest value; equal ones share the gradient."""
         return self._extreme("amax", dim, keepdim, largest=True)
 
-    @numpy_names
+    @over_dims
     def amin(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """The smallest value; equal ones share the gradient."""
         return self._extreme("amin", dim, keepdim, largest=False)
 
-    @numpy_names
+    @over_dims
     def max(self, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
         """The largest of all; with `dim`, the pair (values, indices) along it; `maximum` of a Tensor."""
         return self._max_or_min("max", dim, keepdim, other)
 
-    @numpy_names
+    @over_dims
     def min(self, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
         """The smallest of all; with `dim`, the pair (values, indices) along it; `minimum` of a Tensor."""
         return self._max_or_min("min", dim, keepdim, other)
@@ -216,12 +216,12 @@ class Reduction(Variable):
         """The pair of `amin` and `amax`."""
         return self.amin(dim, keepdim), self.amax(dim, keepdim)
 
-    @numpy_names
+    @over_dims
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
         """Where the (first) largest value is, int64; in the flattened Tensor if dim is None."""
         return self._where("argmax", dim, keepdim)
 
-    @numpy_names
+    @over_dims
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> "Tensor":
         """Where the (first) smallest value is, int64; in the flattened Tensor if dim is None."""
         return self._where("argmin", dim, keepdim)
@@ -240,12 +240,12 @@ class Reduction(Variable):
         x._check_float("log_softmax")
         return apply_to_one(ops.LogSoftmax, x, axis_of("log_softmax", dim, self.array.ndim))
 
-    @numpy_names
+    @over_dims
     def all(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """Whether every element is true (not zero)."""
         return self._truth("all", dim, keepdim)
 
-    @numpy_names
+    @over_dims
     def any(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
         """Whether some element is true (not zero)."""
         return self._truth("any", dim, keepdim)
@@ -258,7 +258,7 @@ class Reduction(Variable):
     def _extreme(self, name: str, dim: Dims, keepdim: bool, largest: bool) -> "Tensor":
         self._check_some(name, dim)
         axis = axes_of(name, dim, self.array.ndim, keepdim)
-        return apply_to_one(ops.Extreme, self, axis, keepdim, largest)
+        return apply_to_one(ops.Extreme, self, (axis, keepdim, largest))
 
     def _pick(self, name: str, dim: int, keepdim: bool) -> Picked:
         axis = axis_of(name, dim, self.array.ndim)
@@ -277,7 +277,7 @@ class Reduction(Variable):
         return cast(self, np.dtype(dtype))
 
     def _check_float(self, name: str) -> None:
-        if category(self) < 2:
+        if self.array.dtype.kind != "f":
             raise RuntimeError(f"{name}: expected floating point numbers, got {self.array.dtype}")
 
     def _check_some(self, name: str, dim: Dims, keepdim: bool = False) -> None:

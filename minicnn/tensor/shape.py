@@ -42,16 +42,7 @@ class Shape(Variable):
 
     def reshape(self, *shape: Any, **named: Any) -> "Tensor":
         """The same elements, row by row, in another shape; one size may be -1."""
-        new = sizes(shape, named, "shape")
-        if new and min(new) < -1:
-            raise RuntimeError(f"reshape: expected sizes of at least 0, and -1 once at most, got {new}")
-        try:
-            return apply_view(ops.Reshape, self, new)
-        except ValueError:
-            message = (
-                f"reshape: the {self.array.size} elements of shape {self.array.shape} do not fit into {new}"
-            )
-            raise RuntimeError(message) from None
+        return self._arranged("reshape", sizes(shape, named, "shape"))
 
     def view(self, *shape: Any, **named: Any) -> "Tensor":
         """`reshape`, but always of the same memory.
@@ -63,13 +54,23 @@ class Shape(Variable):
         """
         if len(shape) == 1 and isinstance(shape[0], np.dtype):
             raise NotImplementedError(f"view: elements are not read as another dtype; use to({shape[0]})")
-        out = self.reshape(*shape) if not named else self.reshape(sizes(shape, named, "size"))
-        if self.array.size and not shares_memory(out.array, self.array):
+        out = self._arranged("view", sizes(shape, named, "size"))
+        if out.origin is None and self.array.size and not shares_memory(out.array, self.array):
             raise RuntimeError(
                 f"view: a Tensor of shape {self.array.shape} whose elements do not lie row by row in memory "
                 f"cannot be seen as {out.array.shape}; use reshape()"
             )
         return out
+
+    def _arranged(self, name: str, shape: tuple[int, ...]) -> "Tensor":
+        if shape and min(shape) < -1:
+            raise RuntimeError(f"{name}: expected sizes of at least 0, and -1 once at most, got {shape}")
+        try:
+            return apply_view(ops.Reshape, self, shape)
+        except ValueError:
+            raise RuntimeError(
+                f"{name}: the {self.array.size} elements of shape {self.array.shape} do not fit into {shape}"
+            ) from None
 
     def view_as(self, other: Variable) -> "Tensor":
         """`view` in the shape of another Tensor."""

@@ -1,7 +1,7 @@
 """The Tensor: an array, its gradient, and the operation that made it."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -194,10 +194,8 @@ class Tensor(Gradients, InPlace, Elementwise, Special, Reduction, Order, Shape, 
             raise TypeError(f"format: expected no dimensions for {spec!r}, got shape {self.array.shape}")
         return str(self)
 
-    if not TYPE_CHECKING:  # where this method is seen, every name is taken for one that exists
-
-        def __getattr__(self, name):
-            raise outside.missing("'Tensor' object", name, () if name.startswith("__") else dir(Tensor))
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not isinstance(vars(Tensor).get(name), outside.Absent)]
 
     def __repr__(self) -> str:
         notes = f", size={self.array.shape}" if not self.array.size and self.array.ndim != 1 else ""
@@ -211,3 +209,4 @@ class Tensor(Gradients, InPlace, Elementwise, Special, Reduction, Order, Shape, 
 
 
 Variable.kind = Tensor
+outside.explain_class(Tensor)

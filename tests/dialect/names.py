@@ -68,8 +68,9 @@ def exists(library: ModuleType, name: str) -> bool:
 def public(prefix: str) -> set[str]:
     """The names in a namespace of minicnn: its ``__all__``, and what PyTorch has there, too."""
     ours, theirs = (at(library, PREFIXES[prefix]) for library in (mc, torch))
-    listed = dir(ours) if isinstance(ours, type) else getattr(ours, "__all__", ())
-    names = {*listed, *(name for name in dir(ours) if hasattr(theirs, name))}
+    here = [name for name in dir(ours) if hasattr(ours, name)]
+    listed = here if isinstance(ours, type) else getattr(ours, "__all__", ())
+    names = {*listed, *(name for name in here if hasattr(theirs, name))}
     shown = {name for name in names if name[0] != "_" and not inspect.ismodule(getattr(ours, name))}
     return {prefix + name for name in shown} - IGNORED
 

@@ -8,6 +8,8 @@ from minicnn.kernels.cpu.share import SHARE, flat, run
 
 __all__ = ["relu", "relu_gradient", "tanh_gradient"]
 
+ZERO = {np.dtype(name): np.zeros((), name) for name in ("float32", "float64")}
+
 
 @jit
 def rectify(x, y):
@@ -54,7 +56,7 @@ def share_times_slope(dy, y, dx, threads):
 def relu(x: np.ndarray) -> np.ndarray:
     """y = max(x, 0); NaN stays NaN."""
     if x.size < SHARE:
-        return np.maximum(x, x.dtype.type(0))  # the same in less time than it takes to call a kernel
+        return np.maximum(x, ZERO.get(x.dtype, 0))  # the same in less time than it takes to call a kernel
     y = np.empty(x.shape, x.dtype)
     run(rectify, share_rectify, [flat(x), flat(y)])
     return y

@@ -9,8 +9,9 @@ __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
-    y = np.empty((len(x), len(weight)), x.dtype)
-    y[...] = 0 if bias is None else bias
+    y = np.zeros((len(x), len(weight)), x.dtype)
+    if bias is not None:
+        y += bias
     matmul_rows(np.ascontiguousarray(x), np.ascontiguousarray(weight), y)
     return y
 

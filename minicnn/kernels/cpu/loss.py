@@ -1,7 +1,7 @@
 """Softmax and cross-entropy in one pass over the logits."""
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -13,16 +13,23 @@ __all__ = ["cross_entropy"]
 # not reassociated: log_total - (z - largest) must not become (log_total + largest) - z, which rounds
 @partial(jit, fastmath={"contract"})
 def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient):
-    """Fill losses (N) and gradient (N, C); see the reference for the formulas."""
+    """Fill losses (N) and gradient (N, C); see the reference for the formulas.
+
+    Returns the sums of the losses and of the targets' weights, and the first row whose target is no class (N
+    if there is none).
+    """
     N, C = logits.shape
     number = logits.dtype.type
     all_weights = weight.sum()
+    total_loss, total_weight = np.float64(0), np.float64(0)
     for n in range(N):
         t, z, d = target[n], logits[n], gradient[n]
         if t == ignore_index:
             losses[n] = 0
             d[:] = 0
             continue
+        if t < 0 or t >= C:
+            return total_loss, total_weight, n
         largest = z.max()
         total, shifted = number(0), number(0)  # sum of exp(z - largest), and of weight * (z - largest)
         for c in range(C):
@@ -38,6 +45,15 @@ def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient
         for c in range(C):
             d[c] = d[c] * scale - on_all * weight[c]
         d[t] -= on_target
+        total_loss += losses[n]
+        total_weight += weight[t]
+    return total_loss, total_weight, N
+
+
+@lru_cache(32)
+def ones(count: int, dtype: np.dtype) -> np.ndarray:
+    """Weights that change nothing."""
+    return np.ones(count, dtype)
 
 
 def cross_entropy(
@@ -46,14 +62,19 @@ def cross_entropy(
     weight: np.ndarray | None,
     ignore_index: int,
     label_smoothing: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and weights (C) or None."""
-    losses, gradient = np.empty(len(logits), logits.dtype), np.empty(logits.shape, logits.dtype)
-    weight = (
-        np.ones(logits.shape[1], logits.dtype)
-        if weight is None
-        else np.ascontiguousarray(weight, logits.dtype)
-    )
-    logits, target = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
-    rows(logits, target, weight, ignore_index, float(label_smoothing), losses, gradient)
-    return losses, gradient
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Losses (N) and gradient (N, C) from logits (N, C), classes (N), weights (C) or None; and two sums.
+
+    The sums are those of the losses and of the targets' weights.
+    """
+    N, C = logits.shape
+    losses, gradient = np.empty(N, logits.dtype), np.empty((N, C), logits.dtype)
+    weight = ones(C, logits.dtype) if weight is None else np.ascontiguousarray(weight, logits.dtype)
+    logits, classes = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
+    smoothing = float(label_smoothing)
+    loss, weights, end = rows(logits, classes, weight, ignore_index, smoothing, losses, gradient)
+    if end < N:
+        raise IndexError(
+            f"cross_entropy: target {target[end]} is out of bounds for {C} classes (0 to {C - 1})"
+        )
+    return losses, gradient, loss, weights

@@ -19,20 +19,21 @@ __all__ = ["avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradie
 
 @jit
 def largest(x, y, index, base, first, numbers, size, begin, end):
-    """y and index (planes, OH, OW) from x (planes, H, W).
+    """Planes begin to end of y and index (N, C, OH, OW) from those of x (N, C, H, W).
 
     base (OH, OW) is where the windows begin in the plane, first (OH, OW) the first place in each that is not
     padding.
     """
     KH, KW, _, _, PT, PL, DH, DW = numbers
-    W, (_, OH, OW) = x.shape[2], y.shape
-    picture = padded(x[:1], size, -np.inf)
+    (N, C, H, W), (_, _, OH, OW) = x.shape, y.shape
+    planes, out, places = x.reshape(N * C, H, W), y.reshape(N * C, OH * OW), index.reshape(N * C, OH * OW)
+    picture = padded(planes[:1], size, -np.inf)
     taps = np.empty((KH * KW, OH * OW + lanes(x)), x.dtype)
     origin, start = base.reshape(OH * OW), first.reshape(OH * OW)
     for p in range(begin, end):
-        pad(x[p : p + 1], picture, PT, PL)
+        pad(planes[p : p + 1], picture, PT, PL)
         im2col(picture, taps, 0, 0, OH, OW, numbers)
-        best, where = y[p].reshape(OH * OW), index[p].reshape(OH * OW)
+        best, where = out[p], places[p]
         for i in range(OH * OW):
             best[i], where[i] = -np.inf, start[i]
         for k in range(KH * KW):
@@ -126,15 +127,19 @@ def planes(x: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(32)
-def places(H: int, W: int, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Where each window begins in the plane (OH, OW), and the first place in it that is not padding."""
+def places(H: int, W: int, window: Window) -> tuple[np.ndarray, np.ndarray, tuple, tuple]:
+    """Where each window begins in the plane (OH, OW), and the first place in it that is not padding.
+
+    And what else depends on the plane alone: the window's numbers and the size of the buffer.
+    """
     _, _, SH, SW, PT, PL, DH, DW = window.numbers()
     OH, OW = window.output_size(H, W)
     top, left = np.arange(OH) * SH - PT, np.arange(OW) * SW - PL
     base = (top[:, None] * W + left).astype(np.int32)
     # as many steps of the dilation as lead out of the padding
     top, left = top + DH * np.maximum(-(top // DH), 0), left + DW * np.maximum(-(left // DW), 0)
-    return base, (top[:, None] * W + left).astype(np.int32)
+    first = (top[:, None] * W + left).astype(np.int32)
+    return base, first, window.numbers(), buffer_size(H, W, window)
 
 
 @lru_cache(32)
@@ -163,12 +168,11 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     A NaN counts as larger than any number.
     """
     N, C, H, W = x.shape
-    base, first = places(H, W, window)
-    y, index = np.empty((N * C, *base.shape), x.dtype), np.empty((N * C, *base.shape), np.int32)
-    settings = base, first, window.numbers(), buffer_size(H, W, window)
-    run_jobs(largest, share_largest, N * C, x.size, planes(x), y, index, *settings)
-    shape = (N, C, *base.shape)
-    return y.reshape(shape), index.reshape(shape)
+    settings = places(H, W, window)
+    shape = (N, C, *settings[0].shape)
+    y, index = np.empty(shape, x.dtype), np.empty(shape, np.int32)
+    run_jobs(largest, share_largest, N * C, x.size, np.ascontiguousarray(x), y, index, *settings)
+    return y, index
 
 
 def max_pool2d_gradient(dy: np.ndarray, index: np.ndarray, x_shape: tuple[int, ...]) -> np.ndarray:

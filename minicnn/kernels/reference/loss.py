@@ -13,23 +13,28 @@ def cross_entropy(
     weight: np.ndarray | None,
     ignore_index: int,
     label_smoothing: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each row's loss (N) and gradient (N, C), from logits (N, C), classes (N) and weights (C) or None.
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Losses (N) and gradient (N, C) from logits (N, C), classes (N), weights (C) or None; and two sums.
+
+    The sums are those of the losses and of the targets' weights.
 
     With p = softmax(z), the target t, weights w and smoothing e over C classes
 
         loss = -(1 - e) w[t] log p[t] - e/C sum over c of w[c] log p[c]
         dloss/dz = (1 - e) w[t] (p - onehot(t)) + e/C (sum(w) p - w)
 
-    and both are 0 where the target is `ignore_index`.
+    and both are 0 where the target is `ignore_index`. Any other that is no class is an IndexError.
     """
     N, C = logits.shape
     w = np.ones(C, logits.dtype) if weight is None else weight
-    losses, gradient = np.zeros(N, logits.dtype), np.zeros((N, C), logits.dtype)
+    losses, gradient, total_weight = np.zeros(N, logits.dtype), np.zeros((N, C), logits.dtype), 0.0
     for n in range(N):
         t = int(target[n])
         if t == ignore_index:
             continue
+        if not 0 <= t < C:
+            raise IndexError(f"cross_entropy: target {t} is out of bounds for {C} classes (0 to {C - 1})")
+        total_weight += float(w[t])
         largest = max(logits[n])  # softmax does not change when all logits shift, and exp cannot overflow
         log_sum = math.log(sum(math.exp(z - largest) for z in logits[n]))
         on_target, on_all = (1 - label_smoothing) * w[t], label_smoothing / C
@@ -39,4 +44,4 @@ def cross_entropy(
             share = on_target * (c == t) + on_all * w[c]
             losses[n] -= share * log_p if share else 0  # a masked class, log 0, counts only if it has a share
             gradient[n, c] = on_target * (p - (c == t)) + on_all * (sum(w) * p - w[c])
-    return losses, gradient
+    return losses, gradient, float(sum(losses)), total_weight

@@ -2,12 +2,13 @@
 
 from minicnn import ops
 from minicnn.nn.arguments import check_tensors
-from minicnn.tensor import Tensor, apply
+from minicnn.tensor import Tensor, apply, apply_to_two
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias: (..., in) and weight (out, in), bias (out) give (..., out)."""
     check_tensors("linear", input=input, weight=weight)
-    if bias is not None:
-        check_tensors("linear", bias=bias)
+    if bias is None:
+        return apply_to_two(ops.Linear, input, weight)
+    check_tensors("linear", bias=bias)
     return apply(ops.Linear, input, weight, bias)

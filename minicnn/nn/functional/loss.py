@@ -4,7 +4,7 @@ from typing import Any
 
 from minicnn import ops
 from minicnn.nn.arguments import check_floats, check_reduction, check_smoothing, check_tensors, old_reduction
-from minicnn.tensor import Tensor, apply
+from minicnn.tensor import Tensor, apply_to_one
 
 
 def cross_entropy(
@@ -40,13 +40,14 @@ def cross_entropy(
     -------
     Tensor () or, for "none", in the shape of the class indices
     """
-    check_smoothing("cross_entropy", label_smoothing)
+    if label_smoothing != 0:
+        check_smoothing("cross_entropy", label_smoothing)
     reduction = old_reduction(size_average, reduce, reduction)
     check_tensors("cross_entropy", input=input, target=target)
-    if target.dtype.kind == "f" and input.shape == target.shape:
+    if target.array.dtype.kind == "f" and input.array.shape == target.array.shape:
         return of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
-    settings = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
-    return over_rows("cross_entropy", ops.CrossEntropy, input, target, weight, reduction, settings)
+    settings = ignore_index, label_smoothing, reduction
+    return over_rows("cross_entropy", ops.CrossEntropy, input, target, weight, settings)
 
 
 def of_probabilities(
@@ -91,8 +92,8 @@ def nll_loss(
 ) -> Tensor:
     """Minus the log-probabilities, input, of the target classes; arguments as for `cross_entropy`."""
     reduction = old_reduction(size_average, reduce, reduction)
-    settings = {"ignore_index": ignore_index}
-    return over_rows("nll_loss", ops.NegativeLogLikelihood, input, target, weight, reduction, settings)
+    check_tensors("nll_loss", input=input, target=target)
+    return over_rows("nll_loss", ops.NegativeLogLikelihood, input, target, weight, (ignore_index, reduction))
 
 
 def over_rows(
@@ -101,17 +102,15 @@ def over_rows(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    reduction: str,
-    settings: dict,
+    settings: tuple,
 ) -> Tensor:
-    """A loss of rows (N, C) and targets (N), for any number of dimensions."""
-    check_tensors(name, input=input, target=target)
+    """A loss of rows (N, C) and targets (N), for more dimensions, too; the last setting is the reduction."""
     if weight is not None:
         check_tensors(name, weight=weight)
-    check_reduction(name, reduction)
-    settings = {**settings, "reduction": reduction}
-    if input.ndim == 2 and target.ndim == 1:
-        return apply(function, input, target, weight, **settings)
+    weights = None if weight is None else weight.array
+    check_reduction(name, settings[-1])
+    if input.array.ndim == 2 and target.array.ndim == 1:
+        return apply_to_one(function, input, (target.array, weights, *settings))
     classes = input.shape[min(input.ndim - 1, 1)] if input.ndim else 0
     places = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
     if not input.ndim or target.shape not in (places, places or (1,)):
@@ -120,5 +119,6 @@ def over_rows(
             f"got {input.shape} and {target.shape}"
         )
     rows = input.movedim(1, -1) if input.ndim > 2 else input
-    out = apply(function, rows.reshape(-1, classes), target.reshape(-1), weight, **settings)
-    return out.reshape(places) if reduction == "none" else out
+    how = target.array.reshape(-1), weights, *settings
+    out = apply_to_one(function, rows.reshape(-1, classes), how)
+    return out.reshape(places) if settings[-1] == "none" else out

@@ -1,5 +1,6 @@
 """Pooling."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.kernels.geometry import Window
 from minicnn.nn.arguments import Size, batched, check_tensors, pair, row
-from minicnn.tensor import Tensor, apply
+from minicnn.tensor import Tensor, apply, apply_to_one
 
 
 def max_pool2d(
@@ -32,15 +33,20 @@ def max_pool2d(
     """
     window = pool_window("max_pool2d", kernel_size, stride, padding, dilation, ceil_mode)
     check_tensors("max_pool2d", input=input)
-    return largest(ops.MaxPool2d, input, return_indices, window=window)
+    return with_places(ops.MaxPool2d, input, window) if return_indices else over(ops.MaxPool2d, input, window)
 
 
-def largest(function: Any, input: Tensor, return_indices: bool, **settings: Any) -> Any:
-    """The values of a max pooling; or they and their places."""
+def over(function: Any, input: Tensor, how: Any) -> Tensor:
+    """A pooling of (N, C, H, W), or of a single picture (C, H, W)."""
+    if input.array.ndim == 3:
+        return apply_to_one(function, input.unsqueeze(0), how).squeeze(0)
+    return apply_to_one(function, input, how)
+
+
+def with_places(function: Any, input: Tensor, how: Any) -> tuple[Tensor, Tensor]:
+    """The values of a max pooling, and their places."""
     places: list = []
-    out = batched(lambda x: apply(function, x, **settings, places=places), input)
-    if not return_indices:
-        return out
+    out = batched(lambda x: apply(function, x, how, places=places), input)
     index = Tensor(places[0].astype(np.int64))
     return out, index.squeeze(0) if input.ndim == 3 else index
 
@@ -71,11 +77,18 @@ def avg_pool2d(
     check_tensors("avg_pool2d", input=input)
     if divisor_override == 0:
         raise RuntimeError("avg_pool2d: divisor_override must not be 0")
-    settings = {"window": window, "count_include_pad": count_include_pad, "divisor": divisor_override or 0}
-    return batched(lambda x: apply(ops.AvgPool2d, x, **settings), input)
+    return over(ops.AvgPool2d, input, (window, count_include_pad, divisor_override or 0))
 
 
-def pool_window(
+def pool_window(*arguments: Any) -> Window:
+    """`new_window`, which is slow for what so often has the same arguments."""
+    try:
+        return known_window(*arguments)
+    except TypeError:  # a list has no hash
+        return new_window(*arguments)
+
+
+def new_window(
     name: str,
     kernel_size: Any,
     stride: Any,
@@ -92,6 +105,9 @@ def pool_window(
     return Window(kernel, down_across, (down, down, across, across), apart, ceil_mode)
 
 
+known_window = lru_cache(64, typed=True)(new_window)
+
+
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of each of OH x OW windows that share input (N, C, H, W) or (C, H, W) evenly.
 
@@ -102,7 +118,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     """
     check_tensors("adaptive_avg_pool2d", input=input)
     size = adaptive_size("adaptive_avg_pool2d", input, output_size)
-    return batched(lambda x: apply(ops.AdaptiveAvgPool2d, x, size=size), input)
+    return over(ops.AdaptiveAvgPool2d, input, size)
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
@@ -112,7 +128,9 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     """
     check_tensors("adaptive_max_pool2d", input=input)
     size = adaptive_size("adaptive_max_pool2d", input, output_size)
-    return largest(ops.AdaptiveMaxPool2d, input, return_indices, size=size)
+    if return_indices:
+        return with_places(ops.AdaptiveMaxPool2d, input, size)
+    return over(ops.AdaptiveMaxPool2d, input, size)
 
 
 def adaptive_size(name: str, input: Tensor, size: Any) -> tuple[int, int]:

@@ -8,12 +8,13 @@ from minicnn.device import CPU, NO_GPU, check_device
 from minicnn.device import device as Device
 from minicnn.tensor.apply import Variable
 from minicnn.tensor.arithmetic import cast
+from minicnn.tensor.inplace import InPlace
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
 
-class Conversion(Variable):
+class Conversion(InPlace):
     """Methods that change the type or the place of the elements, or hand them over."""
 
     __slots__ = ()
@@ -54,7 +55,7 @@ class Conversion(Variable):
         if wanted.kind not in "biuf":
             raise TypeError(f"to: expected a dtype of numbers or truth values, got {wanted}")
         if self.array.dtype == wanted and (copy or args[1:2] == (True,)):
-            return self.clone()  # type: ignore[attr-defined]
+            return self.clone()
         return cast(self, wanted)
 
     def type(self, dtype: Any = None) -> Any:

@@ -9,6 +9,7 @@ from minicnn.autograd import Function
 from minicnn.tensor.apply import Variable, apply, apply_to_one
 from minicnn.tensor.arithmetic import (
     DEFAULT,
+    Arithmetic,
     agree,
     binary,
     cast,
@@ -27,7 +28,7 @@ def unary(function: type[Function], x: Variable) -> "Tensor":
     return apply_to_one(function, x if x.array.dtype.kind == "f" else cast(x, DEFAULT))
 
 
-class Elementwise(Variable):
+class Elementwise(Arithmetic):
     """Methods that treat each element on its own."""
 
     __slots__ = ()

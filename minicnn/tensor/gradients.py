@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicnn import autograd
 from minicnn.tensor.apply import Variable
+from minicnn.tensor.conversion import Conversion
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -31,7 +32,7 @@ def restored(kind: type["Tensor"], array: Any, requires_grad: bool) -> "Tensor":
     return out
 
 
-class Gradients(Variable):
+class Gradients(Conversion):
     """Methods about gradients."""
 
     __slots__ = ()

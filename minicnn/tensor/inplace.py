@@ -8,8 +8,9 @@ import numpy as np
 from minicnn import ops, random
 from minicnn.autograd import is_grad_enabled, note_write, quiet
 from minicnn.tensor.apply import Variable, apply, apply_view
-from minicnn.tensor.arithmetic import Arithmetic, cast, category, operand
+from minicnn.tensor.arithmetic import cast, category, operand
 from minicnn.tensor.indexing import split_index
+from minicnn.tensor.products import Products
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -25,7 +26,7 @@ def in_place(name: str) -> Callable[..., "Tensor"]:
     return write
 
 
-class InPlace(Arithmetic):
+class InPlace(Products):
     """Methods that give a Tensor new values and return it."""
 
     __slots__ = ()
@@ -116,25 +117,25 @@ class InPlace(Arithmetic):
 
     def squeeze_(self, dim: Any = None) -> "Tensor":
         """`squeeze` in place."""
-        return self._become(self.squeeze(dim))  # type: ignore[attr-defined]
+        return self._become(self.squeeze(dim))
 
     def unsqueeze_(self, dim: int) -> "Tensor":
         """`unsqueeze` in place."""
-        return self._become(self.unsqueeze(dim))  # type: ignore[attr-defined]
+        return self._become(self.unsqueeze(dim))
 
     def transpose_(self, dim0: int, dim1: int) -> "Tensor":
         """`transpose` in place."""
-        return self._become(self.transpose(dim0, dim1))  # type: ignore[attr-defined]
+        return self._become(self.transpose(dim0, dim1))
 
     def t_(self) -> "Tensor":
         """`t` in place."""
-        return self._become(self.t())  # type: ignore[attr-defined]
+        return self._become(self.t())
 
     def fill_diagonal_(self, fill_value: float) -> "Tensor":
         """Set the diagonal of a matrix."""
         if self.array.ndim != 2:
             raise RuntimeError(f"fill_diagonal_: expected a matrix, got shape {self.array.shape}")
-        self.diagonal().fill_(fill_value)  # type: ignore[attr-defined]
+        self.diagonal().fill_(fill_value)
         return self  # type: ignore[return-value]
 
     def _become(self, view: Any) -> "Tensor":

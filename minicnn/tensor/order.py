@@ -9,6 +9,7 @@ from minicnn.ops.order import places
 from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import cast, category
 from minicnn.tensor.names import numpy_names
+from minicnn.tensor.pieces import Pieces
 from minicnn.tensor.reduction import Picked, along, axes_of, axis_of
 from minicnn.tensor.shape import sizes
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
 
-class Order(Variable):
+class Order(Pieces):
     """Methods that treat the elements along a dimension as a row."""
 
     __slots__ = ()
@@ -141,7 +142,7 @@ class Order(Variable):
             *([1 if i == axis else n for i, n in enumerate(t.array.shape)] for t in (self, indices))
         )
         x, index = (
-            t.expand(*(t.array.shape[axis] if i == axis else n for i, n in enumerate(shape)))  # type: ignore
+            t.expand(*(t.array.shape[axis] if i == axis else n for i, n in enumerate(shape)))
             for t in (self, indices)
         )
         return x.gather(axis, index)
@@ -163,7 +164,7 @@ class Order(Variable):
     def index_select(self, dim: int, index: "Tensor") -> "Tensor":
         """Whole slices along a dimension, in the order of a vector of indices."""
         spot = self._slices("index_select", dim, index)
-        return self[spot]  # type: ignore[index]
+        return self[spot]
 
     def index_add(self, dim: int, index: "Tensor", source: "Tensor", *, alpha: float = 1) -> "Tensor":
         """A copy with whole slices added along a dimension."""
@@ -181,7 +182,7 @@ class Order(Variable):
             raise RuntimeError(
                 f"masked_select: the shapes {self.array.shape} and {mask.array.shape} do not broadcast"
             ) from None
-        return self.expand(shape)[mask.expand(shape)]  # type: ignore[attr-defined]
+        return self.expand(shape)[mask.expand(shape)]
 
     def nonzero(self, *, as_tuple: bool = False) -> Any:
         """Where the elements are not zero: rows of indices, or a tuple with a vector for each dimension."""
@@ -248,7 +249,7 @@ class Order(Variable):
             raise kind(f"{name}: the index {wrong} is out of bounds for a dimension of size {count}")
 
     def _source(self, name: str, index: "Tensor", src: Any) -> Any:
-        if not isinstance(src, Variable):
+        if not isinstance(src, Order):
             if src is None or name == "scatter_add":
                 raise TypeError(f"{name}: expected a Tensor as src, got {type(src).__name__}")
             return np.asarray(src).astype(self.array.dtype)
@@ -259,7 +260,7 @@ class Order(Variable):
             raise RuntimeError(
                 f"{name}: expected src no smaller than the index {shape}, got {src.array.shape}"
             )
-        return src[tuple(slice(n) for n in shape)]  # type: ignore[index]
+        return src[tuple(slice(n) for n in shape)]
 
 
 def sorting(array: np.ndarray, axis: int, descending: bool) -> np.ndarray:

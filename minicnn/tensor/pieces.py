@@ -13,13 +13,13 @@ from minicnn.tensor.apply import Variable, apply, apply_to_many, apply_view
 from minicnn.tensor.arithmetic import cast, result_dtype
 from minicnn.tensor.names import numpy_names
 from minicnn.tensor.reduction import axis_of
-from minicnn.tensor.shape import sizes
+from minicnn.tensor.shape import Shape, sizes
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
 
-class Pieces(Variable):
+class Pieces(Shape):
     """Methods that give parts of a Tensor, or several of it."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class Pieces(Variable):
         """Each slice along a dimension (each element, if None) so many times after itself."""
         if dim is None:
             return apply_view(ops.Reshape, self, (-1,)).repeat_interleave(repeats, 0)
-        _, count = self._dimension("repeat_interleave", dim)
+        axis, count = self._dimension("repeat_interleave", dim)
         times = repeats.array if isinstance(repeats, Variable) else np.asarray(repeats)
         if (
             times.ndim > 1
@@ -122,8 +122,7 @@ class Pieces(Variable):
             or (times < 0).any()
         ):
             raise RuntimeError(f"repeat_interleave: expected one count or {count}, at least 0, got {repeats}")
-        places = np.repeat(np.arange(count), times)
-        return self.index_select(dim, Variable.wrap(places))  # type: ignore[attr-defined]
+        return self[(*(slice(None),) * axis, np.repeat(np.arange(count), times))]
 
     @numpy_names
     def unfold(self, dimension: int, size: int, step: int) -> "Tensor":
@@ -135,13 +134,13 @@ class Pieces(Variable):
         if not (0 < size <= count and step > 0):
             raise RuntimeError(f"unfold: expected a size from 1 to {count} and a step, got {size} and {step}")
         windows = np.arange(0, count - size + 1, step)[:, None] + np.arange(size)
-        return self[(*(slice(None),) * axis, windows)].movedim(axis + 1, -1)  # type: ignore[index]
+        return self[(*(slice(None),) * axis, windows)].movedim(axis + 1, -1)
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> "Tensor":
         """One dimension as several; one of the sizes may be -1."""
         axis, _ = self._dimension("unflatten", dim)
         shape = self.array.shape
-        return self.reshape(*shape[:axis], *sizes, *shape[axis + 1 :])  # type: ignore[attr-defined]
+        return self.reshape(*shape[:axis], *sizes, *shape[axis + 1 :])
 
     @numpy_names
     def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> "Tensor":
@@ -183,7 +182,7 @@ class Pieces(Variable):
         return self.array.shape[-2:]
 
     def _triangle(self, name: str, kept: np.ndarray) -> "Tensor":
-        return self.masked_fill(Variable.wrap(~kept), 0)  # type: ignore[attr-defined]
+        return self.masked_fill(Variable.wrap(~kept), 0)
 
     def _dimension(self, name: str, dim: int) -> tuple[int, int]:
         axis = axis_of(name, dim, self.array.ndim)

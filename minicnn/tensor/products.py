@@ -7,6 +7,7 @@ import numpy as np
 
 from minicnn.tensor.apply import Variable
 from minicnn.tensor.arithmetic import matmul
+from minicnn.tensor.order import Order
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -193,7 +194,7 @@ def only_wanted(x: Any, term: list[str], wanted: set[str]) -> tuple[Any, list[st
     return (x.sum(alone), [s for s in term if s in wanted]) if alone else (x, term)
 
 
-class Products(Variable):
+class Products(Order):
     """The products as methods of a Tensor."""
 
     __slots__ = ()

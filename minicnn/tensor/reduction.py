@@ -8,6 +8,7 @@ from minicnn import ops
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import DEFAULT, cast, category
 from minicnn.tensor.names import numpy_names, over_dims
+from minicnn.tensor.special import Special
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -61,7 +62,7 @@ def along(x: Any, indices: np.ndarray, axis: int, keepdim: bool) -> Picked:
     return Picked(values, Variable.wrap(indices))
 
 
-class Reduction(Variable):
+class Reduction(Special):
     """Methods that make many elements one. `dim`: one dimension, several, or all (None)."""
 
     __slots__ = ()

@@ -11,7 +11,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view, shares_memory
 from minicnn.tensor.indexing import split_index
-from minicnn.tensor.reduction import axis_of
+from minicnn.tensor.reduction import Reduction, axis_of
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -35,7 +35,7 @@ def listed(dim: Any) -> list:
     return list(dim) if isinstance(dim, tuple | list) else [dim]
 
 
-class Shape(Variable):
+class Shape(Reduction):
     """Methods that arrange the same elements anew."""
 
     __slots__ = ()

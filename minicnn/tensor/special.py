@@ -8,13 +8,13 @@ import numpy as np
 from minicnn import ops
 from minicnn.tensor.apply import Variable, apply
 from minicnn.tensor.arithmetic import DEFAULT, binary, cast, category, promoted
-from minicnn.tensor.elementwise import unary
+from minicnn.tensor.elementwise import Elementwise, unary
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
 
-class Special(Variable):
+class Special(Elementwise):
     """Methods that treat each element on its own."""
 
     __slots__ = ()
@@ -29,7 +29,7 @@ class Special(Variable):
 
     def square(self) -> "Tensor":
         """Each element times itself."""
-        return self.pow(2)  # type: ignore[attr-defined]
+        return self.pow(2)
 
     def erf(self) -> "Tensor":
         """The error function."""
@@ -125,11 +125,11 @@ class Special(Variable):
 
     def deg2rad(self) -> "Tensor":
         """Degrees as radians."""
-        return self.mul(math.pi / 180)  # type: ignore[attr-defined]
+        return self.mul(math.pi / 180)
 
     def rad2deg(self) -> "Tensor":
         """Radians as degrees."""
-        return self.mul(180 / math.pi)  # type: ignore[attr-defined]
+        return self.mul(180 / math.pi)
 
     def isnan(self) -> "Tensor":
         """Which elements are not a number."""
@@ -155,7 +155,7 @@ class Special(Variable):
             (self.array == math.inf, limits.max if posinf is None else posinf),
             (self.array == -math.inf, limits.min if neginf is None else neginf),
         ):
-            out = out.masked_fill(Variable.wrap(where), float(value))  # type: ignore[attr-defined]
+            out = out.masked_fill(Variable.wrap(where), float(value))
         return out  # type: ignore[return-value]
 
     def _round(self, how: str) -> "Tensor":

@@ -1,4 +1,8 @@
-"""The Tensor: an array, its gradient, and the operation that made it."""
+"""The Tensor: an array, its gradient, and the operation that made it.
+
+Its methods are told in the other files, each in a class that builds on the one before: `Variable` (apply.py),
+Arithmetic, Elementwise, Special, Reduction, Shape, Pieces, Order, Products, InPlace, Conversion, Gradients.
+"""
 
 import math
 from typing import Any
@@ -8,17 +12,8 @@ import numpy as np
 from minicnn import ops, outside
 from minicnn.tensor.apply import Variable, apply_view
 from minicnn.tensor.arithmetic import category
-from minicnn.tensor.conversion import Conversion
-from minicnn.tensor.elementwise import Elementwise
 from minicnn.tensor.gradients import Gradients
-from minicnn.tensor.inplace import InPlace
-from minicnn.tensor.order import Order
-from minicnn.tensor.pieces import Pieces
 from minicnn.tensor.printing import text
-from minicnn.tensor.products import Products
-from minicnn.tensor.reduction import Reduction
-from minicnn.tensor.shape import Shape
-from minicnn.tensor.special import Special
 
 # in the machine's byte order
 DTYPES = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "bool")
@@ -47,7 +42,7 @@ class Size(tuple):
         return format(tuple.__repr__(self), spec)  # in sentences
 
 
-class Tensor(Gradients, InPlace, Elementwise, Special, Reduction, Order, Shape, Pieces, Products, Conversion):
+class Tensor(Gradients):
     """Numbers in any number of dimensions, with their gradient.
 
     Parameters

@@ -21,6 +21,7 @@ ERRORS = {
         "where: .*condition",
     ),
     "add a string": (lambda m: m.ones(2) + "a", TypeError, "add: .*str"),
+    "subtract a truth value": (lambda m: m.ones(2) - True, RuntimeError, "sub: .*truth values"),
     "from a list": (lambda m: [1, 2] - m.ones(2), TypeError, "sub: .*list"),
     "integers to negative powers": (
         lambda m: m.tensor([2]) ** -1,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT = np.dtype(np.float32)
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
-NUMBERS = (bool, int, float)
+NUMBERS = (int, float)
 
 
 def category(x: Any) -> int:

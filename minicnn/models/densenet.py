@@ -12,6 +12,7 @@ from typing import Any
 
 from minicnn import nn
 from minicnn.autograd import Function, enable_grad, grad
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import functional as F
 from minicnn.tensor import Tensor, cat
 
@@ -179,6 +180,7 @@ class DenseNet(nn.Module):
         return self.classifier(F.adaptive_avg_pool2d(x, (1, 1)).flatten(1))
 
 
+@takes_weights
 def densenet121(**kwargs: Any) -> DenseNet:
     """DenseNet-121: 7,978,856 parameters for 1000 classes. Keywords are those of `DenseNet`."""
     return DenseNet(32, (6, 12, 24, 16), 64, **kwargs)

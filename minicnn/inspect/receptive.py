@@ -70,17 +70,14 @@ def receptive_fields(
         if isinstance(node, Function):
             shapes.update(need for need in node.needs if need is not None)
     for node in reversed(below):
-        if isinstance(node, Function):
-            sources = [need for need in node.needs if need is not None and need[0] in fields]
-            if sources:
-                found = [fields[target] for target, _ in sources]
-                known = [field for field in found if field is not None]
-                before = sources[0][1]
-                fields[node] = (
-                    after(node, largest(known), len(sources), before, shapes[node], windows.get(node))
-                    if len(known) == len(found)
-                    else None
-                )
+        needs = node.needs if isinstance(node, Function) else ()
+        sources = [need for need in needs if need is not None and need[0] in fields]
+        known = [field for target, _ in sources if (field := fields[target]) is not None]
+        if sources and len(known) == len(sources):
+            reads = len(sources), sources[0][1]
+            fields[node] = after(node, largest(known), *reads, shapes[node], windows.get(node))
+        elif sources:
+            fields[node] = None
     del fields[input]
     return fields
 

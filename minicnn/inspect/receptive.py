@@ -132,8 +132,10 @@ def slide(field: Field, extent: Iterable[int], stride: Iterable[Any]) -> Field:
     return Field(tuple(sizes), tuple(steps))
 
 
-def window_of(node: Any) -> Window | None:
-    """The window that an operation keeps for its gradient."""
-    if hasattr(node, "settings"):
-        return node.settings[0]
-    return getattr(node, "window", None)
+def window_of(node: Function) -> Window | None:
+    """The window among what an operation keeps for its gradient, by itself or in a tuple."""
+    for kept in vars(node).values():
+        for value in kept if type(kept) is tuple else (kept,):
+            if isinstance(value, Window):
+                return value
+    return None

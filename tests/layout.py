@@ -28,6 +28,7 @@ LEVEL = {package: level for level, floor in enumerate(FLOORS) for package in flo
 
 # Imports upwards, lazy ones only: (module, package it imports) -> reason.
 UPWARD = {
+    ("minicnn.models.pretrained", "interop"): "weights=PATH reads a file",
     ("minicnn.nn.container", "training"): "Sequential has fit, evaluate and predict as shortcuts",
     ("minicnn.nn.container", "inspect"): "Sequential has summary as a shortcut",
 }

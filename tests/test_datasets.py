@@ -121,6 +121,16 @@ class TestBatches:
             for a, b in zip(found, picture, strict=True) if isinstance(found, tuple) else [(found, picture)]:
                 np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=1e-6)
 
+    @pytest.mark.parametrize("hold", [list, tuple, np.asarray, mc.tensor, lambda t: np.asarray(t, np.uint8)])
+    def test_labels_are_held_as_one_likes(self, hold):
+        data = datasets.MNIST("data", False, TO_TENSOR)
+        data.targets = hold(data.targets.tolist())
+        ((_, labels),) = DataLoader(Subset(data, [3, 49, 0, 9999]), 4)
+        assert labels.dtype == mc.int64 and labels.tolist() == [0, 4, 7, 6]
+        data.target_transform = lambda label: (label, type(label) is int)
+        ((_, (labels, whole)),) = DataLoader(Subset(data, [3, 49]), 2)
+        assert labels.tolist() == [0, 4] and whole.all()
+
     def test_random_numbers_are_of_each_picture_and_of_the_seed(self):
         transform = transforms.Compose([transforms.RandomCrop(28, padding=4), TO_TENSOR])
         data = datasets.MNIST("data", False, transform)

@@ -8,23 +8,25 @@ from minicnn import models, nn
 
 LENET5 = """\
 input (1, 1, 32, 32)
--------------------------------------------------------
-layer              output shape     parameters     MACs
--------------------------------------------------------
-conv1 (Conv2d)     (1, 6, 28, 28)          156  117,600
-tanh1 (Tanh)       (1, 6, 28, 28)
-pool1 (AvgPool2d)  (1, 6, 14, 14)
-conv2 (Conv2d)     (1, 16, 10, 10)       2,416  240,000
-tanh2 (Tanh)       (1, 16, 10, 10)
-pool2 (AvgPool2d)  (1, 16, 5, 5)
+-------------------------------------------------------------------------
+                                    receptive              output
+layer              output shape         field  parameters   bytes    MACs
+-------------------------------------------------------------------------
+conv1 (Conv2d)     (1, 6, 28, 28)           5         156  18.82k  117.6k
+tanh1 (Tanh)       (1, 6, 28, 28)           5              18.82k
+pool1 (AvgPool2d)  (1, 6, 14, 14)           6              4.704k
+conv2 (Conv2d)     (1, 16, 10, 10)         14       2,416  6.400k  240.0k
+tanh2 (Tanh)       (1, 16, 10, 10)         14              6.400k
+pool2 (AvgPool2d)  (1, 16, 5, 5)           16              1.600k
 flatten (Flatten)  (1, 400)
-fc1 (Linear)       (1, 120)             48,120   48,000
-tanh3 (Tanh)       (1, 120)
-fc2 (Linear)       (1, 84)              10,164   10,080
-tanh4 (Tanh)       (1, 84)
-fc3 (Linear)       (1, 10)                 850      840
--------------------------------------------------------
-total                                   61,706  416,520"""
+fc1 (Linear)       (1, 120)                        48,120     480  48.00k
+tanh3 (Tanh)       (1, 120)                                   480
+fc2 (Linear)       (1, 84)                         10,164     336  10.08k
+tanh4 (Tanh)       (1, 84)                                    336
+fc3 (Linear)       (1, 10)                            850      40     840
+-------------------------------------------------------------------------
+total                                              61,706  58.41k  416.5k
+246.8k bytes of parameters"""
 
 
 def test_lenet5():
@@ -88,7 +90,7 @@ def test_unusual_models():
         ("", 3, 0),
     ]
     assert (found.parameters, found.trainable, found.macs) == (18, 12, 108)
-    assert str(found).endswith("\n6 of the parameters are frozen")
+    assert str(found).endswith("\n72 bytes of parameters\n6 of the parameters are frozen")
 
 
 def test_single_layers_and_other_outputs():

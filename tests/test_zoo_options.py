@@ -156,10 +156,12 @@ def test_a_dense_network_that_keeps_its_concatenations():
     train_alike(ours, densenet.DenseNet(), (4, 3, 45, 61), 0.01)
 
 
-def test_gradients_of_a_dense_layer_in_evaluation_and_partly_frozen():
-    """Backward makes the concatenation anew: with the running statistics, and only the gradients wanted."""
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_of_a_partly_frozen_dense_layer(training):
+    """In training, backward makes the concatenation anew, and gives only the gradients wanted."""
     layers = [
-        models.densenet._DenseLayer(6, 4, 4, 0.0, efficient).double().eval() for efficient in (True, False)
+        models.densenet._DenseLayer(6, 4, 4, 0.0, efficient).double().train(training)
+        for efficient in (True, False)
     ]
     layers[1].load_state_dict(layers[0].state_dict())
     values = np.random.default_rng(0).standard_normal((2, 2, 3, 5, 7))

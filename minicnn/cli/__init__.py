@@ -166,9 +166,12 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", metavar="IMAGE", nargs="+", help="a picture file")
 
     summary = commands.add_parser(
-        "summary", help="show a model's layers", description="Show a model's layers, shapes and sizes."
+        "summary",
+        help="show a model's layers",
+        description="Show a model's layers: shapes, receptive fields, parameters, memory and operations.",
     )
     summary.add_argument("model", metavar="MODEL", help="one of minicnn.models.list()")
+    summary.add_argument("--time", action="store_true", help="also measure how long each layer takes")
 
     weights = commands.add_parser(
         "weights", help="convert weights of PyTorch", description="Convert weights of other programs."

@@ -1,16 +1,24 @@
-"""A model's layers in a table: what comes out of each, its parameters, its multiply-accumulates."""
+"""A model's layers in a table: what comes out of each, what it sees of the picture, and what it costs."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from minicnn import nn
-from minicnn.autograd import no_grad
+from minicnn.autograd import Function, enable_grad, no_grad
+from minicnn.inspect.calls import observed
+from minicnn.inspect.receptive import receptive_fields
+from minicnn.inspect.table import table
+from minicnn.kernels.geometry import Window
+from minicnn.nn.functional.pool import pool_window
 from minicnn.tensor import Tensor, zeros
+
+RUNS = 5  # timed ones
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,13 @@ class Row:
         Numbers in its parameters; 0 where they were counted in a row above.
     macs : int
         Multiply-accumulates of this call.
+    memory : int
+        Bytes of the output; 0 if it is in the memory of an input, as of a layer that works in place.
+    receptive_field : (float, float) or None
+        Height and width, in pixels of the input, of what one number of the output depends on; inf where that
+        is all of it. None for outputs that are not (N, C, H, W) or (N, C, L), and where it cannot be told.
+    seconds : float or None
+        Median time of the call; None if it was not measured.
     """
 
     name: str
@@ -34,6 +49,9 @@ class Row:
     shape: tuple[int, ...]
     parameters: int
     macs: int
+    memory: int
+    receptive_field: tuple[float, float] | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,46 +66,29 @@ class Summary:
         Shape of the input, with its batch dimension.
     parameters, trainable : int
         Numbers in all parameters of the model, and in those that require grad; shared ones count once.
-    macs : int
-        Multiply-accumulates of all rows.
+    parameter_memory : int
+        Bytes of all parameters.
+    macs, memory : int
+        Of all rows.
+    seconds : float or None
+        Median time of the whole model; None if it was not measured.
     """
 
     rows: tuple[Row, ...]
     input_size: tuple[int, ...]
     parameters: int
     trainable: int
+    parameter_memory: int
     macs: int
+    memory: int
+    seconds: float | None = None
 
     def __str__(self) -> str:
-        cells = [("layer", "output shape", "parameters", "MACs")]
-        cells += [
-            (f"{r.name} ({r.kind})" if r.name else r.kind, str(tuple(r.shape)), *counts(r)) for r in self.rows
-        ]
-        total = ("total", "", f"{self.parameters:,}", f"{self.macs:,}")
-        widths = [max(map(len, column)) for column in zip(*cells, total, strict=True)]
-        lines = [line(row, widths) for row in cells]
-        rule = "-" * len(lines[0])
-        frozen = self.parameters - self.trainable
-        lines = [f"input {self.input_size}", rule, lines[0], rule, *lines[1:], rule, line(total, widths)]
-        if frozen:
-            lines.append(f"{frozen:,} of the parameters are frozen")
-        return "\n".join(lines)
+        return table(self)
 
 
-def counts(row: Row) -> tuple[str, str]:
-    """Parameters and MACs as text; nothing where there are none."""
-    return f"{row.parameters:,}" if row.parameters else "", f"{row.macs:,}" if row.macs else ""
-
-
-def line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Two columns of text, then numbers, aligned."""
-    text = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-    numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-    return "  ".join(text + numbers).rstrip()
-
-
-def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
-    """Run a model once on zeros, in evaluation mode, and list its layers.
+def summary(model: nn.Module, input_size: Sequence[int], time: bool = False) -> Summary:
+    """Run a model on zeros, in evaluation mode, and list its layers.
 
     Parameters
     ----------
@@ -96,13 +97,16 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     input_size : sequence of int
         (C, H, W) or (features) for one sample, or with a batch dimension, (N, C, H, W) or (N, features): one
         or three numbers have none.
+    time : bool
+        Also run it five times more, without recording gradients, and tell how long each layer took.
 
     Returns
     -------
     Summary
         A table when printed. A convolution's MACs are N * O * OH * OW * C / groups * KH * KW, a linear
         layer's N * out * in; attention adds its projections and its two products, scores and means.
-        Additions of the bias and other layers count nothing.
+        Additions of the bias and other layers count nothing. Receptive fields are told in
+        `minicnn.inspect.receptive`.
 
     Raises
     ------
@@ -118,25 +122,74 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
         raise ValueError(f"summary: expected input_size as one to four sizes of at least 1, got {input_size}")
     if len(size) % 2:
         size = (1, *size)
+    parameters = list(model.parameters())
+    x = zeros(size, dtype=parameters[0].dtype if parameters else np.float32)
+    rows = rows_of(model, x)
+    seconds = None
+    if time:
+        rows, seconds = timed(rows, model, x)
+    return Summary(
+        tuple(rows),
+        size,
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+        sum(p.array.nbytes for p in parameters),
+        sum(r.macs for r in rows),
+        sum(r.memory for r in rows),
+        seconds,
+    )
+
+
+def rows_of(model: nn.Module, x: Tensor) -> list[Row]:
+    """The calls of layers in one forward pass, which is recorded, for the receptive fields."""
     rows: list[Row] = []
     seen: set[nn.Parameter] = set()
+    nodes: list[Function | None] = []  # of the rows' outputs
+    windows: dict[Function, Window] = {}
 
-    def record(name: str, module: nn.Module, args: tuple, output: Any) -> None:
+    def record(name: str, module: nn.Module, args: tuple, output: Any, _: float) -> None:
         new = [p for p in module.parameters(recurse=False) if p not in seen]
         seen.update(new)
         first = output[0] if isinstance(module, nn.MultiheadAttention) else output
-        shape = tuple(first.shape) if isinstance(first, Tensor) else ()
-        kind = type(module).__name__
-        rows.append(Row(name, kind, shape, sum(p.numel() for p in new), macs_of(module, args, shape)))
+        shape, memory, node = (), 0, None
+        if isinstance(first, Tensor):
+            shape, node = tuple(first.shape), first.grad_fn
+            if not any(isinstance(x, Tensor) and np.shares_memory(x.array, first.array) for x in args):
+                memory = first.array.nbytes
+        if node is not None and isinstance(module, nn.MaxPool2d):
+            windows[node] = pool_window(
+                "summary", module.kernel_size, module.stride, module.padding, module.dilation, False
+            )
+        nodes.append(node if len(shape) > 2 else None)
+        kind, count = type(module).__name__, sum(p.numel() for p in new)
+        rows.append(Row(name, kind, shape, count, macs_of(module, args, shape), memory))
 
-    parameters = list(model.parameters())
-    x = zeros(size, dtype=parameters[0].dtype if parameters else np.float32)
-    with no_grad(), observed(model, record):
-        model(x)
-    trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    return Summary(
-        tuple(rows), size, sum(p.numel() for p in parameters), trainable, sum(r.macs for r in rows)
-    )
+    x = x.detach().requires_grad_()
+    with enable_grad(), observed(model, record):
+        model(x + 0)  # a leaf would not allow a model to begin in place
+    starts = {node: row.shape for node, row in zip(nodes, rows, strict=True) if node is not None}
+    fields = receptive_fields(x, starts, windows)
+    found = (None if node is None else fields.get(node) for node in nodes)
+    return [
+        replace(row, receptive_field=None if field is None else field.pixels())
+        for row, field in zip(rows, found, strict=True)
+    ]
+
+
+def timed(rows: list[Row], model: nn.Module, x: Tensor) -> tuple[list[Row], float]:
+    """The rows with the median times of their calls, and that of the model."""
+    runs: list[list[float]] = []
+    whole = []
+    for _ in range(RUNS):
+        times: list[float] = []
+        with no_grad(), observed(model, lambda *call, times=times: times.append(call[-1])):
+            start = perf_counter()
+            model(x)
+            whole.append(perf_counter() - start)
+        runs.append(times)
+    medians = map(statistics.median, zip(*runs, strict=True))
+    rows = [replace(row, seconds=seconds) for row, seconds in zip(rows, medians, strict=True)]
+    return rows, statistics.median(whole)
 
 
 def macs_of(module: nn.Module, args: tuple, shape: tuple[int, ...]) -> int:
@@ -148,38 +201,3 @@ def macs_of(module: nn.Module, args: tuple, shape: tuple[int, ...]) -> int:
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
         return math.prod(shape) * math.prod(module.weight.shape[1:])
     return 0
-
-
-@contextmanager
-def observed(model: nn.Module, record: Callable[[str, nn.Module, tuple, Any], None]) -> Iterator[None]:
-    """In evaluation mode tell `record` of every call of a layer: one without children, or with parameters."""
-    modes = [(module, module.training) for module in model.modules()]
-    layers = [
-        (name, module)
-        for name, module in model.named_modules()
-        if not any(module.children()) or any(True for _ in module.parameters(recurse=False))
-    ]
-    own = [(module, vars(module).get("forward")) for _, module in layers]
-    try:
-        for name, module in layers:
-            vars(module)["forward"] = recording(name, module, module.forward, record)
-        model.eval()
-        yield
-    finally:
-        for module, forward in own:
-            vars(module).pop("forward", None)
-            if forward is not None:
-                vars(module)["forward"] = forward
-        for module, mode in modes:
-            module.training = mode
-
-
-def recording(name: str, module: nn.Module, forward: Callable, record: Callable) -> Callable:
-    """A forward that also records its result."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        output = forward(*args, **kwargs)
-        record(name, module, args, output)
-        return output
-
-    return call

@@ -22,6 +22,7 @@ from minicnn.models.efficientnet import (
 from minicnn.models.googlenet import GoogLeNet, googlenet
 from minicnn.models.lenet import LeNet5
 from minicnn.models.mobilenet import MobileNetV1, MobileNetV2, mobilenet_v1, mobilenet_v2
+from minicnn.models.pretrained import WEIGHTS, takes_weights
 from minicnn.models.resnet import (
     ResNet,
     resnet18,
@@ -150,15 +151,23 @@ def list() -> builtins.list[str]:
     return sorted(MODELS)
 
 
+def __getattr__(name: str) -> Any:
+    """torchvision's enumerations of weights, such as ``ResNet18_Weights``."""
+    if name in WEIGHTS:
+        return WEIGHTS[name]
+    raise AttributeError(f"module 'minicnn.models' has no attribute {name!r}")
+
+
 def create(name: str, **kwargs: Any) -> Any:
-    """A new network with random weights.
+    """A new network, with random weights unless `weights` are given.
 
     Parameters
     ----------
     name : str
         One of `list`.
     **kwargs
-        Arguments of the network, such as ``num_classes``.
+        Arguments of the network, such as ``num_classes``; and ``weights``: the path of a file, or "hub" for
+        torchvision's, as `pretrained.takes_weights` tells, also with the other errors.
 
     Raises
     ------
@@ -171,4 +180,4 @@ def create(name: str, **kwargs: Any) -> Any:
         raise ValueError(
             f"models.create: there is no model {name!r}{meant} The models are {', '.join(list())}"
         )
-    return MODELS[name](**kwargs)
+    return takes_weights(MODELS[name], name)(**kwargs)

@@ -1,6 +1,7 @@
 """AlexNet, the network that made convolutions win ImageNet's contest of 2012; twice."""
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.tensor import Tensor
 
 
@@ -112,6 +113,7 @@ class AlexNet2012(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+@takes_weights
 def alexnet(num_classes: int = 1000, dropout: float = 0.5) -> AlexNet:
     """torchvision's `AlexNet`."""
     return AlexNet(num_classes, dropout)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import init
 from minicnn.tensor import Tensor, ones
 
@@ -129,16 +130,19 @@ def _convnext(width: int, third: int, stochastic_depth_prob: float, **kwargs: An
     return ConvNeXt(stages, **{"stochastic_depth_prob": stochastic_depth_prob, **kwargs})
 
 
+@takes_weights
 def convnext_tiny(**kwargs: Any) -> ConvNeXt:
     """ConvNeXt-T: 28,589,128 parameters."""
     return _convnext(96, 9, 0.1, **kwargs)
 
 
+@takes_weights
 def convnext_small(**kwargs: Any) -> ConvNeXt:
     """ConvNeXt-S: 50,223,688 parameters."""
     return _convnext(96, 27, 0.4, **kwargs)
 
 
+@takes_weights
 def convnext_base(**kwargs: Any) -> ConvNeXt:
     """ConvNeXt-B: 88,591,464 parameters."""
     return _convnext(128, 27, 0.5, **kwargs)

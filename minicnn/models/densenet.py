@@ -12,16 +12,17 @@ from typing import Any
 
 from minicnn import nn
 from minicnn.autograd import Function, enable_grad, grad
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import functional as F
 from minicnn.tensor import Tensor, cat
 
 
 class Bottleneck(Function):
-    """The first half of a dense layer, which keeps its inputs only and computes anew what backward needs."""
+    """The first half of a dense layer in training: keeps its inputs only, and computes the rest anew."""
 
     @staticmethod
     def forward(ctx: Any, layer: "_DenseLayer", *inputs: Tensor) -> Tensor:
-        ctx.layer, ctx.training = layer, layer.norm1.training
+        ctx.layer = layer
         ctx.save_for_backward(*inputs)
         return layer.bottleneck(inputs[:-3])  # without the parameters
 
@@ -29,11 +30,8 @@ class Bottleneck(Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         inputs = [x.detach().requires_grad_(x.requires_grad) for x in ctx.saved_tensors]
         *features, weight, bias, filters = inputs
-        norm = ctx.layer.norm1
-        # In training the batch's own statistics count, and the running ones have followed them already.
-        mean, var = (None, None) if ctx.training else (norm.running_mean, norm.running_var)
-        with enable_grad():
-            x = F.batch_norm(cat(features, 1), mean, var, weight, bias, ctx.training, eps=norm.eps)
+        with enable_grad():  # the running statistics have followed the batch's already
+            x = F.batch_norm(cat(features, 1), None, None, weight, bias, True, eps=ctx.layer.norm1.eps)
             y = F.conv2d(F.relu(x, inplace=True), filters)
         found = iter(grad(y, [x for x in inputs if x.requires_grad], gradient))
         return None, *(next(found) if x.requires_grad else None for x in inputs)
@@ -68,7 +66,7 @@ class _DenseLayer(nn.Module):
         return self.conv1(self.relu1(self.norm1(cat(features, 1))))
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        if self.memory_efficient:
+        if self.memory_efficient and self.norm1.training:
             parameters = self.norm1.weight, self.norm1.bias, self.conv1.weight
             x = Bottleneck.apply(self, *features, *parameters)
         else:
@@ -136,7 +134,7 @@ class DenseNet(nn.Module):
     num_classes : int
         Of the output.
     memory_efficient : bool
-        Make the concatenations anew in backward. Without, training is faster and takes more memory.
+        In training, make the concatenations anew in backward. Without, it is faster and takes more memory.
     """
 
     def __init__(
@@ -179,6 +177,7 @@ class DenseNet(nn.Module):
         return self.classifier(F.adaptive_avg_pool2d(x, (1, 1)).flatten(1))
 
 
+@takes_weights
 def densenet121(**kwargs: Any) -> DenseNet:
     """DenseNet-121: 7,978,856 parameters for 1000 classes. Keywords are those of `DenseNet`."""
     return DenseNet(32, (6, 12, 24, 16), 64, **kwargs)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from minicnn import nn
 from minicnn.models.blocks import Conv2dNormActivation, make_divisible
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import init
 from minicnn.tensor import Tensor
 
@@ -165,41 +166,49 @@ def _efficientnet(width_mult: float, depth_mult: float, dropout: float, **kwargs
     return EfficientNet(stages, **{"dropout": dropout, **kwargs})
 
 
+@takes_weights
 def efficientnet_b0(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B0, in the paper for pictures of 224x224: 5,288,548 parameters."""
     return _efficientnet(1.0, 1.0, 0.2, **kwargs)
 
 
+@takes_weights
 def efficientnet_b1(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B1, in the paper for pictures of 240x240: 7,794,184 parameters."""
     return _efficientnet(1.0, 1.1, 0.2, **kwargs)
 
 
+@takes_weights
 def efficientnet_b2(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B2, in the paper for pictures of 260x260: 9,109,994 parameters."""
     return _efficientnet(1.1, 1.2, 0.3, **kwargs)
 
 
+@takes_weights
 def efficientnet_b3(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B3, in the paper for pictures of 300x300: 12,233,232 parameters."""
     return _efficientnet(1.2, 1.4, 0.3, **kwargs)
 
 
+@takes_weights
 def efficientnet_b4(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B4, in the paper for pictures of 380x380: 19,341,616 parameters."""
     return _efficientnet(1.4, 1.8, 0.4, **kwargs)
 
 
+@takes_weights
 def efficientnet_b5(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B5, in the paper for pictures of 456x456: 30,389,784 parameters."""
     return _efficientnet(1.6, 2.2, 0.4, **{"norm_layer": SLOW_NORM, **kwargs})
 
 
+@takes_weights
 def efficientnet_b6(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B6, in the paper for pictures of 528x528: 43,040,704 parameters."""
     return _efficientnet(1.8, 2.6, 0.5, **{"norm_layer": SLOW_NORM, **kwargs})
 
 
+@takes_weights
 def efficientnet_b7(**kwargs: Any) -> EfficientNet:
     """EfficientNet-B7, in the paper for pictures of 600x600: 66,347,960 parameters."""
     return _efficientnet(2.0, 3.1, 0.5, **{"norm_layer": SLOW_NORM, **kwargs})

@@ -7,6 +7,7 @@ instead of local response normalisation, and 3x3 where the paper has 5x5.
 from typing import Any, NamedTuple
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import functional as F
 from minicnn.tensor import Tensor, cat
 
@@ -171,6 +172,10 @@ class GoogLeNet(nn.Module):
         return GoogLeNetOutputs(x, aux2, aux1) if self.training and self.aux_logits else x
 
 
+@takes_weights
 def googlenet(**kwargs: Any) -> GoogLeNet:
-    """GoogLeNet: 13,004,888 parameters for 1000 classes with the auxiliary heads, 6,624,904 without."""
+    """GoogLeNet: 13,004,888 parameters for 1000 classes with the auxiliary heads, 6,624,904 without.
+
+    torchvision's weights want ``transform_input=True``.
+    """
     return GoogLeNet(**kwargs)

@@ -8,6 +8,7 @@ from typing import Any
 
 from minicnn import nn
 from minicnn.models.blocks import Conv2dNormActivation, make_divisible
+from minicnn.models.pretrained import takes_weights
 from minicnn.tensor import Tensor
 
 # The paper's table 2: expansion t, channels c, repetitions n, stride s of the first.
@@ -159,6 +160,7 @@ def mobilenet_v1(num_classes: int = 1000, width_mult: float = 1.0) -> MobileNetV
     return MobileNetV1(num_classes, width_mult)
 
 
+@takes_weights
 def mobilenet_v2(**kwargs: Any) -> MobileNetV2:
     """MobileNetV2: 3,504,872 parameters for 1000 classes. Keywords are those of `MobileNetV2`."""
     return MobileNetV2(**kwargs)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import functional as F
 from minicnn.tensor import Tensor
 
@@ -178,26 +179,31 @@ def initialize(model: nn.Module, zero_init_residual: bool = False) -> None:
             nn.init.zeros_(last.weight)
 
 
+@takes_weights
 def resnet18(**kwargs: Any) -> ResNet:
     """ResNet-18: 11,689,512 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(BasicBlock, [2, 2, 2, 2], **kwargs)
 
 
+@takes_weights
 def resnet34(**kwargs: Any) -> ResNet:
     """ResNet-34: 21,797,672 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(BasicBlock, [3, 4, 6, 3], **kwargs)
 
 
+@takes_weights
 def resnet50(**kwargs: Any) -> ResNet:
     """ResNet-50: 25,557,032 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **kwargs)
 
 
+@takes_weights
 def resnet101(**kwargs: Any) -> ResNet:
     """ResNet-101: 44,549,160 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(Bottleneck, [3, 4, 23, 3], **kwargs)
 
 
+@takes_weights
 def resnet152(**kwargs: Any) -> ResNet:
     """ResNet-152: 60,192,808 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(Bottleneck, [3, 8, 36, 3], **kwargs)

@@ -8,6 +8,7 @@ torchvision's.
 from typing import Any
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.tensor import Tensor
 
 # The paper's table 1: channels of the convolutions, and "M" where a pool halves the picture.
@@ -80,41 +81,49 @@ class VGG(nn.Module):
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
+@takes_weights
 def vgg11(**kwargs: Any) -> VGG:
     """VGG-11: 132,863,336 parameters for 1000 classes. Keywords are those of `VGG`."""
     return VGG(make_layers(CONFIGURATIONS["A"]), **kwargs)
 
 
+@takes_weights
 def vgg11_bn(**kwargs: Any) -> VGG:
     """VGG-11 with batch normalisation: 132,868,840 parameters for 1000 classes."""
     return VGG(make_layers(CONFIGURATIONS["A"], batch_norm=True), **kwargs)
 
 
+@takes_weights
 def vgg13(**kwargs: Any) -> VGG:
     """VGG-13: 133,047,848 parameters for 1000 classes. Keywords are those of `VGG`."""
     return VGG(make_layers(CONFIGURATIONS["B"]), **kwargs)
 
 
+@takes_weights
 def vgg13_bn(**kwargs: Any) -> VGG:
     """VGG-13 with batch normalisation: 133,053,736 parameters for 1000 classes."""
     return VGG(make_layers(CONFIGURATIONS["B"], batch_norm=True), **kwargs)
 
 
+@takes_weights
 def vgg16(**kwargs: Any) -> VGG:
     """VGG-16: 138,357,544 parameters for 1000 classes. Keywords are those of `VGG`."""
     return VGG(make_layers(CONFIGURATIONS["D"]), **kwargs)
 
 
+@takes_weights
 def vgg16_bn(**kwargs: Any) -> VGG:
     """VGG-16 with batch normalisation: 138,365,992 parameters for 1000 classes."""
     return VGG(make_layers(CONFIGURATIONS["D"], batch_norm=True), **kwargs)
 
 
+@takes_weights
 def vgg19(**kwargs: Any) -> VGG:
     """VGG-19: 143,667,240 parameters for 1000 classes. Keywords are those of `VGG`."""
     return VGG(make_layers(CONFIGURATIONS["E"]), **kwargs)
 
 
+@takes_weights
 def vgg19_bn(**kwargs: Any) -> VGG:
     """VGG-19 with batch normalisation: 143,678,248 parameters for 1000 classes."""
     return VGG(make_layers(CONFIGURATIONS["E"], batch_norm=True), **kwargs)

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 from minicnn.nn import init
 from minicnn.tensor import Tensor, cat, empty, zeros
 
@@ -168,11 +169,13 @@ def vit_s_16(**kwargs: Any) -> VisionTransformer:
     return _vision_transformer(12, 6, 384, **kwargs)
 
 
+@takes_weights
 def vit_b_16(**kwargs: Any) -> VisionTransformer:
     """ViT-B/16: 12 blocks, 12 heads of 64, 86,567,656 parameters."""
     return _vision_transformer(12, 12, 768, **kwargs)
 
 
+@takes_weights
 def vit_l_16(**kwargs: Any) -> VisionTransformer:
     """ViT-L/16: 24 blocks, 16 heads of 64, 304,326,632 parameters."""
     return _vision_transformer(24, 16, 1024, **kwargs)

@@ -220,11 +220,11 @@ class Sequential(ModuleList):
 
         return Trainer(self).predict(data, **settings)
 
-    def summary(self, input_size: tuple[int, ...]) -> "Summary":
-        """Layers, output shapes, parameters and MACs: ``minicnn.summary(self, input_size)``."""
+    def summary(self, input_size: tuple[int, ...], time: bool = False) -> "Summary":
+        """The layers, what they see and cost: ``minicnn.summary(self, input_size, time)``."""
         from minicnn.inspect import summary
 
-        return summary(self, input_size)
+        return summary(self, input_size, time)
 
 
 def checked(name: str, module: Any) -> Module:

@@ -15,14 +15,14 @@ GAINS |= {f"conv{kind}{n}d": 1.0 for kind in ("", "_transpose") for n in (1, 2, 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Uniform in [a, b)."""
-    return fill(tensor, generator().random(tensor.shape, kind(tensor)) * (b - a) + a)
+    return fill(tensor, scaled(generator().random(tensor.shape, kind(tensor)), b - a, a))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Normal, with a mean and a standard deviation."""
     if std < 0:
         raise RuntimeError(f"normal_: expected std of at least 0, got {std}")
-    return fill(tensor, generator().standard_normal(tensor.shape, kind(tensor)) * std + mean)
+    return fill(tensor, scaled(generator().standard_normal(tensor.shape, kind(tensor)), std, mean))
 
 
 def trunc_normal_(
@@ -169,6 +169,13 @@ def kind(tensor: Tensor) -> Any:
     if tensor.dtype.kind != "f":
         raise RuntimeError(f"init: expected a Tensor of floating point numbers, got {tensor.dtype}")
     return tensor.dtype
+
+
+def scaled(values: np.ndarray, factor: float, shift: float) -> np.ndarray:
+    """factor * values + shift, in their memory: large weights are drawn in not much more than their own."""
+    values *= factor
+    values += shift
+    return values
 
 
 def fill(tensor: Tensor, values: np.ndarray) -> Tensor:

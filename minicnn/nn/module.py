@@ -120,6 +120,8 @@ class Module(Tree):
             )
         own = dict(self._state(""))
         missing = [name for name in own if name not in state_dict]
+        if not any(str(name).endswith("num_batches_tracked") for name in state_dict):  # PyTorch before 0.4.1
+            missing = [name for name in missing if not name.endswith("num_batches_tracked")]
         unexpected = [name for name in state_dict if name not in own]
         pairs = {name: (own[name], state_dict[name]) for name in own if name in state_dict}
         faults = [f"missing key: {name}" for name in missing if strict]

@@ -132,10 +132,13 @@ class PicturesInMemory(VisionDataset):
             return default_collate([self[int(i)] for i in indices])
         pictures = _array(self.data)[indices]
         x = pictures[:, None] if pictures.ndim == 3 else np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
-        targets = [int(self.targets[i]) for i in indices]
+        if isinstance(self.targets, list):
+            targets = np.array([self.targets[i] for i in indices], np.int64)
+        else:
+            targets = _array(self.targets)[indices].astype(np.int64)
         if self.target_transform is None:
-            return whole(x), np.array(targets, np.int64)
-        return whole(x), default_collate([self.target_transform(target) for target in targets])
+            return whole(x), targets
+        return whole(x), default_collate([self.target_transform(target) for target in targets.tolist()])
 
 
 def _array(data: Any) -> np.ndarray:

@@ -63,7 +63,7 @@ def pad(x: np.ndarray, sides: tuple[int, int, int, int], fill: Any = 0, mode: st
     height, width = x.shape[-2:]
     if mode == "constant":
         padded = np.empty((*x.shape[:-2], top + height + bottom, left + width + right), x.dtype)
-        padded[...] = fill_of("pad", fill, x.shape[-3]) if x.ndim > 2 else fill
+        padded[...] = fill_of("pad", fill, x.shape[-3]).astype(x.dtype) if x.ndim > 2 else fill
         padded[..., top : top + height, left : left + width] = x
         return padded
     if mode == "reflect" and not (max(top, bottom) < height and max(left, right) < width):

@@ -1,4 +1,4 @@
-"""What the trainer does beyond the plain loop: schedules, clipped gradients, the best epoch, other targets."""
+"""What the trainer does beyond the plain loop: schedules, clipping, the best epoch, other targets."""
 
 from typing import NamedTuple
 

@@ -242,15 +242,6 @@ def test_damaged_runs_are_named(trained, tmp_path, capsys, name, content):
     assert str(tmp_path / (WEIGHTS if content == SETTINGS_OF_LENET5 else name)) in said
 
 
-def test_pictures_of_another_size_are_refused(tmp_path, capsys):
-    for part in ("train", "t10k"):
-        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((4, 9, 9), np.uint8))
-        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.zeros(4, np.uint8))
-    said = failure(["train", "lenet5", "--data", str(tmp_path), "--out", str(tmp_path / "run")], capsys)
-    assert "expected pictures (N, 28, 28) for lenet5, got (4, 9, 9)" in said
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_diverging_training_keeps_the_earlier_run(trained, tmp_path, data, capsys):
     out = tmp_path / "run"
     command = ["train", "twolayer", "--batch-size", "8", "--lr", "1e30", "--data", data, "--out", str(out)]

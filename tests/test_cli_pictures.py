@@ -89,6 +89,15 @@ def test_folders_that_do_not_fit_are_named(photos, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_pictures_of_another_size_are_refused(tmp_path, capsys):
+    for part in ("train", "t10k"):
+        write_idx(tmp_path / f"{part}-images-idx3-ubyte", np.zeros((4, 9, 9), np.uint8))
+        write_idx(tmp_path / f"{part}-labels-idx1-ubyte", np.zeros(4, np.uint8))
+    said = failure(["train", "lenet5", "--data", str(tmp_path), "--out", str(tmp_path / "run")], capsys)
+    assert "expected pictures (N, 28, 28) for lenet5, got (4, 9, 9)" in said
+    assert not (tmp_path / "run").exists()
+
+
 CLASSIFIERS = [name for name in mc.models.list() if name not in ELSEWHERE]
 A_FAMILY_EACH = ("alexnet", "googlenet", "mobilenet_v2", "resnet18", "vit_s_16")
 

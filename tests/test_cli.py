@@ -77,7 +77,14 @@ def two_layer_scores(weights, images):
 
 
 SETTINGS_OF_LENET5 = json.dumps(
-    {"model": "lenet5", "size": 32, "photos": False, "classes": list("0123456789"), "data": None}
+    {
+        "model": "lenet5",
+        "size": 32,
+        "photos": False,
+        "classes": list("0123456789"),
+        "batch_size": 1,
+        "data": None,
+    }
 ).encode()
 
 

@@ -56,6 +56,10 @@ def test_folders_for_training_and_validation(photos, tmp_path, capsys):
     paint(tmp_path / "more", 2, np.random.default_rng(4))
     assert main(["evaluate", out, "--data", str(tmp_path / "more")]) == 0
     assert "on 6 test images" in capsys.readouterr().out
+    with_digits = tmp_path / "digits"
+    with_digits.mkdir()
+    write_idx(with_digits / "t10k-images-idx3-ubyte", np.zeros((4, 28, 28), np.uint8))
+    assert "expected folders of pictures" in failure(["evaluate", out, "--data", str(with_digits)], capsys)
     (tmp_path / "more" / "rose").rename(tmp_path / "more" / "tulip")
     said = failure(["evaluate", out, "--data", str(tmp_path / "more")], capsys)
     assert "expected the classes blue sky, grass, rose, got blue sky, grass, tulip" in said
@@ -86,6 +90,10 @@ def test_folders_that_do_not_fit_are_named(photos, tmp_path, capsys):
     (tmp_path / "a" / "test" / "rose").rename(tmp_path / "a" / "test" / "tulip")
     said = failure([*command, str(tmp_path / "a")], capsys)
     assert "train and test differ in the classes rose, tulip" in said
+    command = ["train", "vit_s_16", "--size", "40", "--data", str(photos), "--out", str(tmp_path / "run")]
+    assert "vit_s_16 does not take pictures of 40x40: " in failure(command, capsys)
+    command = ["train", "alexnet", "--size", "32", "--data", str(photos), "--out", str(tmp_path / "run")]
+    assert "alexnet does not take pictures of 32x32: max_pool2d" in failure(command, capsys)
     assert not (tmp_path / "run").exists()
 
 

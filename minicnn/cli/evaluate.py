@@ -8,7 +8,7 @@ from minicnn.data import DataLoader
 from minicnn.nn import functional as F
 from minicnn.tensor import tensor
 from minicnn.training import Trainer
-from minicnn.training.pictures import class_names, pictures
+from minicnn.training.pictures import class_names, of_photos, pictures
 from minicnn.training.run import load_run
 
 
@@ -16,13 +16,16 @@ def run(args: argparse.Namespace) -> int:
     """Print loss and accuracy on the test images, and the accuracy on each class."""
     model, settings = load_run(args.folder)
     root = args.data or settings.get("data")
+    if of_photos(root) != settings["photos"]:
+        kind = "folders of pictures" if settings["photos"] else "IDX files, as MNIST's"
+        raise ValueError(f"{root or 'MNIST'}: expected {kind}, since the model was trained on such")
     data = pictures(settings["model"], root, False, settings["size"], whole=args.data is not None)
     names = settings["classes"]
     if class_names(data) != names:
         raise ValueError(
             f"{root}: expected the classes {', '.join(names)}, got {', '.join(class_names(data))}"
         )
-    outputs = Trainer(model).predict(DataLoader(data, batch_size=256))
+    outputs = Trainer(model).predict(DataLoader(data, settings["batch_size"]))
     targets = np.array(data.targets)
     loss = F.cross_entropy(outputs, tensor(targets)).item()
     right = outputs.array.argmax(1) == targets

@@ -8,7 +8,9 @@ from typing import Any
 
 from minicnn.cli import version
 from minicnn.data import DataLoader
+from minicnn.nn import Module
 from minicnn.random import manual_seed
+from minicnn.tensor import zeros
 from minicnn.training import History, Trainer
 from minicnn.training.pictures import class_names, of_photos, pictures
 from minicnn.training.recipes import LEARNING_RATES, MOMENTUM, create, make_optimizer, recipe, side
@@ -21,15 +23,13 @@ def run(args: argparse.Namespace) -> int:
     data, test_data = (pictures(args.model, args.data, train, settings["size"]) for train in (True, False))
     settings["classes"] = class_names(data)
     manual_seed(args.seed)
-    model = create(args.model, settings["size"], len(settings["classes"]))
+    model = _model(args.model, settings)
     optimizer = make_optimizer(settings["optimizer"], model, settings["lr"], settings["momentum"] or 0.0)
     trainer = Trainer(model, optimizer)
     size = settings["batch_size"]
-    alone = (
-        len(data) > 1 and len(data) % size == 1
-    )  # a last picture by itself has no variance to normalise by
+    alone = len(data) > size > 1 == len(data) % size  # batch normalisation cannot use one last picture
     train = DataLoader(data, size, shuffle=True, drop_last=alone)
-    test = DataLoader(test_data, batch_size=256)
+    test = DataLoader(test_data, size)
     folder, made = _folder(args)
 
     def save(history: History) -> None:
@@ -59,6 +59,17 @@ def run(args: argparse.Namespace) -> int:
     print(f"test accuracy {100 * trainer.history['val_accuracy'][-1]:.2f} %")
     print(f"weights, curves and settings are in {folder}")
     return 0
+
+
+def _model(name: str, settings: dict[str, Any]) -> Module:
+    """The new model, tried on a picture of the size."""
+    size = settings["size"]
+    try:
+        model = create(name, size, len(settings["classes"]))
+        Trainer(model).predict(zeros(1, recipe(name).channels, size, size))
+    except (AssertionError, RuntimeError) as error:  # the model's and the operations' own
+        raise ValueError(f"{name} does not take pictures of {size}x{size}: {error}") from error
+    return model
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

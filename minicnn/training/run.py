@@ -16,7 +16,8 @@ HISTORY = "history.json"
 SETTINGS = "settings.json"
 CURVES = "curves.png"
 FILES = (WEIGHTS, HISTORY, SETTINGS, CURVES)
-KINDS = {"model": str, "size": int, "photos": bool, "classes": list, "data": str | None}  # of the settings
+# of the settings that tell how to use the model
+KINDS = {"model": str, "size": int, "photos": bool, "classes": list, "batch_size": int, "data": str | None}
 
 
 def holds_run(folder: str | os.PathLike[str]) -> bool:
@@ -35,7 +36,8 @@ def save_run(
         Where; it is made if it is not there.
     settings : dict
         How the model is trained, for JSON; "model" is its name for `minicnn.models.create`, "size" the side
-        of its pictures, "classes" the classes' names, "photos" whether the pictures are no digits.
+        of its pictures, "classes" the classes' names, "photos" whether the pictures are no digits;
+        see KINDS.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any]]
             if not isinstance(settings[key], kind):
                 raise TypeError(f"{key} is {settings[key]!r}")
         model = create(settings["model"], settings["size"], len(settings["classes"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise ValueError(f"{folder / SETTINGS} is damaged or not of a run: {error}") from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))

@@ -192,7 +192,7 @@ def failure(arguments, capsys):
     [
         ("train lenet", "no model 'lenet'; did you mean 'lenet5'? The models are"),
         ("summary xyz", "no model 'xyz'. The models are"),
-        ("train unet", "unet tells more than one class; examples/segment_digits.py shows"),
+        ("train unet", "unet is no classifier; examples/segment_digits.py shows"),
         ("train yolov1", "examples/detect_digits.py shows"),
         ("train lenet5 --size 28", "lenet5 takes pictures of 32x32, got size 28"),
         ("train resnet18 --size 0", "--size: expected 1 or more"),

@@ -12,7 +12,7 @@ import torch.nn.functional as TF
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn.data import MNIST, DataLoader
-from minicnn.training import recipes
+from minicnn.training.pictures import pictures
 from twins import twins
 
 # with the learning rates of the recipes
@@ -41,11 +41,11 @@ def prepared(name, x):
 
 def mnist_batches(name, steps):
     """A batch of MNIST for each step; first all of minicnn's, by its recipe, then all of PyTorch's."""
-    data = recipes.mnist(name, train=True)
+    data = pictures(name, None, train=True)
     places = np.random.default_rng(0).permutation(len(data))[: steps * 64].reshape(steps, 64)
     labels = data.targets[places]
-    pictures = torch.from_numpy(data.images[places])[:, :, None] / 255
-    theirs = [(prepared(name, x), torch.from_numpy(y)) for x, y in zip(pictures, labels, strict=True)]
+    digits = torch.from_numpy(data.images[places])[:, :, None] / 255
+    theirs = [(prepared(name, x), torch.from_numpy(y)) for x, y in zip(digits, labels, strict=True)]
     return [data.batch(batch) for batch in places], theirs
 
 
@@ -105,7 +105,7 @@ def test_the_accuracy_after_an_epoch_of_mnist(name):
     expected = right / len(test)
 
     trainer = mc.Trainer(ours, OPTIMIZERS["adam"](mc.optim, ours))
-    trainer.fit(DataLoader(recipes.mnist(name, train=True), batch_size=64, **order), epochs=1, verbose=False)
-    accuracy = trainer.evaluate(recipes.mnist(name, train=False))["accuracy"]
+    trainer.fit(DataLoader(pictures(name, None, train=True), batch_size=64, **order), epochs=1, verbose=False)
+    accuracy = trainer.evaluate(pictures(name, None, train=False))["accuracy"]
     assert expected > 0.95
     assert abs(accuracy - expected) < 0.005, f"minicnn {accuracy:.2%}, PyTorch {expected:.2%}"

@@ -6,32 +6,38 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from minicnn import models
 from minicnn.cli import version
 from minicnn.data import DataLoader
+from minicnn.nn import Module
 from minicnn.random import manual_seed
+from minicnn.tensor import zeros
 from minicnn.training import History, Trainer
-from minicnn.training.recipes import LEARNING_RATES, MOMENTUM, make_optimizer, mnist, recipe
+from minicnn.training.pictures import class_names, of_photos, pictures
+from minicnn.training.recipes import LEARNING_RATES, MOMENTUM, create, make_optimizer, recipe, side
 from minicnn.training.run import holds_run, save_run
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, with a line for each epoch, and keep what there is after each and after Ctrl-C."""
-    manual_seed(args.seed)
-    model = models.create(args.model)
     settings = _settings(args)
+    data, test_data = (pictures(args.model, args.data, train, settings["size"]) for train in (True, False))
+    settings["classes"] = class_names(data)
+    manual_seed(args.seed)
+    model = _model(args.model, settings)
     optimizer = make_optimizer(settings["optimizer"], model, settings["lr"], settings["momentum"] or 0.0)
     trainer = Trainer(model, optimizer)
-    train = DataLoader(mnist(args.model, True, args.data), settings["batch_size"], shuffle=True)
-    test = DataLoader(mnist(args.model, False, args.data), batch_size=256)
+    size = settings["batch_size"]
+    alone = len(data) > size > 1 == len(data) % size  # batch normalisation cannot use one last picture
+    train = DataLoader(data, size, shuffle=True, drop_last=alone)
+    test = DataLoader(test_data, size)
     folder, made = _folder(args)
 
     def save(history: History) -> None:
         save_run(folder, model, history, settings)
 
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"{args.model}: {parameters:,} parameters")
-    print(f"{args.data or 'MNIST'}: {len(train.dataset):,} training and {len(test.dataset):,} test images")
+    print(f"{args.model}: {parameters:,} parameters, pictures of {settings['size']}x{settings['size']}")
+    print(f"{args.data or 'MNIST'}: {len(data):,} training and {len(test_data):,} test images")
     print(_sentence(settings), flush=True)
     try:
         trainer.fit(train, settings["epochs"], validation=test, on_epoch_end=save)
@@ -55,18 +61,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _model(name: str, settings: dict[str, Any]) -> Module:
+    """The new model, tried on a picture of the size."""
+    size = settings["size"]
+    try:
+        model = create(name, size, len(settings["classes"]))
+        Trainer(model).predict(zeros(1, recipe(name).channels, size, size))
+    except (AssertionError, RuntimeError) as error:  # the model's and the operations' own
+        raise ValueError(f"{name} does not take pictures of {size}x{size}: {error}") from error
+    return model
+
+
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """What the arguments say, and the recipe where they say nothing; for settings.json."""
-    usual = recipe(args.model)
+    usual, photos = recipe(args.model), of_photos(args.data)
     optimizer = args.optimizer or usual.optimizer
     if args.momentum is not None and optimizer != "sgd":
         raise ValueError(f"--momentum is for --optimizer sgd, not for {optimizer}")
     return {
         "model": args.model,
+        "size": side(args.model, args.size, photos),
+        "photos": photos,
         "epochs": args.epochs or usual.epochs,
         "batch_size": args.batch_size or usual.batch_size,
         "optimizer": optimizer,
-        "lr": args.lr or LEARNING_RATES[optimizer],
+        "lr": args.lr or (LEARNING_RATES[optimizer] if optimizer == "sgd" else usual.lr),
         "momentum": None if optimizer != "sgd" else MOMENTUM if args.momentum is None else args.momentum,
         "seed": args.seed,
         "data": args.data and str(Path(args.data).resolve()),

@@ -5,16 +5,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-from minicnn import models, nn
+from minicnn import nn
 from minicnn.interop.atomic import write_files
 from minicnn.interop.safetensors import load_file, to_bytes
 from minicnn.training.history import History, picture
+from minicnn.training.recipes import create
 
 WEIGHTS = "model.safetensors"
 HISTORY = "history.json"
 SETTINGS = "settings.json"
 CURVES = "curves.png"
 FILES = (WEIGHTS, HISTORY, SETTINGS, CURVES)
+# of the settings that tell how to use the model
+KINDS = {"model": str, "size": int, "photos": bool, "classes": list, "batch_size": int, "data": str | None}
 
 
 def holds_run(folder: str | os.PathLike[str]) -> bool:
@@ -32,7 +35,9 @@ def save_run(
     folder : path
         Where; it is made if it is not there.
     settings : dict
-        How the model is trained, for JSON; "model" is its name for `minicnn.models.create`.
+        How the model is trained, for JSON; "model" is its name for `minicnn.models.create`, "size" the side
+        of its pictures, "classes" the classes' names, "photos" whether the pictures are no digits;
+        see KINDS.
 
     Returns
     -------
@@ -67,10 +72,11 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any]]
         raise FileNotFoundError(f"{folder} is no run: it has no {SETTINGS}; 'minicnn train' makes runs")
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        if not isinstance(settings.get("data"), str | None):
-            raise TypeError(f"expected data as a path or null, got {settings['data']!r}")
-        model = models.create(settings["model"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        for key, kind in KINDS.items():
+            if not isinstance(settings[key], kind):
+                raise TypeError(f"{key} is {settings[key]!r}")
+        model = create(settings["model"], settings["size"], len(settings["classes"]))
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise ValueError(f"{folder / SETTINGS} is damaged or not of a run: {error}") from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))

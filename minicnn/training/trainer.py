@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,23 +12,13 @@ from minicnn import nn
 from minicnn.autograd import no_grad
 from minicnn.data import DataLoader, Dataset
 from minicnn.optim import Optimizer
+from minicnn.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from minicnn.tensor import Tensor, cat, tensor
 from minicnn.training.history import History
+from minicnn.training.measures import Means, Metric, best_kept, classification_loss, named
 from minicnn.training.progress import Progress, figures
 
-Metric = Callable[[Tensor, Tensor], Any]
 Batches = Iterable[Any]  # of pairs (x, y)
-
-
-def accuracy(outputs: Tensor, targets: Tensor) -> float:
-    """The share of right answers: scores (N, classes, ...), targets (N, ...) or, one-hot, like the scores."""
-    scores, labels = outputs.array, targets.array
-    if labels.ndim == scores.ndim:
-        labels = labels.argmax(1)
-    return float((scores.argmax(1) == labels).mean())
-
-
-METRICS: dict[str, Metric] = {"accuracy": accuracy}
 
 
 class Trainer:
@@ -41,10 +31,15 @@ class Trainer:
     optimizer : Optimizer, optional
         Of the model's parameters; only `fit` needs it.
     loss : callable, optional
-        ``loss(outputs, targets)`` gives a Tensor with one number; cross-entropy unless given.
+        ``loss(outputs, targets)`` gives a Tensor with one number; `classification_loss` unless given.
     metrics : sequence of str or callable
         Shown and recorded beside the loss: "accuracy", or functions of (outputs, targets) that give a number
-        for a batch; their mean over all samples counts.
+        for a batch; their mean over all samples counts. Of a tuple of outputs they get the first.
+    scheduler : LRScheduler, optional
+        Of the optimizer; it goes a step after each epoch. ReduceLROnPlateau looks at "val_loss", or at
+        "loss" where there is no validation.
+    clip_norm : float, optional
+        The largest norm that the gradients of all parameters together may have; longer ones are scaled.
 
     Attributes
     ----------
@@ -56,8 +51,11 @@ class Trainer:
         self,
         model: nn.Module,
         optimizer: Optimizer | None = None,
-        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+        loss: Callable[[Any, Any], Tensor] | None = None,
         metrics: Sequence[str | Metric] = ("accuracy",),
+        *,
+        scheduler: LRScheduler | None = None,
+        clip_norm: float | None = None,
     ) -> None:
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"Trainer: expected an optimizer such as optim.Adam(...), got {optimizer!r}")
@@ -65,10 +63,16 @@ class Trainer:
             raise TypeError(f"Trainer: expected the loss as a function or a layer, got {loss!r}")
         if isinstance(metrics, str):
             raise TypeError(f'Trainer: expected a list of metrics, such as ["{metrics}"], got {metrics!r}')
+        if scheduler is not None and (optimizer is None or scheduler.optimizer is not optimizer):
+            raise ValueError("Trainer: expected a scheduler of the trainer's own optimizer")
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"Trainer: clip_norm must be above 0, got {clip_norm!r}")
         self.model = model
         self.optimizer = optimizer
-        self.loss = nn.CrossEntropyLoss() if loss is None else loss
-        self.metrics = _named(metrics)
+        self.scheduler = scheduler
+        self.clip_norm = clip_norm
+        self.loss = classification_loss if loss is None else loss
+        self.metrics = named(metrics)
         self.history = History()
 
     @np.errstate(over="ignore", invalid="ignore")  # the loss tells, with the step
@@ -81,8 +85,12 @@ class Trainer:
         batch_size: int = 64,
         verbose: bool = True,
         on_epoch_end: Callable[[History], None] | None = None,
+        keep_best: str | None = None,
     ) -> History:
         """Train for some epochs; called again, it goes on, and so does the history.
+
+        A batch's x is a Tensor or an array. So is y, or it is what else the loss takes, such as a detector's
+        list of dicts.
 
         Parameters
         ----------
@@ -98,6 +106,9 @@ class Trainer:
             Show a bar on a terminal, and print a line for each epoch.
         on_epoch_end : callable, optional
             Called with the history after each epoch, to save the weights, say.
+        keep_best : str, optional
+            A name in the history, such as "val_accuracy": in the end, also after Ctrl-C, the model gets the
+            weights of the epoch in which this was greatest; or smallest, for a name that ends in "loss".
 
         Returns
         -------
@@ -118,29 +129,40 @@ class Trainer:
         train = _batches(train, batch_size, shuffle=True, name="train")
         if validation is not None:
             validation = _batches(validation, batch_size, shuffle=False, name="validation")
+        names = ["loss", *self.metrics]
+        if validation is not None:
+            names += [f"val_{name}" for name in names]
         done = self.history.epochs
-        for epoch in range(done + 1, done + epochs + 1):
-            title = f"epoch {epoch}/{done + epochs}"
-            start = time.perf_counter()
-            means, images = self._train_epoch(train, optimizer, epoch, title, verbose)
-            seconds = time.perf_counter() - start
-            if validation is not None:
-                measured = self.evaluate(validation)
-                _check_finite(measured["loss"], f"in the validation after epoch {epoch}", optimizer)
-                means |= {f"val_{name}": value for name, value in measured.items()}
-            rate = images / seconds
-            self.history.append(**means, seconds=seconds, images_per_second=rate)
-            if on_epoch_end is not None:
-                on_epoch_end(self.history)
-            if verbose:
-                print(f"{title}  {figures(means, '  ')}  {seconds:.1f} s  {rate:.0f} images/s", flush=True)
+        with best_kept(self.model, keep_best, names) as look:
+            for epoch in range(done + 1, done + epochs + 1):
+                title = f"epoch {epoch}/{done + epochs}"
+                start = time.perf_counter()
+                means, images = self._train_epoch(train, optimizer, epoch, title, verbose)
+                seconds = time.perf_counter() - start
+                if validation is not None:
+                    measured = self.evaluate(validation)
+                    _check_finite(measured["loss"], f"in the validation after epoch {epoch}", optimizer)
+                    means |= {f"val_{name}": value for name, value in measured.items()}
+                rate = images / seconds
+                self.history.append(**means, seconds=seconds, images_per_second=rate)
+                look(means)
+                if isinstance(self.scheduler, ReduceLROnPlateau):
+                    self.scheduler.step(means.get("val_loss", means["loss"]))
+                elif self.scheduler is not None:
+                    self.scheduler.step()
+                if on_epoch_end is not None:
+                    on_epoch_end(self.history)
+                if verbose:
+                    print(
+                        f"{title}  {figures(means, '  ')}  {seconds:.1f} s  {rate:.0f} images/s", flush=True
+                    )
         return self.history
 
     def _train_epoch(
         self, batches: Batches, optimizer: Optimizer, epoch: int, title: str, verbose: bool
     ) -> tuple[dict[str, float], int]:
         """Go through the batches once: the means over the epoch, and the number of samples."""
-        means = _Means(self.metrics)
+        means = Means(self.metrics)
         progress = Progress(title, len(batches) if isinstance(batches, Sized) else None, verbose)
         start = time.perf_counter()
         try:
@@ -152,8 +174,10 @@ class Trainer:
                     value = loss.item()
                     _check_finite(value, f"in epoch {epoch}, step {step}", optimizer)
                     loss.backward()
+                    if self.clip_norm is not None:
+                        nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
                     optimizer.step()
-                    means.add(value, outputs.detach(), y)
+                    means.add(len(x), value, outputs, y)
                     progress.step(means.values(), means.count / (time.perf_counter() - start))
         finally:
             progress.close()
@@ -161,11 +185,11 @@ class Trainer:
 
     def evaluate(self, data: Batches | Dataset, *, batch_size: int = 64) -> dict[str, float]:
         """Measure the model on batches (x, y) or a Dataset: "loss" and each metric, means of all samples."""
-        means = _Means(self.metrics)
+        means = Means(self.metrics)
         with no_grad(), _mode(self.model, training=False):
             for x, y in _pairs(_batches(data, batch_size, shuffle=False, name="data"), "evaluate"):
                 outputs = self.model(x)
-                means.add(self.loss(outputs, y).item(), outputs, y)
+                means.add(len(x), self.loss(outputs, y).item(), outputs, y)
         return means.values()
 
     def predict(self, data: Any, *, batch_size: int = 64) -> Tensor:
@@ -196,25 +220,6 @@ class Trainer:
         return cat(outputs)
 
 
-class _Means:
-    """The loss and the metrics of many batches, averaged over their samples."""
-
-    def __init__(self, metrics: dict[str, Metric]) -> None:
-        self.metrics = metrics
-        self.sums = dict.fromkeys(("loss", *metrics), 0.0)
-        self.count = 0
-
-    def add(self, loss: float, outputs: Tensor, targets: Tensor) -> None:
-        samples = len(outputs)
-        self.count += samples
-        self.sums["loss"] += loss * samples
-        for name, metric in self.metrics.items():
-            self.sums[name] += float(metric(outputs, targets)) * samples
-
-    def values(self) -> dict[str, float]:
-        return {name: total / self.count for name, total in self.sums.items()}
-
-
 @contextmanager
 def _mode(model: nn.Module, training: bool) -> Iterator[None]:
     """Put the model in training or evaluation mode, and every module back in its own afterwards."""
@@ -227,26 +232,14 @@ def _mode(model: nn.Module, training: bool) -> Iterator[None]:
             module.training = mode
 
 
-def _named(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
-    named: dict[str, Metric] = {}
-    for metric in metrics:
-        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if isinstance(metric, str) and metric not in METRICS:
-            raise ValueError(f"Trainer: metrics are functions or {', '.join(METRICS)}, got {metric!r}")
-        if name in named or name == "loss":
-            raise ValueError(f"Trainer: two figures are named {name!r}; name the functions differently")
-        named[name] = METRICS[metric] if isinstance(metric, str) else metric
-    return named
-
-
 def _batches(data: Batches | Dataset, batch_size: int, shuffle: bool, name: str) -> Batches:
     if isinstance(data, Sized) and len(data) == 0:
         raise ValueError(f"{name} is empty: expected at least one batch")
     return DataLoader(data, batch_size=batch_size, shuffle=shuffle) if isinstance(data, Dataset) else data
 
 
-def _pairs(batches: Batches, who: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches as Tensors, each checked to be a pair with samples in it."""
+def _pairs(batches: Batches, who: str) -> Iterator[tuple[Tensor, Any]]:
+    """The batches, each checked to be a pair with samples in it; arrays and numbers as Tensors."""
     number = 0
     for number, batch in enumerate(batches, 1):
         if not isinstance(batch, tuple | list) or len(batch) != 2:
@@ -254,10 +247,11 @@ def _pairs(batches: Batches, who: str) -> Iterator[tuple[Tensor, Tensor]]:
                 f"{who}: expected batches (x, y), got {type(batch).__name__} as batch {number}; "
                 "for whole arrays give TensorDataset(x, y)"
             )
-        x, y = map(_tensor, batch)
+        x, y = _tensor(batch[0]), batch[1]
         if len(x) == 0:
             raise ValueError(f"{who}: batch {number} is empty, x is {x.shape}")
-        yield x, y
+        several = isinstance(y, tuple | list) and any(isinstance(one, Tensor | Mapping) for one in y)
+        yield x, y if several or isinstance(y, Mapping) else _tensor(y)
     if number == 0:
         raise ValueError(f"{who}: there are no batches; mind that a generator gives them only once")
 

@@ -1,11 +1,13 @@
 """What lies outside the dialect, and the nearest thing inside.
 
-Whoever writes one of PyTorch's names that minicnn lacks is told what to write instead.
+Whoever writes one of PyTorch's names that minicnn lacks, in a program or in an import line, is told what to
+write instead.
 """
 
 import difflib
 import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -34,14 +36,14 @@ GROUPS = [
         is_shared""",
     ),
     (
-        "call the model as it is: kernels are compiled at their first use",
+        "leave it away: kernels are compiled at their first use",
         "compile compiler jit fx export func vmap library cond overrides",
     ),
     ("`save`: weights in safetensors, which other libraries read", "onnx package hub serialization"),
     (
         "one process: kernels use all cores (the variable NUMBA_NUM_THREADS sets how many)",
         """distributed multiprocessing set_num_threads get_num_threads
-        DataParallel SyncBatchNorm futures set_num_interop_threads
+        parallel DataParallel SyncBatchNorm futures set_num_interop_threads
         get_num_interop_threads""",
     ),
     (
@@ -235,7 +237,7 @@ GROUPS = [
     ),
 ]
 
-# the same for torchvision and torch.utils.data
+# the same for torchvision and torch.utils
 DATA_GROUPS = [
     (
         "`data.transforms.RandomApply` or `data.transforms.RandomChoice` of several",
@@ -258,16 +260,27 @@ DATA_GROUPS = [
     ("`data.datasets.ImageFolder`: pictures with a class each", "VOCDetection VOCSegmentation CocoDetection"),
     ("`data.ConcatDataset` or `data.TensorDataset`", "ChainDataset StackDataset"),
     ("one process", "DistributedSampler"),
+    ("`History`, which `Trainer.fit` returns: it is saved and plotted", "tensorboard"),
+    ("call the function as it is: the same numbers in more memory", "checkpoint checkpoint_sequential"),
+    ("`load` of a file", "model_zoo"),
+    ("Python's cProfile and timeit", "bottleneck benchmark"),
+    ("`autograd.Function`", "cpp_extension"),
+    ("`Tensor.mul_` of the weights by a mask", "prune"),
 ]
 
 NEAREST = {name: nearest for nearest, names in GROUPS + DATA_GROUPS for name in names.split()}
 
 
-class OutsideDialectError(AttributeError, NotImplementedError):
-    """A name that PyTorch has and minicnn does not; it says what to write instead.
+class OutsideDialectError(NotImplementedError):
+    """Something that PyTorch has and minicnn does not; it says what to write instead."""
 
-    It is an AttributeError, so that `hasattr` and `getattr` with a default do what they should.
-    """
+
+class OutsideNameError(OutsideDialectError, AttributeError):
+    """A name. It is an AttributeError, so that `hasattr` and `getattr` with a default do what they should."""
+
+
+class OutsideImportError(OutsideDialectError, ModuleNotFoundError):
+    """A module or name in an import line, an error that programs with a way around it catch."""
 
 
 def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
@@ -281,13 +294,33 @@ def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
         meant = f"; did you mean {close[0]!r}?" if close else ""
         return AttributeError(f"{owner} has no attribute {name!r}{meant}")
     nearest = nearest.replace("`", "")
-    return OutsideDialectError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
+    return OutsideNameError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
 
 
 def explain(*modules: ModuleType) -> None:
-    """Let these modules raise `missing` for names that they do not have."""
+    """Let these modules raise `missing` for names that they do not have, in import lines, too."""
     for module in modules:
         vars(module)["__getattr__"] = getter(module.__name__)
+        vars(module).setdefault("__path__", [])  # Python looks for modules in packages only
+
+
+def stand_for(module: ModuleType, files: str) -> None:
+    """Let a module be found under the names of the files that PyTorch has divided it into."""
+    for file in files.split():
+        setattr(module, file, module)
+        sys.modules[f"{module.__name__}.{file}"] = module
+
+
+class Finder(MetaPathFinder):
+    """Python asks it, as the last one, for modules that are not there; so it can say why they are not."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        package, _, name = fullname.rpartition(".")
+        if package.partition(".")[0] == "minicnn" and name in NEAREST:
+            raise OutsideImportError(str(missing(f"module {package!r}", name)))
+
+
+sys.meta_path.append(Finder())
 
 
 def getter(module: str) -> Callable[[str], Any]:

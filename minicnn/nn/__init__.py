@@ -120,3 +120,5 @@ __all__ = [
     "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "functional", "init",
     "utils",
 ]  # fmt: skip
+
+from minicnn.nn import modules  # noqa: F401 (below, as it takes all of the names above)

@@ -169,16 +169,15 @@ GROUPS = [
         "the layer of two dimensions, such as `nn.Conv2d`",
         """Conv3d ConvTranspose3d BatchNorm3d InstanceNorm3d MaxPool3d AvgPool3d AdaptiveAvgPool3d
         AdaptiveMaxPool3d FractionalMaxPool3d LPPool3d MaxUnpool3d Dropout3d ZeroPad3d
-        ConstantPad3d ReflectionPad3d ReplicationPad3d CircularPad3d conv3d conv_transpose3d
+        ConstantPad3d ReflectionPad3d ReplicationPad3d CircularPad3d LazyConv3d LazyConvTranspose3d
+        LazyBatchNorm3d LazyInstanceNorm3d conv3d conv_transpose3d
         conv_tbc max_pool3d avg_pool3d adaptive_avg_pool3d adaptive_max_pool3d
         adaptive_max_pool3d_with_indices fractional_max_pool3d fractional_max_pool3d_with_indices
         lp_pool3d max_pool3d_with_indices max_unpool3d dropout3d""",
     ),
     (
-        "the layer with its sizes given: in_channels, num_features ...",
-        """LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d
-        LazyConvTranspose3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyInstanceNorm1d
-        LazyInstanceNorm2d LazyInstanceNorm3d UninitializedParameter UninitializedBuffer""",
+        "the layer with num_features given",
+        "LazyInstanceNorm1d LazyInstanceNorm2d",
     ),
     (
         "`nn.MaxPool2d`, or return_indices=True with `Tensor.scatter`",

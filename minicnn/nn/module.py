@@ -13,7 +13,7 @@ import numpy as np
 from minicnn.autograd import no_grad
 from minicnn.device import check_device, device
 from minicnn.nn.hooks import Handle, Hooks
-from minicnn.nn.parameter import Parameter
+from minicnn.nn.parameter import Parameter, is_lazy
 from minicnn.nn.tree import Tree
 from minicnn.tensor import Tensor
 
@@ -127,7 +127,7 @@ class Module(Tree):
         for name, (mine, given) in pairs.items():
             if not isinstance(given, Tensor):
                 faults.append(f"{name}: expected a Tensor, got {type(given).__name__}")
-            elif given.shape != mine.shape:
+            elif not is_lazy(mine) and given.shape != mine.shape:
                 faults.append(f"size mismatch: {name} has shape {mine.shape}, got {given.shape}")
         if faults:
             raise RuntimeError(

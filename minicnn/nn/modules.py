@@ -7,6 +7,7 @@ from typing import Any
 from minicnn import outside
 from minicnn.nn import *  # noqa: F403 (its __all__ are the layers)
 from minicnn.nn.conv import Convolution as _ConvNd  # noqa: F401
+from minicnn.nn.lazy import LazyModuleMixin  # noqa: F401
 from minicnn.nn.loss import Loss as _Loss  # noqa: F401
 from minicnn.nn.norm import BatchNorm as _BatchNorm  # noqa: F401
 from minicnn.nn.norm import InstanceNorm as _InstanceNorm  # noqa: F401
@@ -19,6 +20,6 @@ def _pair(x: Any) -> tuple[Any, ...]:
 
 outside.stand_for(
     sys.modules[__name__],
-    """activation batchnorm channelshuffle container conv distance dropout flatten fold instancenorm linear
-    loss module normalization padding pixelshuffle pooling sparse upsampling utils""",
+    """activation batchnorm channelshuffle container conv distance dropout flatten fold instancenorm lazy
+    linear loss module normalization padding pixelshuffle pooling sparse upsampling utils""",
 )

@@ -150,6 +150,8 @@ GROUPS = [
     ),
     ("`nn.functional.pad`", "constant_pad_nd"),
     ("`nn.functional.conv2d`", "convolution"),
+    ("`nn.functional.grid_sample`", "grid_sampler"),
+    ("`nn.functional.affine_grid`", "affine_grid_generator"),
     ("the function of the same name, such as `bernoulli`", "bernoulli multinomial ger"),
     ("`nn.utils.clip_grad_norm_`", "clip_grad_norm clip_grads_with_norm_"),
     ("`Tensor.item`", "is_nonzero"),
@@ -192,7 +194,6 @@ GROUPS = [
     ("`nn.functional.softmax` with noise of your own", "gumbel_softmax"),
     ("`nn.Linear`, or `einsum` for both inputs", "Bilinear bilinear"),
     ("`nn.Embedding` and a mean over dim 1", "EmbeddingBag embedding_bag"),
-    ("`nn.functional.interpolate`", "grid_sample affine_grid grid_sampler affine_grid_generator"),
     (
         "`nn.CrossEntropyLoss`",
         """CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss LinearCrossEntropyLoss linear_cross_entropy NLLLoss2d

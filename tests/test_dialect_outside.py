@@ -88,7 +88,7 @@ def test_what_to_write_instead_exists():
         ("", "float16", "has no float16, .* instead: float32 or float64"),
         ("", "conv2d", "instead: the function of the same name in nn.functional"),
         ("nn", "LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
-        ("nn.functional", "grid_sample", "instead: nn.functional.interpolate"),
+        ("", "grid_sampler", "instead: nn.functional.grid_sample"),
         ("nn.utils", "spectral_norm", "instead: a layer of your own"),
         ("nn.init", "sparse_", "instead: nn.init.normal_"),
         ("optim", "LBFGS", "module 'minicnn.optim' has no LBFGS, .* instead: optim.SGD"),

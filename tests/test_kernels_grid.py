@@ -101,6 +101,23 @@ def test_no_place_at_all(padding):
         assert y[0, 0].tolist() == [[2, 1.5], [3, 3.5], [2, 1.5], [3, 3.5]]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("size", [2, 5, 11, 12, 28, 49])
+def test_the_identity(size, corners, dtype):
+    """It points at whole cells, up to a rounding that decides on the gradient: it must be PyTorch's."""
+    theta = np.array([[[1, 0, 0], [0, 1, 0]]], dtype)
+
+    def see(F):
+        return lambda x, theta: F.grid_sample(
+            x, F.affine_grid(theta, x.shape, corners), align_corners=corners
+        )
+
+    assert_same(
+        *(see(m.nn.functional) for m in (mc, torch)), numbers(1, 2, size, size + 2, dtype=dtype), theta
+    )
+
+
 def test_only_wanted_gradients():
     x, grid = mc.rand(1, 2, 3, 4, requires_grad=True), mc.rand(1, 2, 2, 2)
     mc.nn.functional.grid_sample(x, grid).sum().backward()

@@ -1,8 +1,11 @@
 """Sampling at any places: each cell of the result blends, or takes, cells of x that a grid points at."""
 
+import numpy as np
+
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
 
+WIDER = {"f": np.float64, "d": np.longdouble}
 FAR = 1e9  # from the picture; infinity would be no number after a reflection
 
 
@@ -48,8 +51,10 @@ def places(xp, grid, size, padding, align_corners):
     -1 and 1 are the outer edges, or with align_corners the centres, of the first and last cells.
     """
     slope = (size - 1) / 2 if align_corners else size / 2
-    at = (xp.where(xp.isnan(grid), -1, grid) + 1) * slope - (0 if align_corners else 0.5)  # NaN as in PyTorch
-    at = at.clip(-FAR, FAR)
+    at = xp.where(xp.isnan(grid), -1, grid) + 1  # NaN as in PyTorch
+    # Rounded once, as there: at whole places it decides on which side of a cell the gradient is taken.
+    at = at.astype(WIDER[at.dtype.char]) * slope - (0 if align_corners else 0.5)
+    at = at.clip(-FAR, FAR).astype(grid.dtype)
     if padding == "zeros":
         return at, slope
     sign = 1

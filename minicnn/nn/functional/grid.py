@@ -37,16 +37,23 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if theta.shape != (N, 2, 3):
         raise ValueError(f"affine_grid: expected theta ({N}, 2, 3) for size {tuple(size)}, got {theta.shape}")
     base = np.ones((OH, OW, 3), theta.dtype)
-    base[..., 0] = centres(OW, bool(align_corners))
-    base[..., 1] = centres(OH, bool(align_corners))[:, None]
+    base[..., 0] = centres(OW, bool(align_corners), theta.dtype)
+    base[..., 1] = centres(OH, bool(align_corners), theta.dtype)[:, None]
     return (Tensor(base.reshape(OH * OW, 3)) @ theta.transpose(1, 2)).view(N, OH, OW, 2)
 
 
-def centres(count: int, align_corners: bool) -> np.ndarray:
-    """Where the centres of the cells along an axis are, from -1 to 1; a single cell is in the middle."""
+def centres(count: int, align_corners: bool, dtype: np.dtype) -> np.ndarray:
+    """Where the centres of the cells along an axis are, from -1 to 1; a single cell is in the middle.
+
+    Rounded as in PyTorch: at whole cells, where an identity points, the last digit decides on which side the
+    gradient of the grid is taken.
+    """
     if count == 1:
-        return np.zeros(1)
-    return np.linspace(-1, 1, count) * (1 if align_corners else (count - 1) / count)
+        return np.zeros(1, dtype)
+    steps = np.arange(count, dtype=np.longdouble)
+    steps = np.minimum(steps, steps[::-1]) * (dtype.type(2) / dtype.type(count - 1)) - 1
+    ends = np.where(np.arange(count) < count // 2, steps, -steps).astype(dtype)
+    return ends if align_corners else ends * dtype.type(count - 1) / dtype.type(count)
 
 
 def grid_sample(

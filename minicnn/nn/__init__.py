@@ -31,6 +31,7 @@ from minicnn.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from minicnn.nn.arguments import own_inits
 from minicnn.nn.attention import (
     MultiheadAttention,
 )
@@ -131,4 +132,6 @@ __all__ = [
     "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "functional", "init", "utils",
 ]  # fmt: skip
 
-from minicnn.nn import modules  # noqa: F401 (below, as it takes all of the names above)
+own_inits([globals()[name] for name in __all__])
+
+from minicnn.nn import modules  # noqa: E402, F401 (it takes all of the names above)

@@ -276,6 +276,10 @@ class Module(Tree):
         """What stands between the brackets: a layer's settings."""
         return ""
 
+    def _get_name(self) -> str:
+        """What it is called where it prints."""
+        return type(self).__name__
+
     def __repr__(self) -> str:
         extra = self.extra_repr().splitlines()
         children = self._repr_children()
@@ -285,7 +289,7 @@ class Module(Tree):
             )
         else:
             inside = "".join(f"\n  {line}" for line in (*extra, *children)) + "\n"
-        return f"{type(self).__name__}({inside})"
+        return f"{self._get_name()}({inside})"
 
     def _repr_children(self) -> list[str]:
         return [indented(f"({name}): {module!r}") for name, module in self._own(Module)]

@@ -20,6 +20,7 @@ SCRIPTS = {
     "digits": SINGLE,
     "families": DOUBLE,
     "generate": DOUBLE,
+    "likeness": DOUBLE,
     "looking": DOUBLE,
     "modern": DOUBLE,
     "resnet": DOUBLE,

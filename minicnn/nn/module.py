@@ -5,6 +5,8 @@ there is nothing to register, and `parameters`, `state_dict` and `print` only lo
 order in which they were first set.
 """
 
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -27,7 +29,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Module(Tree):
@@ -85,7 +87,7 @@ class Module(Tree):
 
         With `keep_vars` they are the parameters and buffers themselves. `destination` is a dict to add to.
         """
-        state: dict[str, Any] = {} if destination is None else destination
+        state: dict[str, Any] = OrderedDict() if destination is None else destination
         for name, tensor in self._state(prefix):
             state[name] = tensor if keep_vars else tensor.detach()
         return state
@@ -264,6 +266,15 @@ class Module(Tree):
         the hook returns, if not None, takes the place of grad_input.
         """
         return self._own_hooks().backward.add(hook, prepend, False)
+
+    def register_backward_hook(self, hook: Callable) -> Handle:
+        """`register_full_backward_hook` for older programs, with a warning.
+
+        PyTorch gives the gradients of the inputs of the module's last operation, such as those of a weight.
+        """
+        message = "register_backward_hook gives grad_input as register_full_backward_hook does; use that one"
+        warnings.warn(message, FutureWarning, stacklevel=2)
+        return self.register_full_backward_hook(hook)
 
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:

@@ -36,6 +36,22 @@ ROWS = [
         kind="layer",
     ),
     row(
+        "nn.Sequential nn.ModuleList",
+        "net = nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Tanh()); net *= 2; taken = net.pop(1); "
+        "[str(net), str(taken), str(2 * net), str(net * 2), str(net[1:])]",
+        "net = nn.Sequential(nn.ReLU()); net += nn.Sequential(nn.Tanh()); net[0] is (net * 2)[2]",
+        "blocks = nn.ModuleList([nn.ReLU()]) + [nn.Tanh()]; blocks += [nn.GELU()]; taken = blocks.pop(-1); "
+        "[str(blocks), str(taken)]",
+        grad=False,
+    ),
+    row(
+        "nn.Module.state_dict",
+        "net = nn.Linear(2, 1); nn.init.ones_(net.weight); nn.init.zeros_(net.bias); "
+        "[str(net.state_dict()), str(net.state_dict().keys()), str(net._modules.keys())]",
+        "str(nn.Linear(2, 1).load_state_dict({'bias': torch.ones(1)}, strict=False))",
+        grad=False,
+    ),
+    row(
         "nn.Module.state_dict nn.Module.named_parameters nn.Module.named_modules nn.Module.named_children "
         "nn.Module.named_buffers",
         f"list({NET}.state_dict())",

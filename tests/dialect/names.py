@@ -28,6 +28,7 @@ NOT_COVERED = {
     "save load": "test_checkpoint.py: they write files",
     "Tensor.cuda nn.Module.cuda": "test_dialect_outside.py: they need a GPU with PyTorch",
     "nn.Module.half nn.Module.bfloat16": "test_dialect_outside.py: they are refused",
+    "nn.Module.register_backward_hook": "test_hooks.py: it warns, as its grad_input is another in PyTorch",
     "F.upsample": "test_resizing.py: it warns, as it is an old name of F.interpolate",
     "optim.Optimizer lr_scheduler.LRScheduler": "test_optim.py, test_lr_scheduler.py: bases of others",
     "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they do nothing",

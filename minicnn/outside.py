@@ -215,9 +215,8 @@ GROUPS = [
     ("`nn.Module.register_buffer`", "Buffer"),
     ("`nn.Module`", "Container"),
     (
-        "a layer of your own that computes its weight in forward",
-        """spectral_norm weight_norm remove_spectral_norm remove_weight_norm parametrize parametrizations
-        stateless norm_except_dim skip_init""",
+        "`nn.utils.spectral_norm`, `nn.utils.weight_norm`, or a layer that computes its weight in forward",
+        "parametrize parametrizations stateless norm_except_dim skip_init",
     ),
     (
         "`nn.BatchNorm2d` in evaluation, as it is",

@@ -89,7 +89,7 @@ def test_what_to_write_instead_exists():
         ("", "conv2d", "instead: the function of the same name in nn.functional"),
         ("nn", "LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
         ("", "grid_sampler", "instead: nn.functional.grid_sample"),
-        ("nn.utils", "spectral_norm", "instead: a layer of your own"),
+        ("nn.utils", "parametrizations", "instead: nn.utils.spectral_norm, nn"),
         ("nn.init", "sparse_", "instead: nn.init.normal_"),
         ("optim", "LBFGS", "module 'minicnn.optim' has no LBFGS, .* instead: optim.SGD"),
         ("cuda", "amp", "module 'minicnn.cuda' has no amp"),

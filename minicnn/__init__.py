@@ -154,7 +154,8 @@ if not TYPE_CHECKING:  # where this function is seen, every name is taken for on
         return value
 
 
-outside.explain(autograd, cuda, nn, nn.functional, nn.init, nn.utils, optim, optim.lr_scheduler)
+outside.explain(autograd, cuda, nn, nn.functional, nn.init, nn.modules, nn.utils, optim, optim.lr_scheduler)
+outside.stand_for(autograd, "function variable")
 
 
 def __dir__() -> list[str]:

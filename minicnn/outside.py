@@ -1,11 +1,13 @@
 """What lies outside the dialect, and the nearest thing inside.
 
-Whoever writes one of PyTorch's names that minicnn lacks is told what to write instead.
+Whoever writes one of PyTorch's names that minicnn lacks, in a program or in an import line, is told what to
+write instead.
 """
 
 import difflib
 import sys
 from collections.abc import Callable
+from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -34,14 +36,14 @@ GROUPS = [
         is_shared""",
     ),
     (
-        "call the model as it is: kernels are compiled at their first use",
+        "leave it away: kernels are compiled at their first use",
         "compile compiler jit fx export func vmap library cond overrides",
     ),
     ("`save`: weights in safetensors, which other libraries read", "onnx package hub serialization"),
     (
         "one process: kernels use all cores (the variable NUMBA_NUM_THREADS sets how many)",
         """distributed multiprocessing set_num_threads get_num_threads
-        DataParallel SyncBatchNorm futures set_num_interop_threads
+        parallel DataParallel SyncBatchNorm futures set_num_interop_threads
         get_num_interop_threads""",
     ),
     (
@@ -148,6 +150,8 @@ GROUPS = [
     ),
     ("`nn.functional.pad`", "constant_pad_nd"),
     ("`nn.functional.conv2d`", "convolution"),
+    ("`nn.functional.grid_sample`", "grid_sampler"),
+    ("`nn.functional.affine_grid`", "affine_grid_generator"),
     ("the function of the same name, such as `bernoulli`", "bernoulli multinomial ger"),
     ("`nn.utils.clip_grad_norm_`", "clip_grad_norm clip_grads_with_norm_"),
     ("`Tensor.item`", "is_nonzero"),
@@ -167,16 +171,15 @@ GROUPS = [
         "the layer of two dimensions, such as `nn.Conv2d`",
         """Conv3d ConvTranspose3d BatchNorm3d InstanceNorm3d MaxPool3d AvgPool3d AdaptiveAvgPool3d
         AdaptiveMaxPool3d FractionalMaxPool3d LPPool3d MaxUnpool3d Dropout3d ZeroPad3d
-        ConstantPad3d ReflectionPad3d ReplicationPad3d CircularPad3d conv3d conv_transpose3d
+        ConstantPad3d ReflectionPad3d ReplicationPad3d CircularPad3d LazyConv3d LazyConvTranspose3d
+        LazyBatchNorm3d LazyInstanceNorm3d conv3d conv_transpose3d
         conv_tbc max_pool3d avg_pool3d adaptive_avg_pool3d adaptive_max_pool3d
         adaptive_max_pool3d_with_indices fractional_max_pool3d fractional_max_pool3d_with_indices
         lp_pool3d max_pool3d_with_indices max_unpool3d dropout3d""",
     ),
     (
-        "the layer with its sizes given: in_channels, num_features ...",
-        """LazyLinear LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d
-        LazyConvTranspose3d LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyInstanceNorm1d
-        LazyInstanceNorm2d LazyInstanceNorm3d UninitializedParameter UninitializedBuffer""",
+        "the layer with num_features given",
+        "LazyInstanceNorm1d LazyInstanceNorm2d",
     ),
     (
         "`nn.MaxPool2d`, or return_indices=True with `Tensor.scatter`",
@@ -191,7 +194,6 @@ GROUPS = [
     ("`nn.functional.softmax` with noise of your own", "gumbel_softmax"),
     ("`nn.Linear`, or `einsum` for both inputs", "Bilinear bilinear"),
     ("`nn.Embedding` and a mean over dim 1", "EmbeddingBag embedding_bag"),
-    ("`nn.functional.interpolate`", "grid_sample affine_grid grid_sampler affine_grid_generator"),
     (
         "`nn.CrossEntropyLoss`",
         """CTCLoss ctc_loss AdaptiveLogSoftmaxWithLoss LinearCrossEntropyLoss linear_cross_entropy NLLLoss2d
@@ -213,9 +215,8 @@ GROUPS = [
     ("`nn.Module.register_buffer`", "Buffer"),
     ("`nn.Module`", "Container"),
     (
-        "a layer of your own that computes its weight in forward",
-        """spectral_norm weight_norm remove_spectral_norm remove_weight_norm parametrize parametrizations
-        stateless norm_except_dim skip_init""",
+        "`nn.utils.spectral_norm`, `nn.utils.weight_norm`, or a layer that computes its weight in forward",
+        "parametrize parametrizations stateless norm_except_dim skip_init",
     ),
     (
         "`nn.BatchNorm2d` in evaluation, as it is",
@@ -235,7 +236,7 @@ GROUPS = [
     ),
 ]
 
-# the same for torchvision and torch.utils.data
+# the same for torchvision and torch.utils
 DATA_GROUPS = [
     (
         "`data.transforms.RandomApply` or `data.transforms.RandomChoice` of several",
@@ -258,16 +259,27 @@ DATA_GROUPS = [
     ("`data.datasets.ImageFolder`: pictures with a class each", "VOCDetection VOCSegmentation CocoDetection"),
     ("`data.ConcatDataset` or `data.TensorDataset`", "ChainDataset StackDataset"),
     ("one process", "DistributedSampler"),
+    ("`History`, which `Trainer.fit` returns: it is saved and plotted", "tensorboard"),
+    ("call the function as it is: the same numbers in more memory", "checkpoint checkpoint_sequential"),
+    ("`load` of a file", "model_zoo"),
+    ("Python's cProfile and timeit", "bottleneck benchmark"),
+    ("`autograd.Function`", "cpp_extension"),
+    ("`Tensor.mul_` of the weights by a mask", "prune"),
 ]
 
 NEAREST = {name: nearest for nearest, names in GROUPS + DATA_GROUPS for name in names.split()}
 
 
-class OutsideDialectError(AttributeError, NotImplementedError):
-    """A name that PyTorch has and minicnn does not; it says what to write instead.
+class OutsideDialectError(NotImplementedError):
+    """Something that PyTorch has and minicnn does not; it says what to write instead."""
 
-    It is an AttributeError, so that `hasattr` and `getattr` with a default do what they should.
-    """
+
+class OutsideNameError(OutsideDialectError, AttributeError):
+    """A name. It is an AttributeError, so that `hasattr` and `getattr` with a default do what they should."""
+
+
+class OutsideImportError(OutsideDialectError, ModuleNotFoundError):
+    """A module or name in an import line, an error that programs with a way around it catch."""
 
 
 def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
@@ -281,7 +293,7 @@ def missing(owner: str, name: str, names: Any = ()) -> AttributeError:
         meant = f"; did you mean {close[0]!r}?" if close else ""
         return AttributeError(f"{owner} has no attribute {name!r}{meant}")
     nearest = nearest.replace("`", "")
-    return OutsideDialectError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
+    return OutsideNameError(f"{owner} has no {name}, it lies outside the dialect; instead: {nearest}")
 
 
 class Absent:
@@ -305,9 +317,29 @@ def explain_class(owner: type) -> None:
 
 
 def explain(*modules: ModuleType) -> None:
-    """Let these modules raise `missing` for names that they do not have."""
+    """Let these modules raise `missing` for names that they do not have, in import lines, too."""
     for module in modules:
         vars(module)["__getattr__"] = getter(module.__name__)
+        vars(module).setdefault("__path__", [])  # Python looks for modules in packages only
+
+
+def stand_for(module: ModuleType, files: str) -> None:
+    """Let a module be found under the names of the files that PyTorch has divided it into."""
+    for file in files.split():
+        setattr(module, file, module)
+        sys.modules[f"{module.__name__}.{file}"] = module
+
+
+class Finder(MetaPathFinder):
+    """Python asks it, as the last one, for modules that are not there; so it can say why they are not."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        package, _, name = fullname.rpartition(".")
+        if package.partition(".")[0] == "minicnn" and name in NEAREST:
+            raise OutsideImportError(str(missing(f"module {package!r}", name)))
+
+
+sys.meta_path.append(Finder())
 
 
 def getter(module: str) -> Callable[[str], Any]:

@@ -221,6 +221,14 @@ class TestTransforms:
             Normalize((0, 1), (1, 1))(self.x)
 
 
+def test_a_data_set_may_say_what_it_holds():
+    class Numbers(Dataset[int]):
+        def __len__(self):
+            return 3
+
+    assert isinstance(Numbers(), Dataset) and len(Numbers()) == 3
+
+
 class TestTensorDataset:
     def test_items_and_batches(self):
         rows = np.array([[0, 0], [1, -1], [2, -2], [3, -3], [4, -4]], np.float32)

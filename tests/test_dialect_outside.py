@@ -84,12 +84,12 @@ def test_what_to_write_instead_exists():
 @pytest.mark.parametrize(
     ("space", "name", "words"),
     [
-        ("", "compile", "module 'minicnn' has no compile, .* instead: call the model as it is"),
+        ("", "compile", "module 'minicnn' has no compile, .* instead: leave it away: kernels"),
         ("", "float16", "has no float16, .* instead: float32 or float64"),
         ("", "conv2d", "instead: the function of the same name in nn.functional"),
         ("nn", "LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
-        ("nn.functional", "grid_sample", "instead: nn.functional.interpolate"),
-        ("nn.utils", "spectral_norm", "instead: a layer of your own"),
+        ("", "grid_sampler", "instead: nn.functional.grid_sample"),
+        ("nn.utils", "parametrizations", "instead: nn.utils.spectral_norm, nn"),
         ("nn.init", "sparse_", "instead: nn.init.normal_"),
         ("optim", "LBFGS", "module 'minicnn.optim' has no LBFGS, .* instead: optim.SGD"),
         ("cuda", "amp", "module 'minicnn.cuda' has no amp"),
@@ -118,6 +118,73 @@ def test_other_names_are_plain_errors():
             "Conv2f",
             place,
         )  # Python's "Did you mean" needs them
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import torch.nn.modules; library = torch.nn.modules.conv.Conv2d",
+        "from torch.nn.modules.batchnorm import BatchNorm2d",
+        "from torch.nn.modules import Module, conv; library = conv.Conv1d",
+        "from torch.nn.parameter import Parameter",
+        "from torch.utils.data.sampler import SubsetRandomSampler",
+        "from torch.utils.data.dataset import Dataset, random_split",
+        "from torch.utils.data.dataloader import DataLoader, default_collate",
+        "from torch.autograd.function import Function",
+        "from torch.autograd.variable import Variable",
+        "from torch.optim.optimizer import Optimizer",
+        "from torch.optim.lr_scheduler import StepLR",
+    ],
+)
+def test_import_lines_find_pytorchs_files(line):
+    found, theirs = {}, {}
+    exec(line, theirs)
+    exec(line.replace("torch", "minicnn"), found)
+    last = [name for name in theirs if not name.startswith("__")][-1]
+    places = [mc.nn, mc.utils.data, mc.autograd, mc.optim, mc.optim.lr_scheduler]
+    assert any(vars(place).get(theirs[last].__name__) is found[last] for place in places)
+
+
+def test_inner_classes_of_layers():
+    layers = [mc.nn.Conv2d(1, 1, 1), mc.nn.ConvTranspose1d(1, 1, 1), mc.nn.BatchNorm1d(1), mc.nn.MSELoss()]
+    kinds = mc.nn.modules
+    inner = (kinds.conv._ConvNd, kinds.conv._ConvNd, kinds.batchnorm._BatchNorm, kinds.loss._Loss)
+    assert all(isinstance(layer, kind) for layer, kind in zip(layers, inner, strict=True))
+    assert not isinstance(mc.nn.InstanceNorm2d(1), kinds.batchnorm._BatchNorm)
+    assert kinds.utils._pair(3) == (3, 3) and kinds.utils._pair([1, 2]) == (1, 2)
+    assert issubclass(mc.optim.lr_scheduler.StepLR, mc.optim.lr_scheduler._LRScheduler)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("from minicnn.nn import LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
+        ("import minicnn.nn.parallel", "module 'minicnn.nn' has no parallel, .* instead: one process"),
+        ("from minicnn.cuda.amp import autocast", "module 'minicnn.cuda' has no amp, .* leave it away"),
+        ("from minicnn.cuda import amp", "module 'minicnn.cuda' has no amp, .* leave it away"),
+        ("from minicnn import amp", "module 'minicnn' has no amp, .* leave it away"),
+        ("from minicnn.utils.tensorboard import SummaryWriter", "instead: History, which Trainer.fit"),
+        ("import minicnn.distributed as dist", "instead: one process"),
+        ("import minicnn.multiprocessing", "instead: one process"),
+        ("import minicnn.jit", "instead: leave it away"),
+        ("import minicnn.onnx", "instead: save"),
+        ("from minicnn.fx import symbolic_trace", "instead: leave it away"),
+        ("from minicnn.utils.checkpoint import checkpoint", "instead: call the function as it is"),
+        ("from minicnn.nn.modules.rnn import LSTM", "module 'minicnn.nn.modules' has no rnn"),
+        ("from minicnn.utils.data.distributed import DistributedSampler", "instead: one process"),
+    ],
+)
+def test_import_lines_say_what_to_write(line, words):
+    with pytest.raises(OutsideDialectError, match=words) as caught:
+        exec(line)
+    assert isinstance(caught.value, ModuleNotFoundError)  # for programs with a way around it
+
+
+def test_other_import_lines_fail_as_ever():
+    for line in ("import minicnn.nothing", "import minicnn.cuda.nothing", "from minicnn.nn import Conv2f"):
+        with pytest.raises(ImportError) as caught:
+            exec(line)
+        assert not isinstance(caught.value, OutsideDialectError)
 
 
 def test_switches_can_be_set():

@@ -180,3 +180,14 @@ def test_values_are_right_with_hooks():
     expected = ours(mc.tensor(x)).tolist()
     ours.register_full_backward_hook(lambda *a: None)
     assert ours(mc.tensor(x)).tolist() == expected
+
+
+@pytest.mark.parametrize("m", [mc, torch], ids=["minicnn", "torch"])
+def test_the_hook_of_older_programs_sees_the_gradient_of_the_output(m):
+    layer, seen = m.nn.Linear(2, 3), []
+    with pytest.warns(FutureWarning, match="register_full_backward_hook|non-full backward hook"):
+        handle = layer.register_backward_hook(lambda module, into, out: seen.append(out[0].tolist()))
+        (layer(m.ones(1, 2)) * m.tensor([1.0, 2.0, 3.0])).sum().backward()
+    handle.remove()
+    layer(m.ones(1, 2)).sum().backward()
+    assert seen == [[[1, 2, 3]]]

@@ -15,7 +15,11 @@ from parity import assert_same, numbers
 OWN = {"LocalContrastNorm", "StochasticDepth"}  # what PyTorch does not have
 LAYERS = [n for n in nn.__all__ if inspect.isclass(getattr(nn, n)) and n not in OWN | {"Module", "Parameter"}]
 WITHOUT_PARAMETERS = inspect.signature(torch.nn.Tanh)  # (*args, **kwargs)
-MORE = {"Embedding": ["_weight", "_freeze"], "Hardtanh": ["min_value", "max_value"]}  # what nobody writes
+MORE = {  # what nobody writes
+    "Embedding": ["_weight", "_freeze"],
+    "Hardtanh": ["min_value", "max_value"],
+    "UninitializedBuffer": ["persistent"],
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -26,6 +30,41 @@ def test_signatures_are_pytorchs(name):
     left_out = MORE.get(name, [])
     expected = [(p.name, p.default) for p in theirs.parameters.values() if p.name not in left_out]
     assert [(p.name, p.default) for p in ours.parameters.values()] == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Conv2d",
+        "ConvTranspose1d",
+        "LazyConv2d",
+        "ReflectionPad2d",
+        "ConstantPad1d",
+        "BatchNorm2d",
+        "MaxPool2d",
+    ],
+)
+def test_errors_name_the_layer(name):
+    with pytest.raises(TypeError, match=rf"^{name}.__init__\(\) missing"):
+        getattr(nn, name)()
+    with pytest.raises(TypeError, match=rf"^{name}.__init__\(\) got an unexpected keyword argument 'color'"):
+        getattr(nn, name)(1, 1, 1, color=3)
+
+
+@BOTH
+def test_a_layer_between_two(m):
+    """Layers have an __init__ of their own, but whoever stands between is not passed over."""
+
+    class Counted(m.nn.Module):
+        def __init__(self, *args):
+            self.count = len(args)
+            super().__init__(*args)
+
+    class Layer(Counted, m.nn.Conv2d):
+        def _get_name(self):
+            return f"Layer{self.count}"
+
+    assert repr(Layer(1, 2, 3)) == "Layer3(1, 2, kernel_size=(3, 3), stride=(1, 1))"
 
 
 MAKE = {

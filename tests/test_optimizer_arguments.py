@@ -135,3 +135,40 @@ def test_a_parameter_in_two_groups():
 def test_steps_are_not_recorded():
     with pytest.raises(NotImplementedError, match="differentiable must be False"):
         mc.optim.SGD([leaf(mc)], differentiable=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True}),
+        ("Adam", {"amsgrad": True}),
+        ("AdamW", {}),
+        ("RMSprop", {"centered": True, "momentum": 0.5}),
+        ("Adagrad", {"lr_decay": 0.1}),
+    ],
+)
+def test_a_state_of_pytorch_is_loaded(name, settings):
+    """Tensor by Tensor, the number of steps among them: the run goes on as there."""
+
+    def ours(value):
+        if isinstance(value, dict):
+            return {key: ours(x) for key, x in value.items()}
+        if isinstance(value, list):
+            return [ours(x) for x in value]
+        return mc.from_numpy(value.numpy()) if isinstance(value, torch.Tensor) else value
+
+    def run(m, p, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (p * p * m.tensor([1.0, 2.0], dtype=m.float64)).sum().backward()
+            optimizer.step()
+
+    theirs = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
+    reference = getattr(torch.optim, name)([theirs], lr=0.05, **settings)
+    run(torch, theirs, reference, 3)
+    mine = mc.nn.Parameter(mc.tensor(theirs.tolist(), dtype=mc.float64))
+    optimizer = getattr(mc.optim, name)([mine])
+    optimizer.load_state_dict(ours(reference.state_dict()))
+    run(torch, theirs, reference, 3)
+    run(mc, mine, optimizer, 3)
+    assert mine.tolist() == pytest.approx(theirs.tolist(), rel=1e-14)

@@ -16,7 +16,8 @@ PRINTED = [
     rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 2, 2, 2)) * 100, rng.normal(size=(3, 30)),
     rng.normal(size=8) * 1e-6, np.arange(2000.0), np.arange(2000), rng.normal(size=(100, 20)),
     rng.uniform(1, 2, (10, 20, 7)), np.arange(100).reshape(10, 10), np.arange(25),
-    rng.normal(size=(1200, 2)), rng.normal(size=50) > 0, np.zeros((0, 3)), np.zeros((2, 0, 4)),
+    rng.normal(size=(1200, 2)), rng.normal(size=50) > 0,
+    [True], [[True, True]], [True, False], np.zeros((0, 3)), np.zeros((2, 0, 4)),
 ]  # fmt: skip
 
 

@@ -20,10 +20,13 @@ SCRIPTS = {
     "digits": SINGLE,
     "families": DOUBLE,
     "generate": DOUBLE,
+    "likeness": DOUBLE,
     "looking": DOUBLE,
+    "modern": DOUBLE,
     "resnet": DOUBLE,
     "scratch": SINGLE,
     "segment": SINGLE,
+    "transformer": DOUBLE,
     "tricks": DOUBLE,
     "vit": {"rtol": 1e-7, "atol": 1e-7},  # float64 but for the sines of its positions
 }

@@ -4,6 +4,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ class Dataset:
     A data set may also define ``batch(indices)``: given an int64 array of indices it returns a tuple of
     NumPy arrays, one row an index. `DataLoader` then takes whole batches without a Python loop over samples.
     """
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # Dataset[int], for type checkers
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: a Dataset must define __getitem__")

@@ -1,7 +1,9 @@
 """Checks of hyper-parameters, shared by functions and layers; errors name the operation and the argument."""
 
+import functools
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -103,3 +105,19 @@ def check_smoothing(name: str, label_smoothing: float, error: type[Exception] = 
 def batched(function: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
     """Apply a function of (N, C, H, W) also to a single picture (C, H, W)."""
     return function(input.unsqueeze(0)).squeeze(0) if input.ndim == 3 else function(input)
+
+
+def own_inits(public: list[Any]) -> None:
+    """Give layers the ``__init__`` of a base that is not public as their own.
+
+    Python's errors about arguments name the class that defines it: now the one that was called.
+    """
+    layers = {layer.__name__: layer for layer in public if isinstance(layer, type)}
+    for name, layer in layers.items():
+        base: Any = layer.__init__  # type: ignore[misc]
+        if base.__qualname__.partition(".")[0] not in layers:
+            init = FunctionType(base.__code__, base.__globals__, "__init__", None, base.__closure__)
+            functools.update_wrapper(init, base)
+            init.__defaults__, init.__kwdefaults__ = base.__defaults__, base.__kwdefaults__
+            init.__qualname__ = f"{name}.__init__"
+            layer.__init__ = init  # type: ignore[misc]

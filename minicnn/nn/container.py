@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from minicnn.nn.arguments import integer
 from minicnn.nn.module import Module, indented
 from minicnn.tensor import Tensor
 
@@ -66,6 +67,18 @@ class ModuleList(Module):
         modules.insert(index, checked(type(self).__name__, module))
         self._renew(modules)
         return self
+
+    def pop(self, key: int) -> Any:
+        """Take a module out; those after it are numbered anew."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def __add__(self, other: Iterable[Module]) -> Any:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
 
     def _position(self, index: int) -> int:
         if not -len(self) <= index < len(self):
@@ -183,6 +196,19 @@ class Sequential(ModuleList):
             if isinstance(index, slice)
             else super().__getitem__(index)
         )
+
+    def __add__(self, other: Iterable[Module]) -> "Sequential":
+        if not isinstance(other, Sequential):
+            raise ValueError(f"Sequential: expected a Sequential to add, got {type(other).__name__}")
+        return Sequential(*self, *other)
+
+    def __mul__(self, other: int) -> "Sequential":
+        return Sequential(*list(self) * integer("Sequential", "a factor", other, 1, ValueError))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, other: int) -> Self:
+        return self.extend((self * other)[len(self) :])
 
     def _repr_children(self) -> list[str]:
         return Module._repr_children(self)

@@ -5,6 +5,8 @@ there is nothing to register, and `parameters`, `state_dict` and `print` only lo
 order in which they were first set.
 """
 
+import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -13,7 +15,7 @@ import numpy as np
 from minicnn.autograd import no_grad
 from minicnn.device import check_device, device
 from minicnn.nn.hooks import Handle, Hooks
-from minicnn.nn.parameter import Parameter
+from minicnn.nn.parameter import Parameter, is_lazy
 from minicnn.nn.tree import Tree
 from minicnn.tensor import Tensor
 
@@ -27,7 +29,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
 class Module(Tree):
@@ -85,7 +87,7 @@ class Module(Tree):
 
         With `keep_vars` they are the parameters and buffers themselves. `destination` is a dict to add to.
         """
-        state: dict[str, Any] = {} if destination is None else destination
+        state: dict[str, Any] = OrderedDict() if destination is None else destination
         for name, tensor in self._state(prefix):
             state[name] = tensor if keep_vars else tensor.detach()
         return state
@@ -129,7 +131,7 @@ class Module(Tree):
         for name, (mine, given) in pairs.items():
             if not isinstance(given, Tensor):
                 faults.append(f"{name}: expected a Tensor, got {type(given).__name__}")
-            elif given.shape != mine.shape:
+            elif not is_lazy(mine) and given.shape != mine.shape:
                 faults.append(f"size mismatch: {name} has shape {mine.shape}, got {given.shape}")
         if faults:
             raise RuntimeError(
@@ -267,6 +269,15 @@ class Module(Tree):
         """
         return self._own_hooks().backward.add(hook, prepend, False)
 
+    def register_backward_hook(self, hook: Callable) -> Handle:
+        """`register_full_backward_hook` for older programs, with a warning.
+
+        PyTorch gives the gradients of the inputs of the module's last operation, such as those of a weight.
+        """
+        message = "register_backward_hook gives grad_input as register_full_backward_hook does; use that one"
+        warnings.warn(message, FutureWarning, stacklevel=2)
+        return self.register_full_backward_hook(hook)
+
     def _own_hooks(self) -> Hooks:
         if self._hooks is None:
             self._hooks = Hooks()
@@ -278,6 +289,10 @@ class Module(Tree):
         """What stands between the brackets: a layer's settings."""
         return ""
 
+    def _get_name(self) -> str:
+        """What it is called where it prints."""
+        return type(self).__name__
+
     def __repr__(self) -> str:
         extra = self.extra_repr().splitlines()
         children = self._repr_children()
@@ -287,7 +302,7 @@ class Module(Tree):
             )
         else:
             inside = "".join(f"\n  {line}" for line in (*extra, *children)) + "\n"
-        return f"{type(self).__name__}({inside})"
+        return f"{self._get_name()}({inside})"
 
     def _repr_children(self) -> list[str]:
         return [indented(f"({name}): {module!r}") for name, module in self._own(Module)]

@@ -82,11 +82,16 @@ class RunningNorm(Affine):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        self._make_parameters((num_features,), affine, bias, device, dtype)
         kept = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if kept else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if kept else None)
         self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
+        self._make_parameters((num_features,), affine, bias, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Forget what was seen, and start again with weight 1 and bias 0."""
+        self.reset_running_stats()
+        super().reset_parameters()
 
     def reset_running_stats(self) -> None:
         """Forget what was seen."""

@@ -235,6 +235,9 @@ class Attributes(MutableMapping):
     def __len__(self) -> int:
         return len(self.own(self.owner))
 
+    def keys(self) -> Any:
+        return dict(self.own(self.owner)).keys()
+
     def __repr__(self) -> str:
         return repr(dict(self.items()))
 

@@ -1,4 +1,4 @@
-"""Gradients kept small, and parameters as one vector."""
+"""Gradients kept small, parameters as one vector, and weights with a norm of their own."""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +6,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from minicnn.autograd import no_grad
+from minicnn.nn.reparametrize import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 from minicnn.tensor import Tensor, cat
+
+__all__ = [
+    "clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "remove_spectral_norm",
+    "remove_weight_norm", "spectral_norm", "vector_to_parameters", "weight_norm",
+]  # fmt: skip
 
 
 def clip_grad_norm_(

@@ -41,6 +41,7 @@ from minicnn.ops.elementwise import (
 from minicnn.ops.embedding import (
     Embedding,
 )
+from minicnn.ops.grid import GridSample
 from minicnn.ops.loss import (
     BinaryCrossEntropy,
     BinaryCrossEntropyWithLogits,
@@ -136,6 +137,7 @@ __all__ = [
     "FloorDivide",
     "Fold",
     "Gather",
+    "GridSample",
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",

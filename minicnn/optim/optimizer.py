@@ -217,7 +217,12 @@ class Optimizer:
 
 
 def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:
-    """A part of a loaded state, for the parameter p; a Tensor must have its shape."""
+    """A part of a loaded state, for the parameter p; a Tensor must have its shape.
+
+    The number of steps may be a Tensor of its own, as in PyTorch.
+    """
+    if key == "step":
+        return int(value)
     if not isinstance(value, Tensor):
         return value
     if value.shape != p.shape:

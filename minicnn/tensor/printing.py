@@ -50,6 +50,7 @@ def text(array: np.ndarray) -> str:
     if array.size > many:
         ends = [np.r_[0:edge, n - edge : n] if n > 2 * edge else np.arange(n) for n in array.shape]
         shown = array[np.ix_(*ends)]
+    width = 4 if shown.all() else 5  # of True and False
     return np.array2string(
         array,
         max_line_width=options["linewidth"] + 1,
@@ -57,7 +58,7 @@ def text(array: np.ndarray) -> str:
         prefix="tensor(",
         threshold=sys.maxsize if many == math.inf else many,
         edgeitems=edge,
-        formatter={"float_kind": float_format(shown)},
+        formatter={"float_kind": float_format(shown), "bool": lambda x: str(x).rjust(width)},
     ).replace(", ...", ",  ...")
 
 

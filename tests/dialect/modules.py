@@ -36,6 +36,22 @@ ROWS = [
         kind="layer",
     ),
     row(
+        "nn.Sequential nn.ModuleList",
+        "net = nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Tanh()); net *= 2; taken = net.pop(1); "
+        "[str(net), str(taken), str(2 * net), str(net * 2), str(net[1:])]",
+        "net = nn.Sequential(nn.ReLU()); net += nn.Sequential(nn.Tanh()); net[0] is (net * 2)[2]",
+        "blocks = nn.ModuleList([nn.ReLU()]) + [nn.Tanh()]; blocks += [nn.GELU()]; taken = blocks.pop(-1); "
+        "[str(blocks), str(taken)]",
+        grad=False,
+    ),
+    row(
+        "nn.Module.state_dict",
+        "net = nn.Linear(2, 1); nn.init.ones_(net.weight); nn.init.zeros_(net.bias); "
+        "[str(net.state_dict()), str(net.state_dict().keys()), str(net._modules.keys())]",
+        "str(nn.Linear(2, 1).load_state_dict({'bias': torch.ones(1)}, strict=False))",
+        grad=False,
+    ),
+    row(
         "nn.Module.state_dict nn.Module.named_parameters nn.Module.named_modules nn.Module.named_children "
         "nn.Module.named_buffers",
         f"list({NET}.state_dict())",
@@ -131,6 +147,36 @@ ROWS = [
         "nn.Parameter",
         "nn.Parameter(torch.ones(2), requires_grad=False)",
         "isinstance(nn.Linear(2, 1).weight, nn.Parameter)",
+        grad=False,
+    ),
+    row(
+        "nn.LazyLinear nn.LazyConv1d nn.LazyConv2d nn.LazyConvTranspose1d nn.LazyConvTranspose2d "
+        "nn.LazyBatchNorm1d nn.LazyBatchNorm2d",
+        *(
+            f"net = {layer}.to(x.dtype); before = str(net); net(x.detach(){shape}); "
+            "[nn.init.constant_(p, 0.3) for p in net.parameters()]; "
+            f"[before, str(net), type(net).__name__, list(net.state_dict()), net(x{shape})]"
+            for layer, shape in (
+                ("nn.LazyLinear(3)", ""),
+                ("nn.LazyLinear(3, bias=False)", ".flatten(1)"),
+                ("nn.LazyConv1d(6, 3, stride=2, padding=1, groups=2)", ".flatten(2)"),
+                ("nn.LazyConv2d(4, (3, 5), padding='same', bias=False)", ""),
+                ("nn.LazyConv2d(4, 3, padding=1, padding_mode='circular')", "[0]"),
+                ("nn.LazyConvTranspose1d(2, 3, stride=2)", ".flatten(2)"),
+                ("nn.LazyConvTranspose2d(6, 3, 2, 1, output_padding=1, groups=2)", ""),
+                ("nn.LazyBatchNorm1d()", ".flatten(2)"),
+                ("nn.LazyBatchNorm1d(affine=False)", ".flatten(1)"),
+                ("nn.LazyBatchNorm2d(momentum=None, bias=False)", ""),
+            )
+        ),
+        x=(3, 4, 5, 6),
+    ),
+    row(
+        "nn.UninitializedParameter nn.UninitializedBuffer",
+        "p = nn.UninitializedParameter(dtype=torch.float64); before = str(p); p.materialize((2, 3)); "
+        "[before, p.shape, p.dtype, p.requires_grad, type(p).__name__, isinstance(p, nn.Parameter)]",
+        "p = nn.UninitializedBuffer(); before = str(p); p.materialize((2,)); "
+        "[before, p.shape, p.dtype, p.requires_grad, type(p).__name__]",
         grad=False,
     ),
     row(

@@ -28,6 +28,10 @@ NOT_COVERED = {
     "save load": "test_checkpoint.py: they write files",
     "Tensor.cuda nn.Module.cuda": "test_dialect_outside.py: they need a GPU with PyTorch",
     "nn.Module.half nn.Module.bfloat16": "test_dialect_outside.py: they are refused",
+    "nn.Module.register_backward_hook": "test_hooks.py: it warns, as its grad_input is another in PyTorch",
+    "nn.utils.spectral_norm nn.utils.remove_spectral_norm nn.utils.weight_norm nn.utils.remove_weight_norm": (
+        "test_reparametrize.py: PyTorch draws vectors for the one, and warns of the other"
+    ),
     "F.upsample": "test_resizing.py: it warns, as it is an old name of F.interpolate",
     "optim.Optimizer lr_scheduler.LRScheduler": "test_optim.py, test_lr_scheduler.py: bases of others",
     "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they do nothing",

@@ -225,6 +225,33 @@ ROWS = [
         "F.interpolate(x, scale_factor=1.5, mode='trilinear')",
         x=(1, 2, 3, 4, 2),
     ),
+    row(
+        "F.affine_grid",
+        "F.affine_grid(x, (2, 3, 4, 5), align_corners=False)",
+        "F.affine_grid(x, torch.Size((2, 1, 5, 2)), align_corners=True)",
+        "F.affine_grid(x, [2, 1, 1, 1], align_corners=False)",
+        x=(2, 2, 3),
+    ),
+    row(
+        "F.grid_sample",
+        *(
+            f"F.grid_sample(x, grid, padding_mode={padding!r}, align_corners={corners})"
+            for padding in ("zeros", "border", "reflection")
+            for corners in (False, True)
+        ),
+        x=[(2, 3, 5, 7), (2, 1, 1, 4)],
+        grid=(2, 6, 4, 2),
+    ),
+    row(
+        "F.grid_sample",
+        *(
+            f"F.grid_sample(x, grid, 'nearest', {padding!r}, {corners})"
+            for padding in ("zeros", "border", "reflection")
+            for corners in (False, True)
+        ),
+        x=(2, 3, 5, 7),
+        grid=(2, 6, 4, 2),
+    ),
     row("F.unfold", "F.unfold(x, (2, 3), stride=(2, 1), padding=(1, 2), dilation=(3, 2))", x=(3, 5, 7)),
     row("F.fold", "F.fold(x, (5, 7), (2, 3), stride=(2, 1), padding=(1, 2), dilation=(3, 2))", x=(18, 14)),
     row("F.unfold", "F.unfold(x, 1)", "F.fold(x.flatten(-2), (1, 1), 1)", x=(1, 1, 1, 1)),

@@ -1,0 +1,129 @@
+"""Sampling of pictures at any places, plane by plane. The threads share the planes, or the pictures."""
+
+import math
+
+import numpy as np
+from numba import prange
+
+from minicnn.kernels.cpu.jit import jit, parallel
+from minicnn.kernels.cpu.share import run_jobs
+
+__all__ = ["sample", "sample_gradient", "sample_place_gradient"]
+
+
+@jit
+def part(plane, h, w, weight):
+    """What a cell adds: nothing if it has no weight, or is outside."""
+    H, W = plane.shape
+    if weight == 0 or h < 0 or h >= H or w < 0 or w >= W:
+        return plane.dtype.type(0)
+    return plane[h, w] * weight
+
+
+@jit
+def give(plane, h, w, value):
+    H, W = plane.shape
+    if 0 <= h < H and 0 <= w < W:
+        plane[h, w] += value
+
+
+@jit
+def gather(x, rows, columns, y, begin, end):
+    _, C, OH, OW = y.shape
+    one = x.dtype.type(1)
+    for p in range(begin, end):
+        n, c = p // C, p % C
+        plane = x[n, c]
+        for i in range(OH):
+            for j in range(OW):
+                h, w = math.floor(rows[n, i, j]), math.floor(columns[n, i, j])
+                s, t = rows[n, i, j] - x.dtype.type(h), columns[n, i, j] - x.dtype.type(w)
+                above = part(plane, h, w, (one - s) * (one - t)) + part(plane, h, w + 1, (one - s) * t)
+                below = part(plane, h + 1, w, s * (one - t)) + part(plane, h + 1, w + 1, s * t)
+                y[n, c, i, j] = above + below
+
+
+@jit
+def scatter(dy, rows, columns, dx, begin, end):
+    _, C, OH, OW = dy.shape
+    one = dy.dtype.type(1)
+    for p in range(begin, end):
+        n, c = p // C, p % C
+        plane = dx[n, c]
+        plane[:] = 0
+        for i in range(OH):
+            for j in range(OW):
+                h, w, grad = math.floor(rows[n, i, j]), math.floor(columns[n, i, j]), dy[n, c, i, j]
+                s, t = rows[n, i, j] - dy.dtype.type(h), columns[n, i, j] - dy.dtype.type(w)
+                give(plane, h, w, grad * (one - s) * (one - t))
+                give(plane, h, w + 1, grad * (one - s) * t)
+                give(plane, h + 1, w, grad * s * (one - t))
+                give(plane, h + 1, w + 1, grad * s * t)
+
+
+@jit
+def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
+    _, C, OH, OW = dy.shape
+    one = x.dtype.type(1)
+    for n in range(begin, end):
+        d_rows[n] = 0
+        d_columns[n] = 0
+        for c in range(C):
+            plane = x[n, c]
+            for i in range(OH):
+                for j in range(OW):
+                    h, w, grad = math.floor(rows[n, i, j]), math.floor(columns[n, i, j]), dy[n, c, i, j]
+                    s, t = rows[n, i, j] - x.dtype.type(h), columns[n, i, j] - x.dtype.type(w)
+                    nw, ne = part(plane, h, w, one), part(plane, h, w + 1, one)
+                    sw, se = part(plane, h + 1, w, one), part(plane, h + 1, w + 1, one)
+                    d_rows[n, i, j] += grad * ((one - t) * (sw - nw) + t * (se - ne))
+                    d_columns[n, i, j] += grad * ((one - s) * (ne - nw) + s * (se - sw))
+
+
+@parallel
+def share_gather(x, rows, columns, y, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        gather(x, rows, columns, y, lo, hi)
+
+
+@parallel
+def share_scatter(dy, rows, columns, dx, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        scatter(dy, rows, columns, dx, lo, hi)
+
+
+@parallel
+def share_slopes(dy, x, rows, columns, d_rows, d_columns, jobs, threads):
+    for t in prange(threads):
+        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
+        slopes(dy, x, rows, columns, d_rows, d_columns, lo, hi)
+
+
+def sample(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """y (N, C, OH, OW) from x (N, C, H, W) at rows and columns (N, OH, OW)."""
+    y = np.empty((*x.shape[:2], *rows.shape[1:]), x.dtype)
+    arrays = (np.ascontiguousarray(a) for a in (x, rows, columns))
+    run_jobs(gather, share_gather, y.shape[0] * y.shape[1], y.size, *arrays, y)
+    return y
+
+
+def sample_gradient(
+    dy: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """dx (N, C, H, W) of the size (H, W)."""
+    dx = np.empty((*dy.shape[:2], *size), dy.dtype)
+    arrays = (np.ascontiguousarray(a) for a in (dy, rows, columns))
+    run_jobs(scatter, share_scatter, dy.shape[0] * dy.shape[1], dy.size, *arrays, dx)
+    return dx
+
+
+def sample_place_gradient(
+    dy: np.ndarray, x: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The gradients of rows and columns (N, OH, OW)."""
+    dy, x, rows, columns = (np.ascontiguousarray(a) for a in (dy, x, rows, columns))
+    d_rows, d_columns = np.empty_like(rows), np.empty_like(columns)
+    run_jobs(slopes, share_slopes, len(x), dy.size, dy, x, rows, columns, d_rows, d_columns)
+    return d_rows, d_columns

@@ -44,9 +44,7 @@ PIXEL = Field((Fraction(1), Fraction(1)), (Fraction(1), Fraction(1)))
 EVERYTHING = (math.inf, math.inf)
 
 
-def receptive_fields(
-    input: Any, nodes: dict[Function, Shape], windows: dict[Function, Window]
-) -> dict[Function, Field | None]:
+def receptive_fields(input: Any, nodes: dict[Function, Shape]) -> dict[Function, Field | None]:
     """The fields of all operations below some nodes of the graph.
 
     Parameters
@@ -55,8 +53,6 @@ def receptive_fields(
         The picture, (N, C, H, W) or (N, C, L).
     nodes : dict of Function to tuple of int
         Where to start, with the shapes of the results.
-    windows : dict of Function to Window
-        For operations that do not keep their own.
 
     Returns
     -------
@@ -75,7 +71,7 @@ def receptive_fields(
         known = [field for target, _ in sources if (field := fields[target]) is not None]
         if sources and len(known) == len(sources):
             reads = len(sources), sources[0][1]
-            fields[node] = after(node, largest(known), *reads, shapes[node], windows.get(node))
+            fields[node] = after(node, largest(known), *reads, shapes[node])
         elif sources:
             fields[node] = None
     del fields[input]
@@ -93,13 +89,11 @@ def pairwise(function: Any, pairs: Iterable[tuple[Any, Any]]) -> tuple[Any, Any]
     return function(down), function(across)
 
 
-def after(
-    node: Function, field: Field, inputs: int, before: Shape, shape: Shape, window: Window | None
-) -> Field | None:
+def after(node: Function, field: Field, inputs: int, before: Shape, shape: Shape) -> Field | None:
     """The field of an operation's result, from that of what it reads."""
     kind, whole = node.name(), field._replace(size=EVERYTHING)
     if kind in ("Conv2d", "MaxPool2d", "AvgPool2d", "Unfold", "ConvTranspose2d"):
-        window = window or window_of(node)
+        window = window_of(node)
         if window is None:
             return None
         if kind == "ConvTranspose2d":

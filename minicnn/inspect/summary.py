@@ -14,8 +14,6 @@ from minicnn.autograd import Function, enable_grad, no_grad
 from minicnn.inspect.calls import observed
 from minicnn.inspect.receptive import receptive_fields
 from minicnn.inspect.table import table
-from minicnn.kernels.geometry import Window
-from minicnn.nn.functional.pool import pool_window
 from minicnn.tensor import Tensor, zeros
 
 RUNS = 5  # timed ones
@@ -145,7 +143,6 @@ def rows_of(model: nn.Module, x: Tensor) -> list[Row]:
     rows: list[Row] = []
     seen: set[nn.Parameter] = set()
     nodes: list[Function | None] = []  # of the rows' outputs
-    windows: dict[Function, Window] = {}
 
     def record(name: str, module: nn.Module, args: tuple, output: Any, _: float) -> None:
         new = [p for p in module.parameters(recurse=False) if p not in seen]
@@ -156,10 +153,6 @@ def rows_of(model: nn.Module, x: Tensor) -> list[Row]:
             shape, node = tuple(first.shape), first.grad_fn
             if not any(isinstance(x, Tensor) and np.shares_memory(x.array, first.array) for x in args):
                 memory = first.array.nbytes
-        if node is not None and isinstance(module, nn.MaxPool2d):
-            windows[node] = pool_window(
-                "summary", module.kernel_size, module.stride, module.padding, module.dilation, False
-            )
         nodes.append(node if len(shape) > 2 else None)
         kind, count = type(module).__name__, sum(p.numel() for p in new)
         rows.append(Row(name, kind, shape, count, macs_of(module, args, shape), memory))
@@ -168,7 +161,7 @@ def rows_of(model: nn.Module, x: Tensor) -> list[Row]:
     with enable_grad(), observed(model, record):
         model(x + 0)  # a leaf would not allow a model to begin in place
     starts = {node: row.shape for node, row in zip(nodes, rows, strict=True) if node is not None}
-    fields = receptive_fields(x, starts, windows)
+    fields = receptive_fields(x, starts)
     found = (None if node is None else fields.get(node) for node in nodes)
     return [
         replace(row, receptive_field=None if field is None else field.pixels())

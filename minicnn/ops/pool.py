@@ -16,7 +16,7 @@ class MaxPool2d(Function):
 
     def forward(self, x, window: Window, places: list | None = None):
         check_pool2d("max_pool2d", x, window)
-        self.shape = x.shape
+        self.shape, self.window = x.shape, window
         out, self.index = kernels_for(x).max_pool2d(x, window)
         if places is not None:
             places.append(self.index)

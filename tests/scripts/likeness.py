@@ -17,7 +17,6 @@ def set_all_seeds(seed):
     random.seed(seed)
     torch.manual_seed(seed)
     torch.cuda.manual_seed(seed)
-    torch.backends.cudnn.deterministic = True
 
 
 set_all_seeds(7)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import minicnn as mc
-from minicnn.outside import DATA_GROUPS, GROUPS
+from minicnn.outside.names import DATA_GROUPS, GROUPS
 
 from . import FAMILIES
 from .names import NOT_COVERED, OWN

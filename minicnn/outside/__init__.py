@@ -7,7 +7,6 @@ write instead.
 import difflib
 import sys
 from collections.abc import Callable
-from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -76,7 +75,7 @@ def stand_for(module: ModuleType, files: str) -> None:
         sys.modules[f"{module.__name__}.{file}"] = module
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Python asks it, as the last one, for modules that are not there; so it can say why they are not."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:

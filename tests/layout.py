@@ -187,7 +187,7 @@ def machine_paths(text: str) -> list[str]:
 
 
 def run_alone(statement: str) -> tuple[float, set[str]]:
-    """Run a statement in a fresh interpreter: its seconds of processor time, the libraries loaded after it."""
+    """Run a statement in a fresh interpreter: its processor seconds, the libraries loaded after it."""
     program = (
         f"import sys, time; start = time.process_time(); {statement}; seconds = time.process_time() - start\n"
         "print(seconds, *{name.partition('.')[0] for name in sys.modules})"

@@ -2,11 +2,12 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
 import minicnn as mc
-from both import BOTH
+from both import BOTH, same
 
 
 def net(m):
@@ -43,6 +44,37 @@ def test_training_is_that_of_the_plain_layers(m):
             losses[-1].backward()
             opt.step()
         assert losses[0].item() == losses[1].item()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        ("LazyLinear(3)", (3, 4, 5)),
+        ("LazyLinear(3, bias=False)", (5,)),
+        ("LazyConv1d(6, 3, stride=2, padding=1, groups=2)", (3, 4, 7)),
+        ("LazyConv2d(4, (3, 5), padding='same', bias=False)", (2, 3, 5, 6)),
+        ("LazyConv2d(4, 3, padding=1, padding_mode='circular')", (3, 5, 6)),
+        ("LazyConvTranspose1d(2, 3, stride=2)", (2, 3, 4)),
+        ("LazyConvTranspose2d(6, 3, 2, 1, output_padding=1, groups=2)", (2, 4, 3, 5)),
+        ("LazyBatchNorm1d(affine=False)", (4, 3)),
+        ("LazyBatchNorm2d(momentum=None, bias=False)", (2, 3, 4, 5)),
+    ],
+)
+def test_values_and_gradients_are_pytorchs(layer, shape, dtype):
+    def told(m):
+        kind = getattr(m, dtype)
+        made = eval(f"nn.{layer}", {"nn": m.nn}).to(kind)
+        x = m.tensor(np.sin(np.arange(np.prod(shape)) * 1.7).reshape(shape), dtype=kind, requires_grad=True)
+        made(x)
+        for k, p in enumerate(made.parameters()):
+            p.data = m.tensor(np.cos(np.arange(p.numel()) + k).reshape(tuple(p.shape)), dtype=kind)
+        (made(x) * made(x).detach().sin()).sum().backward()
+        tensors = [made(x), x.grad, *(p.grad for p in made.parameters()), *made.buffers()]
+        return [x.detach().numpy() for x in tensors]
+
+    for ours, theirs in zip(told(mc), told(torch), strict=True):
+        same(ours, theirs, dtype)
 
 
 @BOTH

@@ -33,7 +33,7 @@ class Parameter(Tensor):
 class Uninitialized(Tensor):
     """Base of the two below: a Tensor without a shape and values, which `materialize` gives it.
 
-    It can be converted to another dtype, copied, saved and loaded; other uses raise ValueError.
+    It can be converted to another dtype, copied, and filled by `load_state_dict`; else it raises ValueError.
     """
 
     __slots__ = ()

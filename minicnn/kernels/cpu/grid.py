@@ -1,7 +1,5 @@
 """Sampling of pictures at any places, plane by plane. The threads share the planes, or the pictures."""
 
-import math
-
 import numpy as np
 from numba import prange
 
@@ -9,6 +7,13 @@ from minicnn.kernels.cpu.jit import jit, parallel
 from minicnn.kernels.cpu.share import run_jobs
 
 __all__ = ["sample", "sample_gradient", "sample_place_gradient"]
+
+
+@jit
+def split(place):
+    """The last whole number before a place, and the rest; math.floor would take three times as long."""
+    low = np.floor(place)
+    return np.int32(low), place - low
 
 
 @jit
@@ -36,8 +41,7 @@ def gather(x, rows, columns, y, begin, end):
         plane = x[n, c]
         for i in range(OH):
             for j in range(OW):
-                h, w = math.floor(rows[n, i, j]), math.floor(columns[n, i, j])
-                s, t = rows[n, i, j] - x.dtype.type(h), columns[n, i, j] - x.dtype.type(w)
+                (h, s), (w, t) = split(rows[n, i, j]), split(columns[n, i, j])
                 above = part(plane, h, w, (one - s) * (one - t)) + part(plane, h, w + 1, (one - s) * t)
                 below = part(plane, h + 1, w, s * (one - t)) + part(plane, h + 1, w + 1, s * t)
                 y[n, c, i, j] = above + below
@@ -53,8 +57,7 @@ def scatter(dy, rows, columns, dx, begin, end):
         plane[:] = 0
         for i in range(OH):
             for j in range(OW):
-                h, w, grad = math.floor(rows[n, i, j]), math.floor(columns[n, i, j]), dy[n, c, i, j]
-                s, t = rows[n, i, j] - dy.dtype.type(h), columns[n, i, j] - dy.dtype.type(w)
+                (h, s), (w, t), grad = split(rows[n, i, j]), split(columns[n, i, j]), dy[n, c, i, j]
                 give(plane, h, w, grad * (one - s) * (one - t))
                 give(plane, h, w + 1, grad * (one - s) * t)
                 give(plane, h + 1, w, grad * s * (one - t))
@@ -72,8 +75,7 @@ def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
             plane = x[n, c]
             for i in range(OH):
                 for j in range(OW):
-                    h, w, grad = math.floor(rows[n, i, j]), math.floor(columns[n, i, j]), dy[n, c, i, j]
-                    s, t = rows[n, i, j] - x.dtype.type(h), columns[n, i, j] - x.dtype.type(w)
+                    (h, s), (w, t), grad = split(rows[n, i, j]), split(columns[n, i, j]), dy[n, c, i, j]
                     nw, ne = part(plane, h, w, one), part(plane, h, w + 1, one)
                     sw, se = part(plane, h + 1, w, one), part(plane, h + 1, w + 1, one)
                     d_rows[n, i, j] += grad * ((one - t) * (sw - nw) + t * (se - ne))

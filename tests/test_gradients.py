@@ -105,6 +105,10 @@ def test_gradients_of_gradients_are_refused():
         mc.autograd.grad(x * x, x, create_graph=True)
     with pytest.raises(NotImplementedError, match="create_graph"):
         (x * x).backward(create_graph=True)
+    with pytest.raises(NotImplementedError, match="only_inputs"):
+        mc.autograd.grad(x * x, x, only_inputs=False)
+    (by_x,) = mc.autograd.grad((x * x).sum(), x, only_inputs=True)
+    assert np.array_equal(by_x.numpy(), 2 * x.detach().numpy())
 
 
 @BOTH

@@ -55,6 +55,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool = False,
 ) -> tuple[Any, ...]:
     """The gradients of outputs with respect to inputs, summed over the outputs; no ``.grad`` changes.
@@ -67,6 +68,8 @@ def grad(
         The gradient at each output, in its shape; 1 for one of a single element.
     retain_graph : bool
         Keep the graph for another backward.
+    only_inputs : bool
+        True: other leaves get no gradient. Older programs say so; False is refused.
     allow_unused : bool
         Give None for an input that no output depends on, instead of an error.
 
@@ -75,6 +78,8 @@ def grad(
     tuple of Tensor
         One for each input, in its shape.
     """
+    if not only_inputs:
+        raise NotImplementedError("grad: only the inputs get gradients; leave only_inputs out, or use backward()")
     roots = starts("grad", outputs, grad_outputs, create_graph)
     wanted = listed(inputs)
     for x in wanted:

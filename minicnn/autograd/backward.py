@@ -79,7 +79,7 @@ def grad(
         One for each input, in its shape.
     """
     if not only_inputs:
-        raise NotImplementedError("grad: only the inputs get gradients; leave only_inputs out, or use backward()")
+        raise NotImplementedError("grad: only the inputs get gradients; leave only_inputs out")
     roots = starts("grad", outputs, grad_outputs, create_graph)
     wanted = listed(inputs)
     for x in wanted:

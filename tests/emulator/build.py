@@ -1,4 +1,4 @@
-"""From a .cu file to functions of a library for the CPU, by the C++ compiler; each is compiled once per content."""
+"""From a .cu file to functions of a library for the CPU, by the C++ compiler; each content is compiled once."""
 
 import ctypes
 import hashlib
@@ -13,7 +13,9 @@ import numpy as np
 
 HEADER = Path(__file__).with_name("cuda.h")
 CACHE = Path(tempfile.gettempdir()) / f"minicnn-emulator-{os.getuid()}"
-SIGNATURE = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\(([^)]*)\)\s*\{')
+SIGNATURE = re.compile(
+    r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\(([^)]*)\)\s*\{'
+)
 SCALARS = {
     "bool": np.bool_,
     "int": np.int32,
@@ -23,7 +25,13 @@ SCALARS = {
     "float": np.float32,
     "double": np.float64,
 }
-POINTED = {**SCALARS, "unsigned char": np.uint8, "signed char": np.int8, "int8_t": np.int8, "uint8_t": np.uint8}
+POINTED = {
+    **SCALARS,
+    "unsigned char": np.uint8,
+    "signed char": np.int8,
+    "int8_t": np.int8,
+    "uint8_t": np.uint8,
+}
 
 
 class Parameter:
@@ -54,10 +62,12 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
     """
     real = next(option.removeprefix("-DREAL=") for option in options if option.startswith("-DREAL="))
     kernels = {
-        name: [Parameter(p, real) for p in parameters.split(",")] for name, parameters in SIGNATURE.findall(code)
+        name: [Parameter(p, real) for p in parameters.split(",")]
+        for name, parameters in SIGNATURE.findall(code)
     }
+    seen = '__attribute__((visibility("default")))'
     launchers = [
-        f'extern "C" void launch_{name}(const unsigned* grid, const unsigned* block, size_t shared, '
+        f'extern "C" {seen} void launch_{name}(const unsigned* grid, const unsigned* block, size_t shared, '
         f"{', '.join(p.text for p in parameters)}) {{\n"
         f"    emulator::launch({{grid[0], grid[1], grid[2]}}, {{block[0], block[1], block[2]}}, shared, "
         f"[=] {{ {name}({', '.join(p.name for p in parameters)}); }});\n}}\n"
@@ -65,8 +75,11 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
     ]
     text = "\n".join([f'#include "{HEADER}"', code, *launchers])
     flags = ["-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror"]
+    flags += ["-fvisibility=hidden"]  # two libraries may both have a `block_sum<T>` and its shared memory
     flags += [option for option in options if option.startswith(("-D", "-I"))]
-    included = b"".join(p.read_bytes() for o in flags if o[:2] == "-I" for p in sorted(Path(o[2:]).glob("*.cuh")))
+    included = b"".join(
+        p.read_bytes() for o in flags if o[:2] == "-I" for p in sorted(Path(o[2:]).glob("*.cuh"))
+    )
     digest = hashlib.sha256(repr((text, flags)).encode() + HEADER.read_bytes() + included).hexdigest()[:20]
     CACHE.mkdir(mode=0o700, exist_ok=True)
     library = CACHE / f"{digest}.so"
@@ -75,7 +88,10 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
             source, result = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
             source.write_text(text)
             done = subprocess.run(
-                [compiler(), *flags, str(source), "-o", str(result)], capture_output=True, text=True, timeout=300
+                [compiler(), *flags, str(source), "-o", str(result)],
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
             if done.returncode:
                 raise RuntimeError(f"the CUDA emulator cannot compile this:\n{done.stderr}")

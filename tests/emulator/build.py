@@ -1,4 +1,4 @@
-"""From a .cu file to functions of a library for the CPU, by the C++ compiler; each content is compiled once."""
+"""From a .cu file to functions of a library for the CPU, by the C++ compiler; compiled once per content."""
 
 import ctypes
 import hashlib

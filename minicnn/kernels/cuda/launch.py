@@ -1,9 +1,11 @@
 """From a CUDA C++ source to a call.
 
 A source is compiled at its first use, once for float and once for double (the macro REAL), by NVRTC, NVIDIA's
-compiler as a library. CuPy keeps the result in the user's own cache (``~/.cupy/kernel_cache``).
+compiler as a library. CuPy keeps the result in the user's own cache (``~/.cupy/kernel_cache``), under a name
+made of the source and the options; so a hash of the headers is one of the options.
 """
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -16,6 +18,7 @@ FOLDER = Path(__file__).parent
 REAL = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 BLOCK = 256  # threads of a block, where nothing speaks for another number
 MOST_BLOCKS = 1 << 16  # of a kernel that goes on with a stride
+MOST_NUMBERS = (1 << 31) - MOST_BLOCKS * BLOCK  # of an array: an index and a stride are an int together
 
 
 def cupy() -> Any:
@@ -24,9 +27,18 @@ def cupy() -> Any:
 
 
 @cache
+def headers() -> str:
+    """A hash of all headers."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.glob("*.cuh")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
 def compiled(source: str, dtype: np.dtype) -> Any:
     """The kernels of ``source.cu`` for numbers of this dtype."""
-    options = ("--std=c++17", f"-DREAL={REAL[dtype]}", f"-I{FOLDER}")
+    options = ("--std=c++17", f"-DREAL={REAL[dtype]}", f"-DHEADERS={headers()}", f"-I{FOLDER}")
     return cupy().RawModule(code=(FOLDER / f"{source}.cu").read_text(), options=options)
 
 
@@ -56,13 +68,15 @@ def launch(
     grid, block : sequence of int
         Blocks, and threads of each, along x, y and z. An empty grid is no launch.
     arguments : sequence
-        Contiguous arrays, None for a null pointer, bools, ints (``int`` in the kernel), floats (``REAL``).
+        Contiguous arrays, None for a null pointer, bools, ints (``int`` in the kernel), floats (``REAL``),
+        and NumPy's numbers as they are.
     shared : int
         Bytes of dynamic shared memory.
     """
     if 0 in grid:
         return
-    kernel(source, name, dtype)(tuple(grid), tuple(block), [plain(a, dtype) for a in arguments], shared_mem=shared)
+    plainly = [plain(argument, dtype) for argument in arguments]
+    kernel(source, name, dtype)(tuple(grid), tuple(block), plainly, shared_mem=shared)
 
 
 def plain(argument: Any, dtype: np.dtype) -> Any:
@@ -73,7 +87,13 @@ def plain(argument: Any, dtype: np.dtype) -> Any:
         return np.bool_(argument)
     if isinstance(argument, int):
         return np.int32(argument)
-    return dtype.type(argument) if isinstance(argument, float) else argument
+    if isinstance(argument, float):
+        return dtype.type(argument)
+    if argument.size > MOST_NUMBERS:
+        raise ValueError(
+            f"an array on the GPU has at most {MOST_NUMBERS} numbers, got shape {argument.shape}"
+        )
+    return argument
 
 
 def launch_over(source: str, name: str, dtype: np.dtype, count: int, *arguments: Any) -> None:

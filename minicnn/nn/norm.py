@@ -84,9 +84,11 @@ class RunningNorm(Affine):
         self.track_running_stats = track_running_stats
         self._make_parameters((num_features,), affine, bias, device, dtype)
         kept = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if kept else None)
-        self.register_buffer("running_var", ones(num_features, dtype=dtype) if kept else None)
-        self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
+        self.register_buffer(
+            "running_mean", zeros(num_features, dtype=dtype, device=device) if kept else None
+        )
+        self.register_buffer("running_var", ones(num_features, dtype=dtype, device=device) if kept else None)
+        self.register_buffer("num_batches_tracked", tensor(0, device=device) if kept else None)
 
     def reset_running_stats(self) -> None:
         """Forget what was seen."""

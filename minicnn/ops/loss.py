@@ -66,7 +66,9 @@ def check_range(name, target, here, classes):
     wrong = here & ((target < 0) | (target >= classes))
     if may_look(target) and wrong.any():
         first = int(target[wrong][0])
-        raise IndexError(f"{name}: target {first} is out of bounds for {classes} classes (0 to {classes - 1})")
+        raise IndexError(
+            f"{name}: target {first} is out of bounds for {classes} classes (0 to {classes - 1})"
+        )
 
 
 class Huber(Function):

@@ -1,19 +1,43 @@
 """A stand-in for the part of CuPy that minicnn uses: arrays that lie in NumPy's memory, and kernels of emulator/.
 
-It is as strict as CuPy: its arrays do not mix with NumPy's, and become one by `asnumpy` alone; operations give
-arrays, never numbers. `install` puts it where ``import cupy`` finds it.
+It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
+`asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
+``import cupy`` finds it.
 """
 
 import ctypes
 import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import scipy.special
 
+from emulator import gpu as cuda
 from emulator.build import build
+from emulator.gpu import pool
 
-__version__ = "emulated"
+__version__ = "14.0.0"
 NUMBERS = (bool, int, float, np.generic)
+
+# What CuPy 14 has under NumPy's names, of what a program might use; all else is missing here.
+FUNCTIONS = set(
+    """abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
+    argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
+    broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
+    equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
+    invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and logical_not
+    logical_or matmul may_share_memory maximum mean minimum moveaxis multiply negative nonzero not_equal ones
+    ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign sin sinh split
+    sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu true_divide trunc where
+    zeros zeros_like""".split()
+)
+ATTRIBUTES = set(
+    """T all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item
+    itemsize max mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum
+    swapaxes take tolist transpose var view""".split()
+)
+ADDED_AT = [np.dtype(name) for name in "float16 float32 float64 int32 uint32 uint64".split()]  # by atomics
 
 
 class ndarray:
@@ -25,10 +49,27 @@ class ndarray:
 
     def __init__(self, host: np.ndarray, base: "ndarray | None" = None) -> None:
         self.host, self.base = host, base
+        if base is None:
+            cuda.allocator(host.nbytes)
+
+    def __del__(self) -> None:
+        if self.base is None:
+            pool.used -= self.host.nbytes
+
+    @property
+    def device(self) -> cuda.Device:
+        """The GPU it is on."""
+        return cuda.Device(0)
+
+    @property
+    def flags(self) -> SimpleNamespace:
+        """How it lies in memory; CuPy does not know arrays that may not be written."""
+        flags = self.host.flags
+        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name not in ATTRIBUTES:
+            raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
         value = getattr(self.host, name)
         if callable(value) and not isinstance(value, np.ndarray):
             return lambda *args, **kwargs: call(value, args, kwargs, self)
@@ -37,6 +78,18 @@ class ndarray:
     def get(self) -> np.ndarray:
         """A copy in NumPy's world."""
         return self.host.copy()
+
+    def diagonal(self, *where: int) -> "ndarray":
+        """A view; unlike NumPy's it may be written."""
+        view = self.host.diagonal(*where)
+        view.flags.writeable = True
+        return wrapped(view, [self])
+
+    def __dlpack__(self, **kwargs: Any) -> "ndarray":
+        return self
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
 
     def set(self, values: np.ndarray) -> None:
         """Take over the values of an array of NumPy's."""
@@ -132,6 +185,8 @@ def wrapped(result: Any, sources: list[ndarray]) -> Any:
 
 def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
     """A function of NumPy on arrays of this module."""
+    if kwargs.keys() & {"initial", "where"}:
+        raise TypeError(f"{function.__name__}: CuPy takes neither initial nor where")
     sources = [*own, *(x for x in [*args, *kwargs.values()] if isinstance(x, ndarray))]
     result = function(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
     return wrapped(result, sources)
@@ -140,10 +195,10 @@ def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
 def __getattr__(name: str) -> Any:
     """What NumPy has under the same name."""
     value = getattr(np, name)
-    if isinstance(value, np.ufunc):
-        return Ufunc(value)
-    if isinstance(value, type) or not callable(value):
-        return value
+    if isinstance(value, type | float) or (isinstance(value, np.ufunc) and name in FUNCTIONS):
+        return Ufunc(value) if isinstance(value, np.ufunc) else value
+    if name not in FUNCTIONS:
+        raise AttributeError(f"module 'cupy' has no attribute {name!r}")
     return lambda *args, **kwargs: call(value, args, kwargs)
 
 
@@ -156,9 +211,11 @@ class Ufunc:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return call(self.ufunc, args, kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self.ufunc, name)
-        return (lambda *args, **kwargs: call(method, args, kwargs)) if callable(method) else method
+    def at(self, out: ndarray, index: Any, values: Any) -> None:
+        """Each element changed as often as the index has it."""
+        if self.ufunc is not np.add or out.dtype not in ADDED_AT:
+            raise TypeError(f"{self.__name__}.at of {out.dtype}: CuPy adds numbers of {ADDED_AT} alone")
+        call(self.ufunc.at, (out, index, values), {})
 
 
 def asarray(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
@@ -171,6 +228,12 @@ def asarray(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
 def array(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
     """A copy of numbers, here."""
     return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+
+
+def from_dlpack(x: Any) -> ndarray:
+    """Another library's array, sharing its memory."""
+    own = x.__dlpack__()
+    return ndarray(own.host[...], own)
 
 
 def asnumpy(x: Any) -> np.ndarray:
@@ -200,7 +263,9 @@ class RawKernel:
             raise TypeError(f"{self.name}: expected {len(self.parameters)} arguments, got {len(args)}")
         sizes = [(ctypes.c_uint * 3)(*[*size, 1, 1][:3]) for size in (grid, block)]
         if min(*grid, *block) < 1 or np.prod(block) > 1024 or shared_mem > 227 << 10:
-            raise ValueError(f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared")
+            raise ValueError(
+                f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared"
+            )
         self.launcher(*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters))
 
     def checked(self, argument: Any, parameter: Any) -> Any:
@@ -220,6 +285,26 @@ class RawKernel:
         return np.ctypeslib.as_ctypes_type(parameter.dtype)(argument.item())
 
 
+def get_default_memory_pool() -> cuda.MemoryPool:
+    """Where memory comes from."""
+    return pool
+
+
+def get_default_pinned_memory_pool() -> SimpleNamespace:
+    """Where memory of the host comes from that the GPU can read."""
+    return SimpleNamespace(free_all_blocks=lambda: None)
+
+
+def erf(x: ndarray) -> ndarray:
+    """The error function."""
+    return call(scipy.special.erf, (x,), {})
+
+
 def install() -> None:
-    """Let ``import cupy`` find this module."""
+    """Let ``import cupy`` find this module, and ``cupyx.scipy.special`` its special functions."""
     sys.modules["cupy"] = sys.modules[__name__]
+    for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        sys.modules[name] = ModuleType(name)
+    sys.modules["cupyx.scipy"].special = sys.modules["cupyx.scipy.special"]  # type: ignore[attr-defined]
+    sys.modules["cupyx.scipy.special"].erf = erf  # type: ignore[attr-defined]
+

@@ -170,6 +170,20 @@ inline bool vote(bool value, bool all, int line) {
 }
 
 template <typename T>
+unsigned match(T value, int line) {
+    static_assert(sizeof(T) <= sizeof(uint64_t));
+    exchanged[current] = 0;
+    std::memcpy(&exchanged[current], &value, sizeof(T));
+    wait(At::warp, line);
+    unsigned out = 0;
+    size_t first = current - lane();
+    for (size_t i = first; i < first + WARP && i < exchanged.size(); i++)
+        out |= unsigned(exchanged[i] == exchanged[current]) << (i - first);
+    wait(At::warp, line);
+    return out;
+}
+
+template <typename T>
 T replace(T* at, T value) {
     T old = *at;
     *at = value;
@@ -191,6 +205,7 @@ T replace(T* at, T value) {
 #define __shfl_up_sync(mask, value, by) emulator::exchange(value, emulator::lane() - (by), __LINE__)
 #define __any_sync(mask, value) emulator::vote(value, false, __LINE__)
 #define __all_sync(mask, value) emulator::vote(value, true, __LINE__)
+#define __match_any_sync(mask, value) emulator::match(value, __LINE__)
 #define DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(emulator::dynamic_shared.data())
 
 template <typename T>
@@ -212,6 +227,7 @@ using std::abs, std::ceil, std::erf, std::exp, std::floor, std::fma, std::fmax, 
 inline float rsqrt(float x) { return 1 / std::sqrt(x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+inline int __ffs(unsigned bits) { return bits ? __builtin_ctz(bits) + 1 : 0; }
 inline unsigned __umulhi(unsigned a, unsigned b) { return unsigned((uint64_t(a) * b) >> 32); }
 template <typename T>
 T min(T a, T b) { return b < a ? b : a; }

@@ -197,8 +197,8 @@ extern "C" __global__ void batch_norm_gradient(
 //
 // A team of blockDim.x threads a group, a warp or a whole block: block (32, 8) and grid N*G / 8, or block
 // (team, 1) and grid N*G. A thread keeps HELD numbers in registers, the team 256 to 8192; so mean, variance
-// and result take one read. Longer groups are read again, mostly from the caches. Shared memory: 32 numbers,
-// in block_sum.
+// and result take one read. Longer groups are read again, mostly from the caches; where they are also
+// few, much of the GPU has nothing to do. Shared memory: 32 numbers, in block_sum.
 
 // Some numbers of a row: number i of it is number k of this thread.
 struct Row {

@@ -1,4 +1,4 @@
-"""The GPU's kernels as a whole: that they compile and say what the reference says; their launcher; the emulator.
+"""The GPU's kernels as a whole: they compile and say what the reference says; their launcher; the emulator.
 
 Each family's own tests are those of the CPU's, in test_kernels*.py.
 """

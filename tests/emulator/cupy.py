@@ -1,4 +1,4 @@
-"""A stand-in for the part of CuPy that minicnn uses: arrays that lie in NumPy's memory, and kernels of emulator/.
+"""A stand-in for what minicnn uses of CuPy: arrays that lie in NumPy's memory, and kernels of emulator/.
 
 It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
 `asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
@@ -21,26 +21,27 @@ __version__ = "14.0.0"
 NUMBERS = (bool, int, float, np.generic)
 
 # What CuPy 14 has under NumPy's names, of what a program might use; all else is missing here.
-FUNCTIONS = set(
-    """abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
-    argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
-    broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
-    equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
-    invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and logical_not
-    logical_or matmul may_share_memory maximum mean minimum moveaxis multiply negative nonzero not_equal ones
-    ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign sin sinh split
-    sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu true_divide trunc where
-    zeros zeros_like""".split()
-)
-ATTRIBUTES = set(
-    """T all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item
-    itemsize max mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum
-    swapaxes take tolist transpose var view""".split()
-)
-ADDED_AT = [np.dtype(name) for name in "float16 float32 float64 int32 uint32 uint64".split()]  # by atomics
+FUNCTIONS = """
+abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
+argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
+broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
+equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
+invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and
+logical_not logical_or matmul maximum may_share_memory mean minimum moveaxis multiply negative nonzero
+not_equal ones ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign
+sin sinh split sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu
+true_divide trunc where zeros zeros_like
+"""
+ATTRIBUTES = """
+all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item itemsize max
+mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum swapaxes T take
+tolist transpose var view
+"""
+FUNCTIONS, ATTRIBUTES = FUNCTIONS.split(), ATTRIBUTES.split()
+ADDED_AT = (np.float16, np.float32, np.float64, np.int32, np.uint32, np.uint64)  # by atomics
 
 
-class ndarray:
+class ndarray:  # noqa: N801 (CuPy's name)
     """An array "on the GPU"."""
 
     __slots__ = ("__weakref__", "base", "host")
@@ -48,11 +49,12 @@ class ndarray:
     __hash__ = None
 
     def __init__(self, host: np.ndarray, base: "ndarray | None" = None) -> None:
-        self.host, self.base = host, base
+        self.host, self.base = host, ()
         if base is None:
             cuda.allocator(host.nbytes)
+        self.base = base
 
-    def __del__(self) -> None:
+    def __del__(self, pool: Any = pool) -> None:  # kept here: some arrays live longer than this module
         if self.base is None:
             pool.used -= self.host.nbytes
 
@@ -140,10 +142,11 @@ class ndarray:
         return format(self.host, spec)
 
 
-OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+OTHERS = "neg pos abs invert eq ne lt le gt ge"
 for name in [
-    *(f"__{prefix}{name}__" for name in OPERATORS for prefix in ("", "r", "i")),
-    *(f"__{name}__" for name in "neg pos abs invert eq ne lt le gt ge".split()),
+    *(f"__{prefix}{name}__" for name in BINARY.split() for prefix in ("", "r", "i")),
+    *(f"__{name}__" for name in OTHERS.split()),
 ]:
 
     def method(self: ndarray, *others: Any, name: str = name) -> Any:
@@ -277,7 +280,11 @@ class RawKernel:
         """An argument for C; CuPy would pass the wrong kind on without a word."""
         where = f"{self.name}: {parameter.name}"
         if parameter.struct:
-            if not isinstance(argument, np.ndarray) or argument.size != 1 or argument.nbytes != parameter.size:
+            if (
+                not isinstance(argument, np.ndarray)
+                or argument.size != 1
+                or argument.nbytes != parameter.size
+            ):
                 raise TypeError(f"{where}: expected one struct of {parameter.size} bytes, got {argument!r}")
             fields = [("bytes", ctypes.c_char * parameter.size)]
             return type("Struct", (ctypes.Structure,), {"_fields_": fields}).from_buffer_copy(argument)
@@ -317,4 +324,3 @@ def install() -> None:
         sys.modules[name] = ModuleType(name)
     sys.modules["cupyx.scipy"].special = sys.modules["cupyx.scipy.special"]  # type: ignore[attr-defined]
     sys.modules["cupyx.scipy.special"].erf = erf  # type: ignore[attr-defined]
-

@@ -26,13 +26,16 @@ PREFIXES = {
 # PyTorch's names that have no row -> where they are tested, and why not here
 NOT_COVERED = {
     "save load": "test_checkpoint.py: they write files",
-    "Tensor.cuda nn.Module.cuda": "test_dialect_outside.py: they need a GPU with PyTorch",
+    "Tensor.cuda nn.Module.cuda": "test_device.py: they need a GPU with PyTorch",
     "nn.Module.half nn.Module.bfloat16": "test_dialect_outside.py: they are refused",
     "F.upsample": "test_resizing.py: it warns, as it is an old name of F.interpolate",
     "optim.Optimizer lr_scheduler.LRScheduler": "test_optim.py, test_lr_scheduler.py: bases of others",
     "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they do nothing",
     "cuda.is_available cuda.device_count cuda.manual_seed cuda.manual_seed_all cuda.synchronize "
     "cuda.empty_cache": "test_dialect_outside.py: PyTorch may find a GPU",
+    "cuda.OutOfMemoryError cuda.current_device cuda.get_device_capability cuda.get_device_name "
+    "cuda.get_device_properties cuda.mem_get_info cuda.memory_allocated cuda.memory_reserved "
+    "cuda.memory_summary cuda.set_device": "test_device.py: they need a GPU",
 }
 
 # minicnn's own names -> what they are
@@ -43,6 +46,7 @@ OWN = {
     "nn.StochasticDepth F.stochastic_depth": "torchvision's `StochasticDepth`",
     "nn.LocalContrastNorm F.local_contrast_norm": "Jarrett et al. 2009: subtractive and divisive",
     "Tensor.std_mean Tensor.var_mean": "the functions of the same name as methods",
+    "cuda.Properties": "what `cuda.get_device_properties` gives",
     "cuda.why_unavailable": "why `cuda.is_available` says no",
 }
 

@@ -199,6 +199,27 @@ def test_what_the_gpu_is(cuda):
         mc.cuda.get_device_name("cpu")
 
 
+@pytest.fixture
+def tf32():
+    yield
+    mc.backends.cuda.matmul.allow_tf32 = mc.backends.cudnn.allow_tf32 = False
+
+
+def test_rounded_products(cuda, real_gpu, tf32):
+    x, y = mc.rand(64, 64), mc.rand(64, 64)
+    mc.backends.cuda.matmul.allow_tf32 = True
+    rough = (x.to(cuda) @ y.to(cuda)).cpu()
+    assert not real_gpu or not rough.allclose(x @ y, rtol=1e-5)
+    assert rough.allclose(x @ y, rtol=2e-3)
+    mc.set_float32_matmul_precision("highest")
+    assert (x.to(cuda) @ y.to(cuda)).cpu().allclose(x @ y, rtol=1e-5)
+    images, weight = mc.rand(2, 32, 9, 9), mc.rand(64, 32, 3, 3)
+    mc.backends.cudnn.allow_tf32 = True
+    rough = F.conv2d(images.to(cuda), weight.to(cuda)).cpu()
+    exact = F.conv2d(images, weight)
+    assert rough.allclose(exact, rtol=2e-3) and not rough.allclose(exact, rtol=1e-6)
+
+
 FAILURES = {
     "CuPy is not installed": ModuleNotFoundError("No module named 'cupy'"),
     "CuPy does not work here: OSError: no driver": OSError("no driver"),

@@ -132,6 +132,11 @@ def test_switches_can_be_set():
     mc.backends.cuda.matmul.allow_tf32 = False
     mc.use_deterministic_algorithms(True)
     mc.set_float32_matmul_precision("high")
+    assert mc.backends.cuda.matmul.allow_tf32
+    mc.set_float32_matmul_precision("highest")
+    assert not mc.backends.cuda.matmul.allow_tf32
+    with pytest.raises(RuntimeError, match="expected one of .*, got 'low'"):
+        mc.set_float32_matmul_precision("low")
 
 
 def test_no_device_but_the_cpu():

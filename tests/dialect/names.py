@@ -30,7 +30,7 @@ NOT_COVERED = {
     "nn.Module.half nn.Module.bfloat16": "test_dialect_outside.py: they are refused",
     "F.upsample": "test_resizing.py: it warns, as it is an old name of F.interpolate",
     "optim.Optimizer lr_scheduler.LRScheduler": "test_optim.py, test_lr_scheduler.py: bases of others",
-    "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they do nothing",
+    "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they set a GPU",
     "cuda.is_available cuda.device_count cuda.manual_seed cuda.manual_seed_all cuda.synchronize "
     "cuda.empty_cache": "test_dialect_outside.py: PyTorch may find a GPU",
     "cuda.OutOfMemoryError cuda.current_device cuda.get_device_capability cuda.get_device_name "
@@ -55,7 +55,7 @@ INTERNAL = (
     "Tensor.assign Tensor.hooks Tensor.kind Tensor.node Tensor.origin Tensor.put Tensor.tracked Tensor.wrap"
 )
 
-IGNORED = {"TYPE_CHECKING", "Any", "nn.init.Tensor"}  # what modules import
+IGNORED = {"TYPE_CHECKING", "Any", "nn.init.Tensor", "cuda.Any", "cuda.Device"}  # what modules import
 
 
 def at(library: ModuleType, path: str) -> Any:

@@ -317,6 +317,18 @@ def erf(x: ndarray) -> ndarray:
     return call(scipy.special.erf, (x,), {})
 
 
+def set_compute_type(dtype: Any, kind: int) -> None:
+    """How matrices are multiplied; here always in full precision."""
+    _core._routines_linalg.kind = kind
+
+
+_core = SimpleNamespace(
+    _routines_linalg=SimpleNamespace(
+        COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=4, kind=0, set_compute_type=set_compute_type
+    )
+)
+
+
 def install() -> None:
     """Let ``import cupy`` find this module, and ``cupyx.scipy.special`` its special functions."""
     sys.modules["cupy"] = sys.modules[__name__]

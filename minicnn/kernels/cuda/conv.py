@@ -21,7 +21,8 @@ __all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_we
 
 Array = Any  # of CuPy
 
-PART = 256  # cells that a block of a sum over cells has at least
+PART = 64  # cells that a block has at least whose layers are cells
+MANY = 1024  # cells that a block has at least whose threads are cells
 CELLS, FILTERS = 64, 8  # of a block of convolve_directly
 MOST_DIRECT = 512  # products to a sum of convolve_directly, whose filters lie in shared memory
 TAPS = 8  # of a block of depthwise_weight_gradient
@@ -85,12 +86,12 @@ def conv2d_weight_gradient(dy: Array, x: Array, window: Window, groups: int) -> 
     OG, CG = O // groups, x.shape[1] // groups
     if groups > 1 and CG * OG <= 4:
         source, name = "conv_depthwise", "depthwise_weight_gradient"
-        across, down, deep = O * CG, KH * -(-KW // TAPS), 1
+        across, down, deep, least = O * CG, KH * -(-KW // TAPS), 1, MANY
     else:
-        rows, columns = next(t for t in gemm.TILES if t[0] // 2 < OG or t == gemm.TILES[-1])
+        rows, columns = gemm.tile(OG, CG * KH * KW, groups * max(N * OH * OW // PART, 1))
         source, name = gemm.source("conv", dtype), f"weight_gradient_{rows}x{columns}"
-        across, down, deep = -(-CG * KH * KW // columns), -(-OG // rows), groups
-    count, cells_each = gemm.split(N * OH * OW, across * down * deep, PART)
+        across, down, deep, least = -(-CG * KH * KW // columns), -(-OG // rows), groups, PART
+    count, cells_each = gemm.split(N * OH * OW, across * down * deep, least)
     dweight = xp.empty((O, CG, KH, KW), dtype)
     partial = gemm.room(count, dweight)
     settings = numbers(x, dy.shape, window, groups, False)
@@ -102,7 +103,7 @@ def conv2d_weight_gradient(dy: Array, x: Array, window: Window, groups: int) -> 
 def conv2d_bias_gradient(dy: Array) -> Array:
     """dbias (O) from dy (N, O, OH, OW): a bias is added to every pixel of its channel."""
     (N, O, OH, OW), dtype, xp = dy.shape, dy.dtype, cupy()
-    count, cells_each = gemm.split(N * OH * OW, O, PART)
+    count, cells_each = gemm.split(N * OH * OW, O, MANY)
     dbias = xp.empty(O, dtype)
     partial = gemm.room(count, dbias)
     arguments = xp.ascontiguousarray(dy), partial, N, O, OH * OW, cells_each

@@ -57,7 +57,7 @@ struct RegisterTile {
     static __device__ real round(real x) { return x; }
     static __device__ int place(int, int i) { return i; }
 
-    // the place along an axis of `count` for each of 16 threads
+    // where the i-th of a thread's COUNT rows, or columns, is
     template <int COUNT>
     static __device__ int at(int thread, int i) {
         constexpr int RUN = COUNT < 4 ? COUNT : 4;

@@ -24,9 +24,10 @@ def source(family: str, dtype: np.dtype) -> str:
 
 
 def tile(rows: int, columns: int, times: int) -> tuple[int, int]:
-    """The largest tile that is not mostly empty, and of which there are enough for all multiprocessors."""
+    """The largest tile that is not mostly empty, and of which there can be enough for all multiprocessors."""
     for tall, wide in TILES[:-1]:
-        if rows > tall // 2 and -(-rows // tall) * -(-columns // wide) * times >= CROWD // 2:
+        full = rows > tall // 2 and columns > wide // 2
+        if full and -(-rows // tall) * -(-columns // wide) * times >= CROWD // 2:
             return tall, wide
     return TILES[-1]
 

@@ -39,7 +39,7 @@ def product(
 ) -> Array:
     """c (M, N) from sizes M, N, K and steps: to a's next row and next of K, b's next of K and next column."""
     xp, dtype, (M, N, K) = cupy(), a.dtype, sizes
-    rows, columns = gemm.tile(M, N, 1)
+    rows, columns = gemm.tile(M, N, max(K // PART, 1))
     down, across = -(-M // rows), -(-N // columns)
     deep, layers_each = gemm.split(K, down * across, PART)
     result = xp.empty((M, N), dtype)

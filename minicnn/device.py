@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy import ndarray  # a look-up less for what every operation asks
 
 TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
@@ -78,7 +79,7 @@ class OutOfMemoryError(RuntimeError):
 
 def array_module(x: Any) -> ModuleType:
     """The module whose functions work on the array x: numpy or cupy."""
-    if type(x) is np.ndarray or _cupy is None:
+    if type(x) is ndarray or _cupy is None:
         return np
     return _cupy if isinstance(x, _cupy.ndarray) else np
 
@@ -88,7 +89,7 @@ def kernels_for(x: Any) -> ModuleType:
 
     It is imported at the first use, so that importing minicnn stays light.
     """
-    if type(x) is np.ndarray or array_module(x) is np:
+    if type(x) is ndarray or array_module(x) is np:
         return telling(_chosen.get())
     return telling("cuda")
 

@@ -229,9 +229,21 @@ def as_array(x: Any) -> Any:
 
 
 def move(x: Any, to: device) -> Any:
-    """An array in the memory of a device: itself, if it is there already."""
+    """An array in the memory of a device: itself, if it is there already.
+
+    Raises
+    ------
+    RuntimeError
+        A CUDA graph is being recorded: it would repeat the copy, from memory that is long gone.
+    """
     if array_module(x) is np:
-        return x if to is CPU else _cupy.asarray(x)
+        if to is CPU:
+            return x
+        if _cupy.cuda.get_current_stream().is_capturing():
+            raise RuntimeError(
+                "a CUDA graph cannot hold a copy from the CPU: make the Tensor before, on the GPU"
+            )
+        return _cupy.asarray(x)
     return x.get() if to is CPU else x
 
 
@@ -249,6 +261,14 @@ def number(value: Any, dtype: Any, other: Any) -> Any:
 def host(x: Any) -> np.ndarray:
     """An array as one of NumPy's: itself, or a copy of what is on the GPU."""
     return x if type(x) is np.ndarray else move(x, CPU)
+
+
+def source_on_gpu(seed: int) -> Any:
+    """A source of random numbers that are drawn on the GPU in use; its state is there, too.
+
+    Philox: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
+    """
+    return _cupy.random.Generator(_cupy.random.Philox4x3210(seed))
 
 
 def special_module(x: Any) -> ModuleType:

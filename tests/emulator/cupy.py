@@ -322,9 +322,21 @@ def set_compute_type(dtype: Any, kind: int) -> None:
     _core._routines_linalg.kind = kind
 
 
+class Generator:
+    """Random numbers drawn on the GPU."""
+
+    def __init__(self, seed: int) -> None:
+        self.source = np.random.Generator(np.random.Philox(seed))
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> ndarray:
+        """Uniform in [0, 1)."""
+        return ndarray(np.asarray(self.source.random(size, dtype)))
+
+
+random = SimpleNamespace(Generator=Generator, Philox4x3210=lambda seed: seed)
 _core = SimpleNamespace(
     _routines_linalg=SimpleNamespace(
-        COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=4, kind=0, set_compute_type=set_compute_type
+        COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=7, kind=0, set_compute_type=set_compute_type
     )
 )
 

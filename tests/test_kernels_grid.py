@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 import minicnn as mc
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, numbers
 from minicnn.kernels import cpu, reference
 from parity import assert_same
 
-KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu, emulated])
 
 
 def places(N, C, H, W, OH, OW, dtype=float):
@@ -31,7 +32,7 @@ def test_sample(sizes, dtype):
     x, dy = numbers(N, C, H, W, dtype=dtype), numbers(N, C, OH, OW, dtype=dtype)
     expected = [[map_coordinates(plane, at, order=1, mode="grid-constant") for plane in picture]
                 for picture, *at in zip(x.astype(float), rows, columns, strict=True)]  # fmt: skip
-    for kernels in (reference, cpu):
+    for kernels in (reference, cpu, emulated):
         assert_near(kernels.sample(x, rows, columns), np.array(expected).astype(dtype))
         dx = kernels.sample_gradient(dy, rows, columns, (H, W))
         assert dx.shape == x.shape and dx.dtype == dtype

@@ -1,11 +1,8 @@
 """Sampling at any places: each cell of the result blends, or takes, cells of x that a grid points at."""
 
-import numpy as np
-
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
 
-WIDER = {"f": np.float64, "d": np.longdouble}
 FAR = 1e9  # from the picture; infinity would be no number after a reflection
 
 
@@ -53,7 +50,8 @@ def places(xp, grid, size, padding, align_corners):
     slope = (size - 1) / 2 if align_corners else size / 2
     at = xp.where(xp.isnan(grid), -1, grid) + 1  # NaN as in PyTorch
     # Rounded once, as there: at whole places it decides on which side of a cell the gradient is taken.
-    at = at.astype(WIDER[at.dtype.char]) * slope - (0 if align_corners else 0.5)
+    wider = xp.float64 if at.dtype == xp.float32 else getattr(xp, "longdouble", xp.float64)
+    at = at.astype(wider) * slope - (0 if align_corners else 0.5)
     at = at.clip(-FAR, FAR).astype(grid.dtype)
     if padding == "zeros":
         return at, slope

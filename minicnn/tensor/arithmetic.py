@@ -6,7 +6,8 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two
+from minicnn.device import array_module, is_array, number
+from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two, together
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -45,7 +46,7 @@ def operand(name: str, x: Any) -> Any:
         return x.item()  # np.float64 is a float, but one that would make float32 float64
     if isinstance(x, (Variable, *NUMBERS)):
         return x
-    if isinstance(x, np.ndarray):
+    if is_array(x):
         return Variable.wrap(x)
     raise TypeError(f"{name}: expected a Tensor or a number, got {type(x).__name__}")
 
@@ -99,8 +100,8 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
         if function is ops.Pow:
             raise RuntimeError(f"pow: {error}") from None
-        dtype = result_dtype(x, y)
-        x, y = (v if isinstance(v, Variable) else np.array(v).astype(dtype) for v in (x, y))
+        dtype, beside = result_dtype(x, y), x.array if isinstance(x, Variable) else y.array
+        x, y = (v if isinstance(v, Variable) else number(v, dtype, beside) for v in (x, y))
         return apply(function, x, y)
     except (ValueError, TypeError) as error:
         check_broadcast(function.__name__.lower(), x, y)
@@ -137,8 +138,7 @@ def whole_division(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     top = max(category(x), category(y))
     if not top:
         raise RuntimeError(f"{name}: expected numbers, got truth values")
-    divisors = y.array if isinstance(y, Variable) else y
-    if top == 1 and not np.all(divisors):
+    if top == 1 and not (y.array.all() if isinstance(y, Variable) else y):
         raise RuntimeError(f"{name}: an integer is divided by 0")
     return x, y
 
@@ -150,8 +150,11 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
             x, y = promoted(ufunc.__name__, x, y)
         except TypeError:
             return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
+    if isinstance(y, Variable) and type(x.array) is not type(y.array):
+        x, y = together(ufunc, (x, y))
+    run: Any = ufunc if type(x.array) is np.ndarray else getattr(array_module(x.array), ufunc.__name__)
     try:
-        return Variable.wrap(ufunc(x.array, y.array if isinstance(y, Variable) else y))
+        return Variable.wrap(run(x.array, y.array if isinstance(y, Variable) else y))
     except ValueError:
         check_broadcast(ufunc.__name__, x, y)
         raise
@@ -162,7 +165,7 @@ def bitwise(ufunc: np.ufunc, x: Variable, *y: Any) -> "Tensor":
     if any(category(operand) == 2 for operand in (x, *y)):
         kind = RuntimeError if y else TypeError  # as in PyTorch
         raise kind(f"{ufunc.__name__}: expected integers or truth values, got floating point numbers")
-    return compare(ufunc, x, *y) if y else Variable.wrap(ufunc(x.array))
+    return compare(ufunc, x, *y) if y else Variable.wrap(~x.array)
 
 
 class Arithmetic(Variable):
@@ -305,12 +308,9 @@ class Arithmetic(Variable):
         """The matrix product, as @."""
         return matmul(self, other)
 
-    def neg(self) -> "Tensor":
-        """The opposite."""
-        return -self
-
     # PyTorch's names for the operators
-    subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    neg = negative = __neg__
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
     bitwise_and, bitwise_or, bitwise_xor, bitwise_not = __and__, __or__, __xor__, __invert__
 

@@ -1,0 +1,8 @@
+// Convolution as an implicit product of matrices on tensor cores: factors rounded to TF32, sums in float.
+
+#include "conv_gemm.cuh"
+#include "tensor_core.cuh"
+
+CONVOLUTION_KERNELS(TensorTile, 32, 64)
+CONVOLUTION_KERNELS(TensorTile, 64, 128)
+CONVOLUTION_KERNELS(TensorTile, 128, 128)

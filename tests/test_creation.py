@@ -110,9 +110,7 @@ def test_no_gpu():
         lambda: mc.ones(2).to("cuda"),
         lambda: mc.ones(2).cuda(),
     ):
-        with pytest.raises(
-            RuntimeError, match=r"cuda.* is not available: CuPy is not installed"
-        ):
+        with pytest.raises(RuntimeError, match=r"cuda.* is not available: CuPy is not installed"):
             use()
 
 

@@ -203,7 +203,7 @@ def test_switches_can_be_set():
     assert mc.backends.cuda.matmul.allow_tf32
     mc.set_float32_matmul_precision("highest")
     assert not mc.backends.cuda.matmul.allow_tf32
-    with pytest.raises(RuntimeError, match="expected one of .*, got 'low'"):
+    with pytest.raises(RuntimeError, match=r"expected one of .*, got 'low'"):
         mc.set_float32_matmul_precision("low")
 
 

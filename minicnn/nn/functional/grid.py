@@ -39,7 +39,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     base = np.ones((OH, OW, 3), theta.dtype)
     base[..., 0] = centres(OW, bool(align_corners), theta.dtype)
     base[..., 1] = centres(OH, bool(align_corners), theta.dtype)[:, None]
-    return (Tensor(base.reshape(OH * OW, 3)) @ theta.transpose(1, 2)).view(N, OH, OW, 2)
+    cells = Tensor(base.reshape(OH * OW, 3)).to(theta.device)
+    return (cells @ theta.transpose(1, 2)).view(N, OH, OW, 2)
 
 
 def centres(count: int, align_corners: bool, dtype: np.dtype) -> np.ndarray:

@@ -1,5 +1,7 @@
 """What `summary` tells of receptive fields, memory and time."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -180,3 +182,10 @@ def test_a_window_that_is_not_known_is_not_guessed():
     found = fields(Net(), (1, 20, 20))
     assert found["first"] == square(3)
     assert found["second"] in (None, square(8))
+
+
+def test_a_table_of_slow_layers_is_narrow():
+    found = mc.summary(models.create("vit_s_16"), (3, 224, 224))
+    slow = [dataclasses.replace(row, seconds=1234.5) for row in found.rows]
+    lines = str(dataclasses.replace(found, rows=tuple(slow), seconds=99999.0)).splitlines()
+    assert max(map(len, lines)) <= 110

@@ -75,10 +75,10 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def fitted(name: str, room: int) -> str:
-    """A layer's name without its first parts, if it is too long."""
+    """A layer's name without its first parts, or letters, if it is too long."""
     while len(name) > room and "." in name.partition(" ")[0].lstrip("."):
         name = "..." + name.lstrip(".").partition(".")[2]
-    return name
+    return name if len(name) <= room else f"...{name[3 - room :]}"
 
 
 def aligned(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,34 +1,136 @@
-"""What programs ask before they choose a GPU."""
+"""What programs ask of a GPU, and set for it."""
 
-from minicnn.device import NO_GPU
+from typing import Any, NamedTuple
+
+from minicnn.device import OutOfMemoryError, gpu, placed, start
+from minicnn.device import device as Device
+
+
+class Properties(NamedTuple):
+    """What a GPU is."""
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    multi_processor_count: int
 
 
 def is_available() -> bool:
     """Whether Tensors can live on a GPU."""
-    return False
+    return not start()
+
+
+def why_unavailable() -> str:
+    """Why `is_available` says no; nothing if it says yes."""
+    return start()
 
 
 def device_count() -> int:
     """The number of GPUs that Tensors can live on."""
-    return 0
+    return gpu("device_count").cuda.runtime.getDeviceCount() if is_available() else 0
 
 
-def why_unavailable() -> str:
-    """Why `is_available` says no."""
-    return NO_GPU
+def current_device() -> int:
+    """The number of the GPU that is in use."""
+    return gpu("current_device").cuda.runtime.getDevice()
+
+
+def set_device(device: Any) -> None:
+    """Use another GPU from now on; a process works on one at a time."""
+    index = number("set_device", device)
+    gpu("set_device").cuda.Device(index).use()
+
+
+def get_device_properties(device: Any = None) -> Properties:
+    """Name, compute capability (major, minor), bytes of memory and multiprocessors of a GPU."""
+    index = number("get_device_properties", device)
+    found = gpu("get_device_properties").cuda.runtime.getDeviceProperties(index)
+    return Properties(
+        found["name"].decode(),
+        found["major"],
+        found["minor"],
+        found["totalGlobalMem"],
+        found["multiProcessorCount"],
+    )
+
+
+def get_device_name(device: Any = None) -> str:
+    """What a GPU is called."""
+    return get_device_properties(device).name
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Its compute capability, (9, 0) for sm_90."""
+    found = get_device_properties(device)
+    return found.major, found.minor
+
+
+def number(name: str, device: Any) -> int:
+    """The number of a GPU; of the one in use for None and "cuda"."""
+    chosen = device if isinstance(device, Device) else Device("cuda" if device is None else device)
+    if chosen.type != "cuda":
+        raise ValueError(f"{name}: expected a GPU, got {device}")
+    current, count = gpu(name).cuda.runtime.getDevice(), device_count()
+    index = current if chosen.index is None else chosen.index
+    if index >= count:
+        raise RuntimeError(f"{name}: cuda:{index} is not available: there are {count} GPUs, from cuda:0 on")
+    return index
 
 
 def manual_seed(seed: int) -> None:
-    """Nothing: there is no GPU to seed."""
+    """Nothing: the numbers of all devices come from `minicnn.manual_seed`."""
 
 
 def manual_seed_all(seed: int) -> None:
-    """Nothing: there is no GPU to seed."""
+    """Nothing: the numbers of all devices come from `minicnn.manual_seed`."""
 
 
-def synchronize() -> None:
-    """Nothing: on the CPU every operation has ended when it returns."""
+def synchronize(device: Any = None) -> None:
+    """Wait until the GPU has done all that was asked of it; without a GPU there is nothing to wait for."""
+    if is_available():
+        gpu("synchronize").cuda.Device(number("synchronize", device)).synchronize()
 
 
 def empty_cache() -> None:
-    """Nothing: there is no GPU memory to give back."""
+    """Give memory that no Tensor uses back to the GPU, for other programs."""
+    if is_available():
+        gpu("empty_cache").get_default_memory_pool().free_all_blocks()
+        gpu("empty_cache").get_default_pinned_memory_pool().free_all_blocks()
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """The bytes of the GPU's memory that are free, and all there are."""
+    placed("mem_get_info", "cuda" if device is None else device)
+    return gpu("mem_get_info").cuda.runtime.memGetInfo()
+
+
+def memory_allocated(device: Any = None) -> int:
+    """The bytes that Tensors occupy."""
+    return gpu("memory_allocated").get_default_memory_pool().used_bytes() if is_available() else 0
+
+
+def memory_reserved(device: Any = None) -> int:
+    """The bytes that this program holds: those of Tensors, and what they gave back and the next ones get."""
+    return gpu("memory_reserved").get_default_memory_pool().total_bytes() if is_available() else 0
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """A table of the three."""
+    free, total = mem_get_info(device)
+    rows = {
+        "occupied by Tensors": memory_allocated(),
+        "held by this program": memory_reserved(),
+        "free on the GPU": free,
+        "all there is": total,
+    }
+    return "\n".join(f"{name:<20} {count / 2**20:12.1f} MiB" for name, count in rows.items())
+
+
+__all__ = [
+    "OutOfMemoryError", "Properties", "current_device", "device_count", "empty_cache",
+    "get_device_capability",
+    "get_device_name", "get_device_properties", "is_available", "manual_seed", "manual_seed_all",
+    "mem_get_info", "memory_allocated", "memory_reserved", "memory_summary", "set_device", "synchronize",
+    "why_unavailable",
+]  # fmt: skip

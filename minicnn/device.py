@@ -1,6 +1,12 @@
-"""Where an array lives and which kernels work on it: the two seams between operations and devices."""
+"""Where an array lives and which kernels work on it: the two seams between operations and devices.
+
+This file alone imports CuPy, at the first question for a GPU. A GPU does what it is asked in order, and
+nothing waits for it until somebody looks at a number.
+"""
 
 import importlib
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,8 +17,10 @@ from typing import Any
 import numpy as np
 
 TYPES = ("cpu", "cuda")
-NO_GPU = "this version of minicnn has no GPU kernels"
+CUPY = 14  # the oldest version that will do
+INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
+_cupy: Any = None  # CuPy, once it is in use
 
 
 class device:  # noqa: N801 (PyTorch's name)
@@ -21,7 +29,7 @@ class device:  # noqa: N801 (PyTorch's name)
     Parameters
     ----------
     type : str or device
-        "cpu" or "cuda", with a number after a colon if there are several.
+        "cpu" or "cuda", with a number after a colon if there are several. A number alone is that GPU.
     index : int, optional
         Which of several, if `type` does not say it.
     """
@@ -31,6 +39,8 @@ class device:  # noqa: N801 (PyTorch's name)
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = str(type), None
+        if isinstance(type, int) and not isinstance(type, bool) and index is None:
+            type, index = "cuda", type
         if not isinstance(type, str) or not (index is None or isinstance(index, int)):
             raise TypeError(f'device: expected a name such as "cpu" and an int, got {type!r} and {index!r}')
         kind, colon, number = type.partition(":")
@@ -57,17 +67,18 @@ class device:  # noqa: N801 (PyTorch's name)
 CPU = device("cpu")
 
 
-def check_device(name: str, where: Any) -> None:
-    """Raise RuntimeError unless Tensors can live there: None, "cpu", or a device of that kind."""
-    if where is None or where is CPU or where == "cpu":
-        return
-    if (where if isinstance(where, device) else device(where)).type != "cpu":
-        raise RuntimeError(f'{name}: {where} is not available, {NO_GPU}; use "cpu"')
+class OutOfMemoryError(RuntimeError):
+    """The GPU's memory does not suffice."""
+
+
+# the seams
 
 
 def array_module(x: Any) -> ModuleType:
-    """The module whose functions work on the array x."""
-    return np
+    """The module whose functions work on the array x: numpy or cupy."""
+    if type(x) is np.ndarray or _cupy is None:
+        return np
+    return _cupy if isinstance(x, _cupy.ndarray) else np
 
 
 def kernels_for(x: Any) -> ModuleType:
@@ -75,7 +86,9 @@ def kernels_for(x: Any) -> ModuleType:
 
     It is imported at the first use, so that importing minicnn stays light.
     """
-    return telling(_chosen.get())
+    if type(x) is np.ndarray or array_module(x) is np:
+        return telling(_chosen.get())
+    return telling("cuda")
 
 
 @cache
@@ -86,7 +99,7 @@ def telling(name: str) -> ModuleType:
 
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
-    """Choose the kernels inside a ``with`` block: "reference" (plain loops, slow) or "cpu" (the default)."""
+    """Choose the CPU's kernels inside a ``with`` block: "reference" (plain loops, slow) or "cpu"."""
     if name not in ("reference", "cpu"):
         raise ValueError(f'use_kernels: expected "reference" or "cpu", got {name!r}')
     token = _chosen.set(name)
@@ -94,3 +107,160 @@ def use_kernels(name: str) -> Iterator[None]:
         yield
     finally:
         _chosen.reset(token)
+
+
+# the GPU
+
+
+@cache
+def start() -> str:
+    """Import CuPy and see whether there is a GPU; why not, or "" if there is."""
+    global _cupy
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # CuPy's, of a CUDA that is found at another place, say
+            import cupy
+        if int(cupy.__version__.partition(".")[0]) < CUPY:
+            return f"CuPy is {cupy.__version__}, and it takes {CUPY}: {INSTALL}"
+        if not cupy.cuda.runtime.getDeviceCount():
+            return "CuPy finds no GPU"
+        pool = cupy.get_default_memory_pool()
+        cupy.cuda.set_allocator(lambda size: allocated(cupy, pool, size))
+        cupy.zeros(1)  # a driver that is too old shows here
+    except ModuleNotFoundError as error:
+        return f"CuPy is not installed ({error}): {INSTALL}"
+    except Exception as error:  # without a driver, a GPU, a home folder: each dies in its own way
+        return f"CuPy does not work here: {type(error).__name__}: {error}"
+    _cupy = cupy
+    return ""
+
+
+def allocated(cupy: Any, pool: Any, size: int) -> Any:
+    """Memory of the GPU: where all that CuPy takes comes from."""
+    try:
+        return pool.malloc(size)
+    except cupy.cuda.memory.OutOfMemoryError as error:
+        free, total = cupy.cuda.runtime.memGetInfo()
+        raise OutOfMemoryError(
+            f"CUDA out of memory: {size / 2**20:.1f} MiB are wanted, of {total / 2**20:.1f} MiB "
+            f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
+            "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
+        ) from error
+
+
+def gpu(name: str) -> Any:
+    """CuPy, for what needs a GPU; RuntimeError if there is none."""
+    if start():
+        raise RuntimeError(f'{name}: cuda is not available: {start()}; use "cpu"')
+    return _cupy
+
+
+def placed(name: str, where: Any) -> device:
+    """A device from any form of it: a `device`, a name, a number. "cuda" is the GPU in use.
+
+    Raises
+    ------
+    RuntimeError
+        There is no such GPU, or it is not the one in use.
+    """
+    if where is None or where is CPU or where == "cpu":
+        return CPU
+    chosen = where if isinstance(where, device) else device(where)
+    if chosen.type == "cpu":
+        return CPU
+    if start():
+        raise RuntimeError(f'{name}: {where} is not available: {start()}; use "cpu"')
+    current = _cupy.cuda.runtime.getDevice()
+    if chosen.index in (None, current):
+        return on_gpu(current)
+    count = _cupy.cuda.runtime.getDeviceCount()
+    if chosen.index is not None and chosen.index >= count:
+        raise RuntimeError(f"{name}: {where} is not available: there are {count} GPUs, from cuda:0 on")
+    raise RuntimeError(
+        f"{name}: {where} is not the GPU in use, cuda:{current}: a process works on one at a time; "
+        f"call cuda.set_device({chosen.index}) first"
+    )
+
+
+@cache
+def on_gpu(index: int) -> device:
+    """The device of that GPU."""
+    return device("cuda", index)
+
+
+def check_device(name: str, where: Any) -> None:
+    """Raise RuntimeError unless Tensors can live there: None, "cpu", or a device."""
+    if where is not None and where is not CPU and where != "cpu":
+        placed(name, where)
+
+
+def device_of(x: Any) -> device:
+    """Where an array lives."""
+    return CPU if type(x) is np.ndarray or array_module(x) is np else on_gpu(x.device.id)
+
+
+def module_at(name: str, where: Any) -> ModuleType:
+    """The module that makes arrays at a place (None: the CPU)."""
+    return np if placed(name, where) is CPU else _cupy
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array of any device."""
+    return isinstance(x, np.ndarray) or (_cupy is not None and isinstance(x, _cupy.ndarray))
+
+
+def as_array(x: Any) -> Any:
+    """Numbers as an array where they are; those that NumPy gives for 0 dimensions, too."""
+    return np.asarray(x) if array_module(x) is np else x
+
+
+def move(x: Any, to: device) -> Any:
+    """An array in the memory of a device: itself, if it is there already."""
+    if array_module(x) is np:
+        return x if to is CPU else _cupy.asarray(x)
+    return x.get() if to is CPU else x
+
+
+def like(x: Any, other: Any) -> Any:
+    """An array of NumPy's (an index, say) moved to where another array lives."""
+    return x if type(other) is np.ndarray else move(x, device_of(other))
+
+
+def number(value: Any, dtype: Any, other: Any) -> Any:
+    """One number as an array where another lives, which on a GPU copies nothing there."""
+    one = np.asarray(value).astype(dtype, copy=False)
+    return one if type(other) is np.ndarray else array_module(other).full((), one.item(), dtype)
+
+
+def host(x: Any) -> np.ndarray:
+    """An array as one of NumPy's: itself, or a copy of what is on the GPU."""
+    return x if type(x) is np.ndarray else move(x, CPU)
+
+
+def special_module(x: Any) -> ModuleType:
+    """SciPy's special functions for the array x."""
+    if array_module(x) is np:
+        from scipy import special
+    else:
+        from cupyx.scipy import special
+    return special
+
+
+def may_look(x: Any) -> bool:
+    """Whether a check may look at the values of an array; not while a CUDA graph takes down what is done."""
+    return (
+        type(x) is np.ndarray or array_module(x) is np or not _cupy.cuda.get_current_stream().is_capturing()
+    )
+
+
+def check_same(name: str, roles: Any, arrays: Any) -> None:
+    """Raise RuntimeError if arrays live on different devices: ``add: x is on cuda:0 but y is on cpu``."""
+    known = [(role, device_of(x)) for role, x in zip(roles, arrays, strict=False) if is_array(x)]
+    for role, where in known[1:]:
+        if where != known[0][1]:
+            raise RuntimeError(f"{name}: {known[0][0]} is on {known[0][1]} but {role} is on {where}")
+
+
+def words(name: str) -> str:
+    """The name of an operation as in messages: "cross_entropy" for CrossEntropy."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

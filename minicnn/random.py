@@ -12,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.device import placed
+
 
 class Generator:
     """A source of random numbers of its own, for the ``generator=`` argument of random functions.
+
+    On a GPU, too: numbers are drawn on the CPU and moved, so that a seed gives the same ones everywhere.
 
     Attributes
     ----------
@@ -23,9 +27,7 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu") -> None:
-        if str(device) != "cpu":
-            raise RuntimeError(f'Generator: expected the device "cpu", got {device}')
-        self.device = device
+        self.device = placed("Generator", device)
         self.manual_seed(67280421310721)  # PyTorch's default
 
     def manual_seed(self, seed: int) -> "Generator":

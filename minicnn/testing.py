@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import enable_grad
+from minicnn.device import host, like
 from minicnn.tensor import Tensor
 
 UPSTREAM = -0.7  # the gradient put in at an output element: not 1, so that forgetting it does not go unseen
@@ -96,7 +97,7 @@ def backward_jacobians(function: Callable[..., Any], args: list, checked: list[i
             for i in checked:
                 args[i].grad = None
             if y.requires_grad:
-                y.backward(Tensor(upstream), retain_graph=True)
+                y.backward(Tensor(like(upstream, y.array)), retain_graph=True)
             for i, row in zip(checked, rows, strict=True):
                 row.append(gradient_of(args[i], i).ravel() / UPSTREAM)
     return [np.array(row).reshape(len(row), args[i].numel()) for i, row in zip(checked, rows, strict=True)]
@@ -110,20 +111,19 @@ def gradient_of(x: Tensor, i: int) -> np.ndarray:
         raise GradcheckError(
             f"gradcheck: input {i} is {x.dtype} {x.shape} but its gradient is {x.grad.dtype} {x.grad.shape}"
         )
-    return x.grad.array
+    return host(x.grad.array)
 
 
 def numeric_jacobian(function: Callable[..., Any], args: list, i: int, eps: float) -> np.ndarray:
     """Derivatives (output elements, input elements) by input i, by central differences."""
-    flat = args[i].array.flat
-    columns = []
-    for k in range(args[i].numel()):
-        value, sides = flat[k], []
+    array, columns = args[i].array, []
+    for place in np.ndindex(array.shape):
+        value, sides = float(array[place]), []
         for step in (eps, -eps):
-            flat[k] = value + step
-            sides.append(np.concatenate([y.array.ravel() for y in outputs_of(function, args)]))
+            array[place] = value + step
+            sides.append(np.concatenate([host(y.array).ravel() for y in outputs_of(function, args)]))
         columns.append((sides[0] - sides[1]) / ((value + eps) - (value - eps)))
-        flat[k] = value
+        array[place] = value
     return np.array(columns).T
 
 

@@ -1,6 +1,9 @@
 """What every test starts from."""
 
+import importlib
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -22,3 +25,63 @@ def fixed_start() -> None:
             sys.modules[name].manual_seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--device cuda``: run on the GPU of this machine what is else run on an emulated one."""
+    parser.addoption("--device", choices=["cpu", "cuda"], default="cpu", help="cuda: test on a real GPU")
+
+
+@pytest.fixture(scope="session")
+def real_gpu(request: pytest.FixtureRequest) -> bool:
+    """Whether tests use a GPU, and not its emulator."""
+    return request.config.getoption("--device") == "cuda"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_gpu(real_gpu: bool) -> None:
+    """Where no GPU is asked for, tests see none, whatever the machine has."""
+    if not real_gpu:
+        without_gpu()
+
+
+def seam() -> Any:
+    """The module; in the package its name is that of the class."""
+    return importlib.import_module("minicnn.device")
+
+
+def without_gpu() -> None:
+    """Let minicnn look for CuPy in vain; it looks once."""
+    device = seam()
+    before = sys.modules.get("cupy")
+    sys.modules["cupy"] = None  # type: ignore[assignment]
+    device.start.cache_clear()
+    assert device.start()
+    device._cupy = None
+    if before is None:
+        del sys.modules["cupy"]
+    else:
+        sys.modules["cupy"] = before
+
+
+@pytest.fixture
+def cuda(real_gpu: bool) -> Iterator[str]:
+    """The device "cuda": a GPU, or for the time of the test the stand-in in ``emulator/``."""
+    device = seam()
+    if real_gpu:
+        assert not device.start(), device.start()
+        yield "cuda"
+        return
+    from emulator import cupy
+
+    cupy.install()
+    device.start.cache_clear()
+    assert not device.start(), device.start()
+    yield "cuda"
+    without_gpu()
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> str:
+    """Each device in turn."""
+    return "cpu" if request.param == "cpu" else request.getfixturevalue("cuda")

@@ -175,8 +175,10 @@ def every_kernel(
         yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)
         yield f"tanh gradient {N, I}", kernels.tanh_gradient(draw(N, I, seed=1), x)
         target = place(np.arange(N) % I)
-        for row, result in enumerate(kernels.cross_entropy(x, target, abs(draw(I)), 1, 0.1)):
-            yield f"cross_entropy {row} {N, I}", np.asarray(result, x.dtype)
+        for reduction in ("none", "sum", "mean"):
+            results = kernels.cross_entropy(x, target, abs(draw(I)), 1, 0.1, reduction)
+            for part, result in zip(("loss", "gradient"), results, strict=True):
+                yield f"cross_entropy {reduction} {part} {N, I}", result
         for momentum in (0.0, 0.9):
             param, buffer = draw(O, I), draw(O, I, seed=1) if momentum else None
             kernels.sgd_step(param, draw(O, I, seed=2), buffer, 0.1, momentum, 0.2, 0.01, False, True, False)

@@ -139,33 +139,35 @@ def test_tanh_gradient_of_special_numbers(kernels):
 # loss
 
 
-def torch_cross_entropy(logits, target, weight, ignore_index, smoothing):
+def torch_cross_entropy(logits, target, weight, ignore_index, smoothing, reduction):
     leaf = torch.tensor(logits, requires_grad=True)
-    losses = torch.nn.functional.cross_entropy(
+    loss = torch.nn.functional.cross_entropy(
         leaf,
         torch.tensor(target, dtype=torch.int64),
         None if weight is None else torch.tensor(weight),
         ignore_index=ignore_index,
         label_smoothing=smoothing,
-        reduction="none",
+        reduction=reduction,
     )
-    losses.sum().backward()
-    counted = torch.tensor(target[target != ignore_index], dtype=torch.int64)
-    weights = len(counted) if weight is None else torch.tensor(weight)[counted].sum().item()
-    return losses.detach().numpy(), leaf.grad.numpy(), losses.sum().item(), weights
+    loss.sum().backward()
+    return loss.detach().numpy(), leaf.grad.numpy()
+
+
+REDUCTIONS = ("none", "sum", "mean")
 
 
 @KERNELS
 @DTYPE
+@pytest.mark.parametrize("reduction", REDUCTIONS)
 @settings(max_examples=25)
 @given(st.integers(1, 9), st.integers(1, 21), st.booleans(), st.sampled_from([0.0, 0.1, 1.0]), st.data())
-def test_cross_entropy_against_torch(kernels, dtype, N, C, weighted, smoothing, data):
+def test_cross_entropy_against_torch(kernels, dtype, reduction, N, C, weighted, smoothing, data):
     logits = 5 * numbers(N, C, dtype=dtype)
     target = np.array(data.draw(st.lists(st.sampled_from([*range(C), -1]), min_size=N, max_size=N)))
     weight = abs(numbers(C, dtype=dtype)) if weighted else None
-    arguments = logits, target, weight, -1, smoothing
+    arguments = logits, target, weight, -1, smoothing, reduction
     for got, expected in zip(kernels.cross_entropy(*arguments), torch_cross_entropy(*arguments), strict=True):
-        assert_near(np.asarray(got, dtype), np.asarray(expected, dtype))
+        assert_near(got, expected)
 
 
 @KERNELS
@@ -184,30 +186,32 @@ def test_cross_entropy_against_torch(kernels, dtype, N, C, weighted, smoothing, 
 def test_cross_entropy_of_extreme_logits(kernels, dtype, row):
     logits = np.array([row] * 2, dtype)
     target = np.array([0 if np.isfinite(row[0]) else 1, int(np.argmax(row))])
-    losses, gradient, *_ = kernels.cross_entropy(logits, target, None, -100, 0.0)
+    losses, gradient = kernels.cross_entropy(logits, target, None, -100, 0.0, "none")
     shifted = logits.astype(float) - logits.max()  # as softmax allows; PyTorch loses digits without
-    expected, expected_gradient, *_ = torch_cross_entropy(shifted, target, None, -100, 0.0)
+    expected, expected_gradient = torch_cross_entropy(shifted, target, None, -100, 0.0, "none")
     accuracy = 1e-6 if dtype == np.float32 else 1e-14  # of numbers near 1, as the shifted exponentials are
     np.testing.assert_allclose(losses, expected, rtol=accuracy, atol=accuracy)
     np.testing.assert_allclose(gradient, expected_gradient, atol=accuracy)
 
 
 @DTYPE
-def test_cross_entropy_of_a_masked_target_is_infinite(dtype):
-    logits, target = np.array([[0, -np.inf, 1]], dtype), np.array([1])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_cross_entropy_of_a_masked_target_is_infinite(dtype, reduction):
+    arguments = np.array([[0, -np.inf, 1]], dtype), np.array([1]), None, -100, 0.0, reduction
     for kernels in (reference, cpu):
-        losses, gradient, total, _ = kernels.cross_entropy(logits, target, None, -100, 0.0)
-        assert losses[0] == total == np.inf
-        assert_near(gradient, torch_cross_entropy(logits, target, None, -100, 0.0)[1])
+        loss, gradient = kernels.cross_entropy(*arguments)
+        assert loss == np.inf
+        assert_near(gradient, torch_cross_entropy(*arguments)[1])
 
 
 @pytest.mark.parametrize("row", [[np.nan, 0, 1], [0, 1, np.nan], [np.inf, 0, 1], [-np.inf] * 3])
 def test_cross_entropy_of_what_has_no_softmax_is_nan(row):
-    logits = np.array([[1, 2, 3], row], np.float32)
-    losses, gradient, total, _ = cpu.cross_entropy(logits, np.array([0, 2]), None, -100, 0.0)
-    assert np.array_equal(np.isnan([*losses, total]), [False, True, True])
+    arguments = np.array([[1, 2, 3], row], np.float32), np.array([0, 2]), None, -100, 0.0
+    losses, gradient = cpu.cross_entropy(*arguments, "none")
+    assert np.array_equal(np.isnan(losses), [False, True])
     assert np.isfinite(gradient[0]).all()
     assert np.isnan(gradient[1]).any()
+    assert all(np.isnan(cpu.cross_entropy(*arguments, reduction)[0]) for reduction in ("sum", "mean"))
 
 
 @pytest.mark.parametrize("index_type", [np.uint8, np.int32, np.int64])
@@ -215,20 +219,24 @@ def test_cross_entropy_takes_any_integer_and_layout(index_type):
     target = np.array([3, 0, 255, 1, 3, 2], index_type)[::2]
     for logits in matrices(3, 4):
         arguments = np.ascontiguousarray(logits), target.astype(int), np.float32([1, 2, 3, 4]), 255, 0.2
-        expected = reference.cross_entropy(*arguments)
-        got = cpu.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2)
+        expected = reference.cross_entropy(*arguments, "mean")
+        got = cpu.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2, "mean")
         for ours, theirs in zip(got, expected, strict=True):
-            assert_near(np.asarray(ours, logits.dtype), np.asarray(theirs, logits.dtype))
+            assert_near(ours, theirs)
 
 
 @KERNELS
-def test_cross_entropy_of_no_rows(kernels):
-    losses, gradient, *sums = kernels.cross_entropy(np.ones((0, 3)), np.ones(0, int), None, -100, 0.0)
-    assert (losses.shape, gradient.shape, sums) == ((0,), (0, 3), [0, 0])
+@pytest.mark.parametrize("N", [0, 2])
+def test_cross_entropy_of_nothing(kernels, N):
+    arguments = np.ones((N, 3)), np.full(N, -100), None, -100, 0.1
+    for reduction, loss in zip(REDUCTIONS, (np.zeros(N), 0.0, np.nan), strict=True):
+        got, gradient = kernels.cross_entropy(*arguments, reduction)
+        np.testing.assert_array_equal(got, loss, strict=True)
+        np.testing.assert_array_equal(gradient, np.zeros((N, 3)), strict=True)
 
 
 @KERNELS
 @pytest.mark.parametrize("target", [3, -1, 2**40])
 def test_cross_entropy_of_what_is_no_class(kernels, target):
     with pytest.raises(IndexError, match=f"cross_entropy: target {target} is out of bounds for 3 classes"):
-        kernels.cross_entropy(np.ones((2, 3)), np.array([0, target]), None, -100, 0.0)
+        kernels.cross_entropy(np.ones((2, 3)), np.array([0, target]), None, -100, 0.0, "mean")

@@ -1,4 +1,4 @@
-"""The normalising kernels: the reference against PyTorch, the CPU kernels against the reference."""
+"""The normalising kernels: the reference against PyTorch, the fast ones against the reference."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, layouts, numbers
 from minicnn.kernels import cpu, reference
 
+FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 40))  # N, G, C/G, P
 
 
@@ -23,104 +25,134 @@ def assert_all_near(got, expected):
 
 
 def torch_gradients(function, dy, *inputs):
-    leaves = [torch.tensor(a, requires_grad=True) for a in inputs]
+    leaves = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in inputs]
     y = function(*leaves)
-    y.backward(torch.tensor(dy))
-    return y.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)
+    y.backward(torch.tensor(dy, dtype=torch.float64))
+    return [a.numpy().astype(dy.dtype) for a in (y.detach(), *(leaf.grad for leaf in leaves))]
+
+
+def assert_as_torch(kernels, sizes, dtype):
+    """Against PyTorch in float64."""
+    N, G, CG, P = sizes
+    x, dy, weight, bias = arrays(N, G * CG, P, dtype)
+    mean, var = kernels.batch_norm_statistics(x)
+    rstd = 1 / np.sqrt(var + dtype(1e-3))
+    y, *gradients = torch_gradients(
+        lambda x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, True, eps=1e-3),
+        *(dy, x, weight, bias),
+    )
+    assert_near(kernels.batch_norm(x, weight, bias, mean, rstd), y)
+    assert_all_near(kernels.batch_norm_gradient(dy, x, weight, mean, rstd, False), gradients)
+    y, *gradients = torch_gradients(
+        lambda x, w, b: torch.nn.functional.group_norm(x, G, w, b, 1e-3), dy, x, weight, bias
+    )
+    got, mean, rstd = kernels.group_norm(x, weight, bias, G, 1e-3)
+    assert_near(got, y)
+    assert_near(kernels.group_norm_gradient(dy, x, weight, mean, rstd), gradients[0])
+    assert_all_near(kernels.group_norm_weight_gradient(dy, x, mean, rstd), gradients[1:])
 
 
 @settings(max_examples=25)
 @given(SIZES)
 def test_reference_against_torch(sizes):
     N, G, CG, P = sizes
-    P += 2  # the statistics of two numbers and more
-    x, dy, weight, bias = arrays(N, G * CG, P, np.float64)
-    mean, var = reference.batch_norm_statistics(x)
-    rstd = 1 / np.sqrt(var + 1e-3)
-    y, *gradients = torch_gradients(
-        lambda x, w, b: torch.nn.functional.batch_norm(x, None, None, w, b, True, eps=1e-3),
-        *(dy, x, weight, bias),
-    )
-    assert_near(reference.batch_norm(x, weight, bias, mean, rstd), y)
-    assert_all_near(reference.batch_norm_gradient(dy, x, weight, mean, rstd, False), gradients)
-    y, *gradients = torch_gradients(
-        lambda x, w, b: torch.nn.functional.group_norm(x, G, w, b, 1e-3), dy, x, weight, bias
-    )
-    got, mean, rstd = reference.group_norm(x, weight, bias, G, 1e-3)
-    assert_near(got, y)
-    assert_near(reference.group_norm_gradient(dy, x, weight, mean, rstd), gradients[0])
-    assert_all_near(reference.group_norm_weight_gradient(dy, x, mean, rstd), gradients[1:])
+    assert_as_torch(reference, (N, G, CG, P + 2), np.float64)  # the statistics of two numbers and more
 
 
+@FAST
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (70, 2, 33, 1),  # features, in two blocks of channels
+        (600, 1, 5, 2),  # in several slices
+        (1, 2, 1, 20000),  # of few channels, and more numbers than a block holds
+        (300, 1, 2, 49),  # pictures smaller than a block
+        (40, 1, 257, 1),  # a number more than a warp holds
+        (3, 1, 11, 150),
+    ],
+)
+def test_fast_against_torch(kernels, sizes, dtype):
+    assert_as_torch(kernels, sizes, dtype)
+
+
+@FAST
 @settings(max_examples=50)
 @given(SIZES, st.sampled_from(DTYPES), st.booleans(), st.booleans())
-def test_cpu_against_reference(sizes, dtype, affine, constant):
+def test_fast_against_reference(kernels, sizes, dtype, affine, constant):
     N, G, CG, P = sizes
     x, dy, weight, bias = arrays(N, G * CG, P, dtype)
     if not affine:
         weight = bias = None
-    assert_all_near(cpu.batch_norm_statistics(x), reference.batch_norm_statistics(x))
+    assert_all_near(kernels.batch_norm_statistics(x), reference.batch_norm_statistics(x))
     mean, rstd = numbers(G * CG, dtype=dtype, seed=4), abs(numbers(G * CG, dtype=dtype, seed=5))
     case = x, weight, bias, mean, rstd
-    assert_near(cpu.batch_norm(*case), reference.batch_norm(*case))
+    assert_near(kernels.batch_norm(*case), reference.batch_norm(*case))
     case = dy, x, weight, mean, rstd, constant
-    assert_all_near(cpu.batch_norm_gradient(*case), reference.batch_norm_gradient(*case))
+    assert_all_near(kernels.batch_norm_gradient(*case), reference.batch_norm_gradient(*case))
     case = x, weight, bias, G, 0.3
-    assert_all_near(cpu.group_norm(*case), reference.group_norm(*case))
+    assert_all_near(kernels.group_norm(*case), reference.group_norm(*case))
     mean, rstd = numbers(N, G, dtype=dtype, seed=4), abs(numbers(N, G, dtype=dtype, seed=5))
     case = dy, x, weight, mean, rstd
-    assert_near(cpu.group_norm_gradient(*case), reference.group_norm_gradient(*case))
+    assert_near(kernels.group_norm_gradient(*case), reference.group_norm_gradient(*case))
     case = dy, x, mean, rstd
-    assert_all_near(cpu.group_norm_weight_gradient(*case), reference.group_norm_weight_gradient(*case))
+    assert_all_near(kernels.group_norm_weight_gradient(*case), reference.group_norm_weight_gradient(*case))
 
 
+@FAST
 @pytest.mark.parametrize("i", range(6))
-def test_any_layout(i):
+def test_any_layout(kernels, i):
     shape = (2, 6, 5)
     (_, x), (_, dy) = (list(layouts(shape))[(i + k) % 6] for k in range(2))
     plain_x, plain_dy = np.array(x, order="C"), np.array(dy, order="C")
     weight, mean, rstd = np.float32([1, 2, 3, 4, 5, 6])[::-1], numbers(12)[::2], abs(numbers(12, seed=1))[::2]
     few = numbers(2, 3), abs(numbers(2, 3, seed=1))
-    assert_all_near(cpu.batch_norm_statistics(x), cpu.batch_norm_statistics(plain_x))
+    assert_all_near(kernels.batch_norm_statistics(x), kernels.batch_norm_statistics(plain_x))
     assert_near(
-        cpu.batch_norm(x, weight, mean, mean, rstd), cpu.batch_norm(plain_x, weight, mean, mean, rstd)
+        kernels.batch_norm(x, weight, mean, mean, rstd), kernels.batch_norm(plain_x, weight, mean, mean, rstd)
     )
     assert_all_near(
-        cpu.batch_norm_gradient(dy, x, weight, mean, rstd, False),
-        cpu.batch_norm_gradient(plain_dy, plain_x, weight, mean, rstd, False),
-    )
-    assert_all_near(cpu.group_norm(x, weight, mean, 3, 0.1), cpu.group_norm(plain_x, weight, mean, 3, 0.1))
-    assert_near(
-        cpu.group_norm_gradient(dy, x, weight, *few), cpu.group_norm_gradient(plain_dy, plain_x, weight, *few)
+        kernels.batch_norm_gradient(dy, x, weight, mean, rstd, False),
+        kernels.batch_norm_gradient(plain_dy, plain_x, weight, mean, rstd, False),
     )
     assert_all_near(
-        cpu.group_norm_weight_gradient(dy, x, *few), cpu.group_norm_weight_gradient(plain_dy, plain_x, *few)
+        kernels.group_norm(x, weight, mean, 3, 0.1), kernels.group_norm(plain_x, weight, mean, 3, 0.1)
+    )
+    assert_near(
+        kernels.group_norm_gradient(dy, x, weight, *few),
+        kernels.group_norm_gradient(plain_dy, plain_x, weight, *few),
+    )
+    assert_all_near(
+        kernels.group_norm_weight_gradient(dy, x, *few),
+        kernels.group_norm_weight_gradient(plain_dy, plain_x, *few),
     )
 
 
+@FAST
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_variance_of_numbers_far_from_zero(dtype):
+def test_the_variance_of_numbers_far_from_zero(kernels, dtype):
     x = (numbers(3, 2, 5000, dtype=float) + 3000).astype(
         dtype
     )  # mean(x*x) - mean(x)**2 has no digit in float32
-    mean, var = cpu.batch_norm_statistics(x)
+    mean, var = kernels.batch_norm_statistics(x)
     np.testing.assert_allclose(mean, x.astype(float).mean(axis=(0, 2)), rtol=1e-7)
     np.testing.assert_allclose(var, x.astype(float).var(axis=(0, 2)), rtol=1e-5)
-    _, _, rstd = cpu.group_norm(x, None, None, 2, 0.0)
+    _, _, rstd = kernels.group_norm(x, None, None, 2, 0.0)
     np.testing.assert_allclose(rstd, 1 / x.astype(float).std(axis=2), rtol=1e-5)
 
 
-def test_a_nan_stays_in_its_channel():
+@FAST
+def test_a_nan_stays_in_its_channel(kernels):
     x = numbers(2, 4, 5)
     x[1, 2, 3] = np.nan
-    mean, var = cpu.batch_norm_statistics(x)
+    mean, var = kernels.batch_norm_statistics(x)
     assert np.array_equal(np.isnan(mean), [False, False, True, False])
     assert np.array_equal(np.isnan(var), np.isnan(mean))
-    y, _, _ = cpu.group_norm(x, None, None, 2, 0.1)
+    y, _, _ = kernels.group_norm(x, None, None, 2, 0.1)
     assert np.array_equal(np.isnan(y).all(axis=2), [[False] * 4, [False, False, True, True]])
 
 
-@pytest.mark.parametrize("kernels", [reference, cpu])
+@pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
 def test_no_samples(kernels):
     x = np.ones((0, 4, 3))
     assert np.isnan(kernels.batch_norm_statistics(x)).all()

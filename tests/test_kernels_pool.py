@@ -1,4 +1,4 @@
-"""The pooling kernels: the reference against NumPy and PyTorch, the CPU kernels against the reference."""
+"""The pooling kernels: the reference against NumPy and PyTorch, the fast ones against the reference."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, layouts, numbers, taps, windows
 from minicnn.kernels import cpu, reference
 from minicnn.kernels.geometry import Window
 
-KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
+FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 HALVES = Window((2, 2), (2, 2))
 
 
@@ -44,24 +46,24 @@ def mean_by_numpy(x, window, count_include_pad, divisor):
     return (taps(x.astype(float), window).sum(axis=(4, 5)) / (divisor or counts)).astype(x.dtype)
 
 
-def assert_same_max(x, window):
-    (y, index), (expected, places) = cpu.max_pool2d(x, window), reference.max_pool2d(x, window)
+def assert_same_max(kernels, x, window):
+    (y, index), (expected, places) = kernels.max_pool2d(x, window), reference.max_pool2d(x, window)
     assert np.array_equal(y, expected, equal_nan=True)
     assert y.dtype == x.dtype
     assert index.dtype == np.int32
     assert np.array_equal(index, places)
     dy = numbers(*y.shape, dtype=x.dtype)
-    dx = cpu.max_pool2d_gradient(dy, index, x.shape)
+    dx = kernels.max_pool2d_gradient(dy, index, x.shape)
     assert_near(dx, reference.max_pool2d_gradient(dy, places, x.shape))
 
 
-def assert_same_mean(shape, window, count_include_pad, divisor, dtype):
+def assert_same_mean(kernels, shape, window, count_include_pad, divisor, dtype):
     x = numbers(*shape, dtype=dtype)
-    y = cpu.avg_pool2d(x, window, count_include_pad, divisor)
+    y = kernels.avg_pool2d(x, window, count_include_pad, divisor)
     assert_near(y, reference.avg_pool2d(x, window, count_include_pad, divisor))
     dy = numbers(*y.shape, dtype=dtype)
     gradient = dy, shape, window, count_include_pad, divisor
-    assert_near(cpu.avg_pool2d_gradient(*gradient), reference.avg_pool2d_gradient(*gradient))
+    assert_near(kernels.avg_pool2d_gradient(*gradient), reference.avg_pool2d_gradient(*gradient))
 
 
 @settings(max_examples=30)
@@ -85,18 +87,25 @@ def test_reference_mean_against_numpy(case, count_include_pad, divisor):
     assert np.isclose((x * dx).sum(), (y * dy).sum())  # the gradient of a linear map is its transpose
 
 
+@FAST
 @settings(max_examples=50)
-@given(cases(dilated=True), st.sampled_from(DTYPES), st.booleans())
-def test_cpu_max_against_reference(case, dtype, ties):
+@given(case=cases(dilated=True), dtype=st.sampled_from(DTYPES), ties=st.booleans())
+def test_max_against_reference(kernels, case, dtype, ties):
     shape, window = case
     x = numbers(*shape, dtype=dtype)
-    assert_same_max(np.round(x) if ties else x, window)
+    assert_same_max(kernels, np.round(x) if ties else x, window)
 
 
+@FAST
 @settings(max_examples=50)
-@given(cases(dilated=False), st.sampled_from(DTYPES), st.booleans(), st.sampled_from([0, 0, 1, 7, -2]))
-def test_cpu_mean_against_reference(case, dtype, count_include_pad, divisor):
-    assert_same_mean(*case, count_include_pad, divisor, dtype)
+@given(
+    case=cases(dilated=False),
+    dtype=st.sampled_from(DTYPES),
+    count_include_pad=st.booleans(),
+    divisor=st.sampled_from([0, 0, 1, 7, -2]),
+)
+def test_mean_against_reference(kernels, case, dtype, count_include_pad, divisor):
+    assert_same_mean(kernels, *case, count_include_pad, divisor, dtype)
 
 
 @KERNELS
@@ -159,28 +168,30 @@ AWKWARD = {
 }
 
 
+@FAST
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", AWKWARD)
-def test_awkward_shapes(name, dtype):
+def test_awkward_shapes(kernels, name, dtype):
     shape, window = AWKWARD[name]
-    assert_same_max(numbers(*shape, dtype=dtype), window)
+    assert_same_max(kernels, numbers(*shape, dtype=dtype), window)
     for count_include_pad in (False, True):
-        assert_same_mean(shape, window, count_include_pad, 0, dtype)
+        assert_same_mean(kernels, shape, window, count_include_pad, 0, dtype)
 
 
+@FAST
 @pytest.mark.parametrize("name", [name for name, _ in layouts((1, 1, 1, 1))])
-def test_any_layout_in_memory(name):
+def test_any_layout_in_memory(kernels, name):
     x = dict(layouts((2, 3, 6, 7)))[name]
     before = x.copy()
-    assert_same_max(x, HALVES)
-    assert_near(cpu.avg_pool2d(x, HALVES, True, 0), reference.avg_pool2d(before, HALVES, True, 0))
+    assert_same_max(kernels, x, HALVES)
+    assert_near(kernels.avg_pool2d(x, HALVES, True, 0), reference.avg_pool2d(before, HALVES, True, 0))
     dy = dict(layouts((2, 3, 3, 3)))[name]
     _, index = reference.max_pool2d(x, HALVES)
     for places in (index, np.asfortranarray(index)):
-        dx = cpu.max_pool2d_gradient(dy, places, x.shape)
+        dx = kernels.max_pool2d_gradient(dy, places, x.shape)
         assert_near(dx, reference.max_pool2d_gradient(dy, index, x.shape))
     gradient = dy, x.shape, HALVES, True, 0
-    assert_near(cpu.avg_pool2d_gradient(*gradient), reference.avg_pool2d_gradient(*gradient))
+    assert_near(kernels.avg_pool2d_gradient(*gradient), reference.avg_pool2d_gradient(*gradient))
     assert np.array_equal(x, before)
 
 
@@ -195,17 +206,18 @@ def test_nothing_to_pool(kernels, dtype, shape):
     assert kernels.avg_pool2d_gradient(y, shape, HALVES, True, 0).shape == shape
 
 
+@FAST
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [(0, 0, 0, 0), (0, 1, 6, 8), (1, 0, 3, 8), (1, 1, 6, 0)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_special_number_reaches_its_windows_only(special, at, dtype):
+def test_special_number_reaches_its_windows_only(kernels, special, at, dtype):
     window = Window((3, 2), (2, 1), (1, 1, 1, 0), ceil_mode=True)
     x = numbers(2, 2, 7, 9, dtype=dtype)
     x[at] = special
-    assert_same_max(x, window)
+    assert_same_max(kernels, x, window)
     hit = ~np.isfinite(taps(x, window)).all(axis=(4, 5))
     assert hit.any()
-    assert np.array_equal(~np.isfinite(cpu.avg_pool2d(x, window, True, 0)), hit)
+    assert np.array_equal(~np.isfinite(kernels.avg_pool2d(x, window, True, 0)), hit)
 
 
 @KERNELS
@@ -226,3 +238,31 @@ def test_overlapping_windows_add_up_at_a_shared_maximum(kernels):
     y, index = kernels.max_pool2d(x, Window((3, 3)))
     assert (index == 12).all()
     assert kernels.max_pool2d_gradient(np.ones_like(y), index, x.shape)[0, 0, 2, 2] == 9
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 4), (9, 7)])
+@pytest.mark.parametrize("dtype", DTYPES)
+@KERNELS
+def test_adaptive_against_torch(kernels, dtype, size):
+    x = np.round(numbers(2, 3, 7, 11, dtype=dtype))  # with ties
+    leaf = torch.tensor(x, requires_grad=True)
+    mean = torch.nn.functional.adaptive_avg_pool2d(leaf, size)
+    assert_near(kernels.adaptive_avg_pool2d(x, size), mean.detach().numpy())
+    dy = numbers(*mean.shape, dtype=dtype)
+    mean.backward(torch.tensor(dy))
+    assert_near(kernels.adaptive_avg_pool2d_gradient(dy, x.shape), leaf.grad.numpy())
+    x[0, 1], x[1, 1, 2:5, 3:9], x[1, 2, 3, ::4], x[0, 2, 3, 4] = -np.inf, -np.inf, np.nan, np.inf
+    expected, places = torch.nn.functional.adaptive_max_pool2d(torch.tensor(x), size, return_indices=True)
+    y, index = kernels.adaptive_max_pool2d(x, size)
+    assert np.array_equal(y, expected.numpy(), equal_nan=True)
+    assert np.array_equal(index, places.numpy())
+
+
+@FAST
+@pytest.mark.parametrize("shape", [(1, 2, 1, 5001), (2, 1, 3001, 2)])
+def test_gradient_of_a_long_line(kernels, shape):
+    index = np.sort(np.random.default_rng(0).integers(0, shape[2] * shape[3], (*shape[:2], 1500, 1)))
+    index = index.astype(np.int32)
+    dy = numbers(*index.shape)
+    dx = kernels.max_pool2d_gradient(dy, index, shape)
+    assert_near(dx, reference.max_pool2d_gradient(dy, index, shape))

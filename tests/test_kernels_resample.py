@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, numbers
 from minicnn.kernels import cpu, reference
+
+KERNELS = (reference, cpu, emulated)
 
 
 @st.composite
@@ -27,12 +30,12 @@ def cases(draw):
 def test_pick(case, dtype):
     shape, ((rows, _, _), (columns, _, _)) = case
     x = numbers(*shape, dtype=dtype)
-    for kernels in (reference, cpu):
+    for kernels in KERNELS:
         assert np.array_equal(kernels.pick(x, rows, columns), x[:, rows[:, None], columns])
     dy = numbers(shape[0], len(rows), len(columns), dtype=dtype)
     expected = np.zeros(shape)
     np.add.at(expected, (slice(None), rows[:, None], columns), dy)
-    for kernels in (reference, cpu):
+    for kernels in KERNELS:
         assert_near(kernels.pick_gradient(dy, rows, columns, shape[1:]), expected.astype(dtype))
 
 
@@ -50,12 +53,12 @@ def test_blend(case, dtype):
     expected = matrices[0] @ x.astype(float) @ matrices[1].T
     dy = numbers(shape[0], len(down[0]), len(across[0]), dtype=dtype)
     gradient = matrices[0].T @ dy.astype(float) @ matrices[1]
-    for kernels in (reference, cpu):
+    for kernels in KERNELS:
         assert_near(kernels.blend(x, down, across), expected.astype(dtype))
         assert_near(kernels.blend_gradient(dy, down, across, shape[1:]), gradient.astype(dtype))
 
 
-@pytest.mark.parametrize("kernels", [reference, cpu])
+@pytest.mark.parametrize("kernels", KERNELS)
 def test_a_nan_stays_where_it_is(kernels):
     x = np.float32([[[1, np.nan, 2, np.inf]]])
     assert np.array_equal(kernels.pick(x, np.array([0]), np.array([0, 2, 3])), [[[1, 2, np.inf]]])

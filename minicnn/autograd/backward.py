@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd.graph import Function, note_write, walk
+from minicnn.device import array_module, check_same, is_array
 
 
 def backward(
@@ -120,8 +121,12 @@ def start(name: str, x: Any, gradient: Any) -> Any:
     if gradient is None:
         if x.array.size != 1:
             raise RuntimeError(f"{name}: expected one element or a gradient, got shape {x.array.shape}")
-        return np.ones_like(x.array)
-    gradient = np.asarray(getattr(gradient, "array", gradient), x.array.dtype)
+        return array_module(x.array).ones_like(x.array)
+    gradient = getattr(gradient, "array", gradient)
+    if not is_array(gradient):
+        gradient = np.asarray(gradient)
+    check_same(name, ("the Tensor", "its gradient"), (x.array, gradient))
+    gradient = gradient.astype(x.array.dtype, copy=False)
     if gradient.shape != x.array.shape:
         raise RuntimeError(f"{name}: gradient has shape {gradient.shape}, the Tensor {x.array.shape}")
     return gradient

@@ -9,10 +9,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from minicnn.autograd.modes import quiet
-from minicnn.device import array_module
+from minicnn.device import array_module, is_array
 
 clock = [0]  # how often any memory was written in place
 _written: dict[int, tuple[int, weakref.ref]] = {}  # id of memory -> when it was written last, by the clock
@@ -103,7 +101,7 @@ class Function:
 
     def _check_kept(self) -> None:
         for kept in vars(self).values():
-            if isinstance(kept, np.ndarray) and _written.get(id(owner(kept)), (0,))[0] > self.time:
+            if is_array(kept) and _written.get(id(owner(kept)), (0,))[0] > self.time:
                 raise RuntimeError(
                     f"backward: an array that {self.name()} needs for its gradient was modified by an "
                     "in-place operation after the forward pass; write into a clone() of it instead"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.device import CPU, device, placed
 from minicnn.interop.atomic import write_files
 from minicnn.interop.pytorch import OLD, ZIP, read_pytorch
 from minicnn.interop.safetensors import from_bytes, metadata_of, to_bytes
@@ -52,7 +53,8 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     Parameters
     ----------
     f : path of the file, or an open binary file.
-    map_location : accepted; everything is on the CPU.
+    map_location : where the Tensors go, "cuda" for example; the CPU unless it says so. Files do not say where
+        their Tensors were, so that a function or a dict of devices, PyTorch's other forms, moves nothing.
     weights_only : accepted; no file is ever run.
 
     Raises
@@ -61,22 +63,33 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     ValueError : it is no such file, or damaged.
     """
     anywhere = map_location is None or callable(map_location) or isinstance(map_location, Mapping)
-    if not anywhere and str(map_location).partition(":")[0] != "cpu":
-        raise RuntimeError(f'load: map_location must be "cpu", got {map_location}')
+    where = placed("load", None if anywhere else map_location)
     if hasattr(f, "read"):
         content, name = f.read(), getattr(f, "name", "the file")
     else:
         content, name = Path(os.fspath(f)).read_bytes(), f
     if content.startswith((ZIP, OLD)):
-        return read_pytorch(content, name)
+        return at(where, read_pytorch(content, name))
     tensors = from_bytes(content, name)
     structure = metadata_of(content).get(STRUCTURE)
     if structure is None:
-        return tensors
+        return at(where, tensors)
     try:
-        return _decode(json.loads(structure), tensors)
+        return at(where, _decode(json.loads(structure), tensors))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"load: {name} has a damaged structure: {error}") from error
+
+
+def at(where: device, value: Any) -> Any:
+    """A value that was read, with its Tensors on a device."""
+    if where == CPU:
+        return value
+    if isinstance(value, Tensor):
+        value.data = value.data.to(where)
+        return value
+    if isinstance(value, dict):
+        return type(value)((key, at(where, item)) for key, item in value.items())
+    return type(value)(at(where, item) for item in value) if type(value) in (list, tuple) else value
 
 
 # In JSON: null, true and false, strings and finite numbers are themselves; all else is {kind: value}.

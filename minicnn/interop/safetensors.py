@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from minicnn.device import host
 from minicnn.interop.atomic import write_files
 from minicnn.tensor import Tensor
 
@@ -25,7 +26,7 @@ def to_bytes(state_dict: Any, metadata: dict[str, str] | None = None) -> bytes:
         raise TypeError(f"save: expected a dict of names to tensors, got {type(state_dict).__name__}{hint}")
     arrays = {}
     for name, value in state_dict.items():
-        array = value.array if isinstance(value, Tensor) else value
+        array = host(value.array) if isinstance(value, Tensor) else value
         if not isinstance(name, str) or not isinstance(array, np.ndarray):
             raise TypeError(f"save: expected names and tensors, got {name!r}: {type(value).__name__}")
         arrays[name] = np.asarray(array, order="C")  # safetensors writes memory as it lies, strides or not

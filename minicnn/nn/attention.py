@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.device import array_module
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.arguments import check_tensors, integer
@@ -193,7 +194,7 @@ class MultiheadAttention(Module):
         N, _, E = x.shape
         if learned is not None:
             x = cat([x, learned.expand(N, 1, E)], 1)
-        return cat([x, zeros(N, 1, E, dtype=x.dtype)], 1) if self.add_zero_attn else x
+        return cat([x, zeros(N, 1, E, dtype=x.dtype, device=x.device)], 1) if self.add_zero_attn else x
 
     def _heads(self, x: Tensor) -> Tensor:
         """(N, L, E) divided: (N, heads, L, head_dim)."""
@@ -228,7 +229,7 @@ class MultiheadAttention(Module):
 def as_numbers(mask: Tensor, dtype: np.dtype) -> Tensor:
     """A mask of truth values (which keys are left out) as 0 and -inf; one of numbers as it is."""
     if mask.dtype == bool:
-        return Tensor(np.where(mask.array, -math.inf, 0).astype(dtype))
+        return Tensor(array_module(mask.array).where(mask.array, -math.inf, 0).astype(dtype))
     if mask.dtype.kind != "f":
         raise AssertionError(
             f"MultiheadAttention: expected masks of truth values or floating point numbers, got {mask.dtype}"

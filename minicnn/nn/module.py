@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from minicnn.autograd import no_grad
-from minicnn.device import check_device, device
+from minicnn.device import device, placed
 from minicnn.nn.hooks import Handle, Hooks
 from minicnn.nn.parameter import Parameter, is_lazy
 from minicnn.nn.tree import Tree
@@ -181,31 +181,33 @@ class Module(Tree):
                 param.grad.zero_()
 
     def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Convert floating point parameters and buffers, and the gradients, to a floating point dtype.
+        """Move parameters, buffers and gradients to a device, and convert those of floating point numbers.
 
-        ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, which takes the dtype of it.
-        The device is the CPU.
+        ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, which takes both of a Tensor.
+        The Parameters stay the same objects. What an optimizer remembers of them stays where it is, so create
+        it afterwards.
         """
         for argument in args[:2]:
             if isinstance(argument, Tensor):
-                dtype = argument.dtype
+                dtype, device = argument.dtype, argument.device
             elif is_place(argument):
                 device = argument
             elif not isinstance(argument, bool):
                 dtype = argument
-        check_device("Module.to", device)
-        return self if dtype is None else self._convert(np.dtype(dtype))
+        where = None if device is None else placed("Module.to", device)
+        return self._convert(None if dtype is None else np.dtype(dtype), where)
 
-    def _convert(self, dtype: np.dtype) -> Self:
-        if dtype.kind != "f":
+    def _convert(self, dtype: np.dtype | None, where: Any = None) -> Self:
+        if dtype is not None and dtype.kind != "f":
             raise TypeError(f"Module.to: expected a floating point dtype, got {dtype}")
-        if dtype.itemsize < 4:
+        if dtype is not None and dtype.itemsize < 4:
             raise NotImplementedError(f"Module.to: {dtype} is not there; float32 and float64 are")
         for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.dtype.kind == "f":
-                tensor.data = tensor.data.to(dtype)
-                if tensor.grad is not None:
-                    tensor.grad = tensor.grad.to(dtype)
+            new = dtype if tensor.dtype.kind == "f" else None
+            grad = tensor.grad
+            tensor.data = tensor.data.to(dtype=new, device=where)
+            if grad is not None:
+                tensor.grad = grad.to(dtype=new, device=where)
         return self
 
     def type(self, dst_type: Any) -> Self:
@@ -227,12 +229,12 @@ class Module(Tree):
     bfloat16 = half
 
     def cpu(self) -> Self:
-        """Itself: it is on the CPU."""
-        return self
+        """Move to the CPU."""
+        return self.to("cpu")
 
     def cuda(self, device: Any = None) -> Self:
-        """Move to the GPU, where there is one."""
-        return self.to(f"cuda:{device}" if isinstance(device, int) else device or "cuda")
+        """Move to a GPU, that in use or another one."""
+        return self.to("cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device)
 
     # hooks
 

@@ -83,9 +83,11 @@ class RunningNorm(Affine):
         self.affine = affine
         self.track_running_stats = track_running_stats
         kept = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if kept else None)
-        self.register_buffer("running_var", ones(num_features, dtype=dtype) if kept else None)
-        self.register_buffer("num_batches_tracked", tensor(0) if kept else None)
+        self.register_buffer(
+            "running_mean", zeros(num_features, dtype=dtype, device=device) if kept else None
+        )
+        self.register_buffer("running_var", ones(num_features, dtype=dtype, device=device) if kept else None)
+        self.register_buffer("num_batches_tracked", tensor(0, device=device) if kept else None)
         self._make_parameters((num_features,), affine, bias, device, dtype)
 
     def reset_parameters(self) -> None:

@@ -126,4 +126,4 @@ def is_lazy(param: Any) -> bool:
 def blank(layer: str, *shape: int, device: Any = None, dtype: Any = None) -> Parameter:
     """A Parameter of any values, for a layer to draw its first ones."""
     check_device(layer, device)
-    return Parameter(empty(*shape, dtype=dtype))
+    return Parameter(empty(*shape, dtype=dtype, device=device))

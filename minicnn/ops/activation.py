@@ -3,7 +3,7 @@
 import math
 
 from minicnn.autograd import Function
-from minicnn.device import array_module
+from minicnn.device import array_module, special_module
 
 
 def sigmoid(x):
@@ -94,9 +94,7 @@ class GELU(Function):
     """x times the probability that a standard normal number is smaller."""
 
     def forward(self, x):
-        from scipy.special import erf
-
-        self.x, self.share = x, (erf(x * math.sqrt(0.5)) + 1) * 0.5
+        self.x, self.share = x, (special_module(x).erf(x * math.sqrt(0.5)) + 1) * 0.5
         return x * self.share
 
     def backward(self, grad):

@@ -1,33 +1,24 @@
 """Losses: of rows (N, C) of logits or log-probabilities and class indices (N); and of each element."""
 
-import math
-
 from minicnn.autograd import Function
-from minicnn.device import array_module, kernels_for
+from minicnn.device import array_module, kernels_for, may_look
 from minicnn.ops.activation import sigmoid, softplus
 
 
 class CrossEntropy(Function):
-    """Softmax and cross-entropy at once; the kernel gives losses and their gradients in one pass.
+    """Softmax and cross-entropy at once; the kernel gives the loss and its gradient in one pass.
 
     `how`: target, weight or None, ignore_index, label_smoothing, reduction.
     """
 
     def forward(self, logits, how):
-        target, weight, ignore_index, label_smoothing, reduction = how
+        target, weight, *settings = how
         check_classes("cross_entropy", logits, target, weight)
-        losses, self.gradient, loss, weights = kernels_for(logits).cross_entropy(
-            logits, target, weight, ignore_index, label_smoothing
-        )
-        self.scale = 1
-        if reduction == "none":
-            return losses
-        if reduction == "mean":  # of nothing: nan, with gradient 0, as in PyTorch
-            loss, self.scale = (loss / weights, 1 / weights) if weights else (math.nan, 0)
-        return array_module(losses).array(loss, losses.dtype)
+        loss, self.gradient = kernels_for(logits).cross_entropy(logits, target, weight, *settings)
+        return loss
 
     def backward(self, grad):
-        return self.gradient * (grad[:, None] if grad.ndim else grad * self.scale)
+        return self.gradient * (grad[:, None] if grad.ndim else grad)
 
 
 class NegativeLogLikelihood(Function):
@@ -36,24 +27,22 @@ class NegativeLogLikelihood(Function):
     def forward(self, x, how):
         target, weight, ignore_index, reduction = how
         check_classes("nll_loss", x, target, weight)
-        xp, here = array_module(x), target != ignore_index
-        check_range("nll_loss", target[here], x.shape[1])
-        self.pick = xp.nonzero(here)[0], target[here]
-        self.like, self.factor = x.shape, -1 if weight is None else -weight[target[here]]
-        losses = xp.zeros(len(target), x.dtype)
-        losses[here] = self.factor * x[self.pick]
+        xp, self.here = array_module(x), target != ignore_index
+        check_range("nll_loss", target, self.here, x.shape[1])
+        self.like, self.pick = x.shape, (xp.arange(len(target)), xp.where(self.here, target, 0))
+        self.factor = xp.where(self.here, 1 if weight is None else weight[self.pick[1]], 0).astype(x.dtype)
+        losses = xp.where(self.here, -self.factor * x[self.pick], 0)
         self.scale = 1
         if reduction == "none":
             return losses
-        if reduction == "sum":
-            return losses.sum()
-        weights = xp.count_nonzero(here) if weight is None else weight[target[here]].sum()
-        self.scale = 1 / weights if weights else 0  # of nothing: nan, with gradient 0, as in PyTorch
-        return losses.sum() / losses.dtype.type(weights)
+        if reduction == "mean":  # of nothing: nan, with gradient 0, as in PyTorch
+            weights = self.factor.sum()
+            self.scale = xp.where(weights == 0, 0, 1 / weights)
+        return losses.sum() if reduction == "sum" else losses.sum() / weights
 
     def backward(self, grad):
         out = array_module(grad).zeros(self.like, grad.dtype)
-        out[self.pick] = self.factor * (grad[self.pick[0]] if grad.ndim else grad * self.scale)
+        out[self.pick] = -self.factor * (grad if grad.ndim else grad * self.scale)
         return out
 
 
@@ -72,12 +61,13 @@ def check_classes(name, x, target, weight):
         )
 
 
-def check_range(name, target, classes):
-    """Raise IndexError unless the targets are classes."""
-    wrong = target[(target < 0) | (target >= classes)]
-    if wrong.size:
+def check_range(name, target, here, classes):
+    """Raise IndexError unless the targets that are in use are classes."""
+    wrong = here & ((target < 0) | (target >= classes))
+    if may_look(target) and wrong.any():
+        first = int(target[wrong][0])
         raise IndexError(
-            f"{name}: target {int(wrong[0])} is out of bounds for {classes} classes (0 to {classes - 1})"
+            f"{name}: target {first} is out of bounds for {classes} classes (0 to {classes - 1})"
         )
 
 

@@ -3,7 +3,7 @@
 import math
 
 from minicnn.autograd import Function
-from minicnn.device import array_module, kernels_for
+from minicnn.device import array_module, check_same, kernels_for
 from minicnn.ops.conv import FLOATS
 
 
@@ -164,6 +164,8 @@ def check_channels(name, x, *per_channel):
         raise RuntimeError(f"{name}: expected x (N, C, ...) of at least 2 dimensions, got {x.shape}")
     channels = x.shape[1:2]
     for i, values in enumerate(per_channel):
+        if values is not None and type(values) is not type(x):
+            check_same(name, ("x", ("weight", "bias", "running_mean", "running_var")[i]), (x, values))
         if values is not None and values.shape != channels:
             role = ("weight", "bias", "running_mean", "running_var")[i]
             raise RuntimeError(

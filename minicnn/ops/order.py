@@ -1,31 +1,52 @@
 """Elements along one axis: picked, put, added up, multiplied, turned round."""
 
+import numpy as np
+
 from minicnn.autograd import Function
 from minicnn.device import array_module
+from minicnn.ops.reduce import largest
 
 
-def places(xp, index, axis):
+def places(index, axis):
     """The index of an element x[..., index[..., k, ...], ...] in every axis, to read or to write at once."""
+    xp = array_module(index)
     own = [xp.arange(n).reshape(-1, *[1] * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
     return (*own[:axis], index, *own[axis + 1 :]) if index.ndim else ()
+
+
+def add_at(out, index, values):
+    """Add values to places of `out`; a place that comes twice gets both.
+
+    A GPU adds them by atomic operations, in whatever order, so that last digits may differ from run to run.
+    Those are there for some dtypes only; what wraps round does so in unsigned integers alike.
+    """
+    xp = array_module(out)
+    if type(index) is tuple and not index:
+        out += values
+    elif xp is np or out.dtype.kind == "f":
+        xp.add.at(out, index, values)
+    elif out.dtype == np.int64:
+        xp.add.at(out.view(np.uint64), index, values.view(np.uint64))
+    else:
+        wide = xp.zeros(out.shape, np.uint32)
+        xp.add.at(wide, index, values.astype(np.uint32))
+        out += wide.astype(out.dtype)
 
 
 class Along(Function):
     """x at an index array's places along an axis, as torch.gather. `distinct`: none is picked twice."""
 
     def forward(self, x, index, axis, distinct=False):
-        xp = array_module(x)
         self.like, self.distinct = (x.shape, x.dtype), distinct
-        self.places = places(xp, xp.array(index), axis)
+        self.places = places(index.copy(), axis)
         return x[self.places].reshape(index.shape)
 
     def backward(self, grad):
-        xp = array_module(grad)
-        out = xp.zeros(*self.like)
+        out = array_module(grad).zeros(*self.like)
         if self.distinct:
             out[self.places] = grad
         else:
-            xp.add.at(out, self.places, grad)
+            add_at(out, self.places, grad)
         return out, None
 
 
@@ -34,7 +55,7 @@ class AddAt(Function):
 
     def forward(self, x, value, index):
         self.index, out = index, x.copy()
-        array_module(x).add.at(out, index, value)
+        add_at(out, index, value)
         return out
 
     def backward(self, grad):
@@ -147,7 +168,7 @@ class LogSumExp(Function):
 
     def forward(self, x, axis, keepdim=False):
         xp = array_module(x)
-        top = x.max(axis=axis, keepdims=True, initial=-float("inf"))
+        top = largest(x, range(x.ndim) if axis is None else axis)
         top = xp.where(xp.isinf(top), 0, top)
         self.x, self.keepdim = x, keepdim
         self.out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top

@@ -5,6 +5,8 @@
 
 import math
 
+import numpy as np
+
 from minicnn.autograd import Function
 from minicnn.device import array_module
 
@@ -21,8 +23,18 @@ def spread(reduced, shape, over):
 def total(x, over):
     """The sum over axes; if one number is left it is an array, too, of which NumPy would make a number."""
     xp, (axis, keepdim) = array_module(x), over
+    if xp is not np:
+        return x.sum(axis=axis, dtype=x.dtype, keepdims=keepdim)
     alone = (axis is None or len(axis) == x.ndim) and not keepdim
     return xp.add.reduce(x, axis, x.dtype, xp.empty((), x.dtype) if alone else None, keepdim)
+
+
+def largest(x, axes):
+    """The largest along axes, which are kept; of nothing -inf."""
+    if x.size:
+        return x.max(axis=tuple(axes), keepdims=True)
+    shape = [1 if i in axes else n for i, n in enumerate(x.shape)]
+    return array_module(x).full(shape, -math.inf, x.dtype)
 
 
 class Sum(Function):
@@ -96,7 +108,8 @@ class Softmax(Function):
     """exp(x) / sum(exp(x)) along one axis."""
 
     def forward(self, x, axis):
-        e = array_module(x).exp(x - x.max(axis=axis, keepdims=True, initial=-math.inf))
+        axis = axis if x.ndim else None
+        e = array_module(x).exp(x - largest(x, (axis,) if x.ndim else ()))
         e /= e.sum(axis=axis, keepdims=True)
         self.axis, self.out = axis, e
         return e
@@ -110,8 +123,8 @@ class LogSoftmax(Function):
     """x - log(sum(exp(x))) along one axis."""
 
     def forward(self, x, axis):
-        xp = array_module(x)
-        x = x - x.max(axis=axis, keepdims=True, initial=-math.inf)
+        xp, axis = array_module(x), axis if x.ndim else None
+        x = x - largest(x, (axis,) if x.ndim else ())
         self.axis, self.out = axis, x - xp.log(xp.exp(x).sum(axis=axis, keepdims=True))
         return self.out
 

@@ -1,7 +1,10 @@
 """The same numbers in another arrangement: reshaping, permuting, expanding, indexing, joining."""
 
+import numpy as np
+
 from minicnn.autograd import Function
-from minicnn.device import array_module
+from minicnn.device import array_module, device_of, move
+from minicnn.ops.order import add_at
 
 
 class Reshape(Function):
@@ -55,7 +58,8 @@ class Diagonal(Function):
     def forward(self, x, how):
         self.like, self.how = (x.shape, x.dtype), how
         out = x.diagonal(*how)
-        out.flags.writeable = x.flags.writeable  # NumPy's is not
+        if type(out) is np.ndarray:
+            out.flags.writeable = x.flags.writeable  # NumPy's is not
         return out
 
     def backward(self, grad):
@@ -72,9 +76,8 @@ class Gather(Function):
         return x[view][index]
 
     def backward(self, grad):
-        xp = array_module(grad)
-        out = xp.zeros(*self.like)
-        xp.add.at(out[self.view], self.index, grad)
+        out = array_module(grad).zeros(*self.like)
+        add_at(out[self.view], self.index, grad)
         return out
 
 
@@ -133,6 +136,17 @@ class Stack(Function):
 
     def backward(self, grad):
         return tuple(array_module(grad).moveaxis(grad, self.axis, 0))
+
+
+class Move(Function):
+    """The same values in the memory of another device."""
+
+    def forward(self, x, to):
+        self.home = device_of(x)
+        return move(x, to)
+
+    def backward(self, grad):
+        return move(grad, self.home)
 
 
 class Copy(Function):

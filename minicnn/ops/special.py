@@ -3,7 +3,7 @@
 import math
 
 from minicnn.autograd import Function
-from minicnn.device import array_module
+from minicnn.device import array_module, special_module
 
 
 class Rsqrt(Function):
@@ -32,10 +32,8 @@ class Erf(Function):
     """The error function, 2 / sqrt(pi) times the integral of exp(-t t) from 0 to x."""
 
     def forward(self, x):
-        from scipy.special import erf
-
         self.x = x
-        return erf(x)
+        return special_module(x).erf(x)
 
     def backward(self, grad):
         return grad * (2 / math.sqrt(math.pi)) * array_module(grad).exp(-self.x * self.x)

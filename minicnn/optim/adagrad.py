@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn.device import kernels_for
 from minicnn.optim.optimizer import Optimizer, check_range
-from minicnn.tensor import Tensor
+from minicnn.tensor import full
 
 
 class Adagrad(Optimizer):
@@ -62,8 +62,8 @@ class Adagrad(Optimizer):
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         for p in group["params"]:  # their state does not wait for the first gradient
-            start = np.full(p.shape, group["initial_accumulator_value"], p.dtype)
-            self.state[p] = {"step": 0, "sum": Tensor(start)}
+            start = full(p.shape, group["initial_accumulator_value"], dtype=p.dtype, device=p.device)
+            self.state[p] = {"step": 0, "sum": start}
 
     def update(
         self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]

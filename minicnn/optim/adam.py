@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.device import kernels_for
+from minicnn.device import array_module, kernels_for
 from minicnn.optim.optimizer import Optimizer, check_number, check_range
 from minicnn.tensor import Tensor
 
@@ -77,7 +77,7 @@ class Adam(Optimizer):
         if not state:
             state["step"] = 0
             for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
-                state[key] = Tensor(np.zeros(param.shape, param.dtype))
+                state[key] = Tensor(array_module(param).zeros(param.shape, param.dtype))
         state["step"] += 1
         kernels_for(param).adam_step(
             param,

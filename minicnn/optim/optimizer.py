@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import enable_grad, note_write
+from minicnn.device import check_same, move
 from minicnn.tensor import Tensor
 
 # Settings that choose among PyTorch's implementations of one formula: kept, but here there is only one.
@@ -151,6 +152,8 @@ class Optimizer:
                 f"{type(self).__name__}.step: a parameter is {array.dtype} {array.shape}, "
                 f"its gradient {grad.dtype} {grad.shape}"
             )
+        if type(grad) is not type(array):
+            check_same(type(self).__name__, ("a parameter", "its gradient"), (array, grad))
         self.update(array, grad, self.state[p], group)
         note_write(p.array)  # so that a graph recorded before this step is known to be stale
 
@@ -170,7 +173,7 @@ class Optimizer:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over settings and memories, copied and in the parameters' dtypes.
+        """Take over settings and memories, copied, in the parameters' dtypes and on their devices.
 
         Raises
         ------
@@ -229,7 +232,7 @@ def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:
         raise ValueError(
             f"load_state_dict: {key} of parameter {number} has shape {value.shape}, expected {p.shape}"
         )
-    return Tensor(np.array(value.array, p.dtype, order="C"))
+    return Tensor(move(value.array.astype(p.dtype, order="C"), p.device))
 
 
 def check_range(name: str, group: dict[str, Any], *settings: str) -> None:

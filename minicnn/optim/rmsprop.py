@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.device import kernels_for
+from minicnn.device import array_module, kernels_for
 from minicnn.optim.optimizer import Optimizer, check_range
 from minicnn.tensor import Tensor
 
@@ -67,7 +67,7 @@ class RMSprop(Optimizer):
             state["step"] = 0
         for key in wanted:
             if wanted[key] and key not in state:
-                state[key] = Tensor(np.zeros(param.shape, param.dtype))
+                state[key] = Tensor(array_module(param).zeros(param.shape, param.dtype))
         state["step"] += 1
         kernels_for(param).rmsprop_step(
             param,

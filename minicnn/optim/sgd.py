@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.device import kernels_for
+from minicnn.device import array_module, kernels_for
 from minicnn.optim.optimizer import Optimizer, check_range
 from minicnn.tensor import Tensor
 
@@ -63,7 +63,8 @@ class SGD(Optimizer):
         buffer = state.get("momentum_buffer") if momentum else None
         first = momentum != 0 and buffer is None
         if first:
-            buffer = state["momentum_buffer"] = Tensor(np.zeros(param.shape, param.dtype))
+            buffer = Tensor(array_module(param).zeros(param.shape, param.dtype))
+            state["momentum_buffer"] = buffer
         kernels_for(param).sgd_step(
             param,
             grad,

@@ -1,5 +1,6 @@
 """From Tensors to arrays and back: how an operation runs, and how it enters the graph."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
@@ -7,6 +8,8 @@ from weakref import ref
 import numpy as np
 
 from minicnn.autograd import IGNORED, Function, clock, errors, recording
+from minicnn.device import CPU, as_array, check_same, device_of, words
+from minicnn.ops.shape import Move
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -20,7 +23,7 @@ class Variable:
 
     Attributes
     ----------
-    array : numpy.ndarray
+    array : numpy.ndarray or cupy.ndarray
         The values.
     tracked : bool
         Whether operations on it are recorded: what `requires_grad` says.
@@ -34,7 +37,7 @@ class Variable:
 
     hooks: Sequence[Callable] = ()  # on a leaf: called with its gradient; may give another
     kind: ClassVar[type["Tensor"]]  # Tensor, which is defined above this module
-    array: np.ndarray
+    array: Any
     _grad: "Tensor | None"
     tracked: bool
     node: Function | None
@@ -44,7 +47,7 @@ class Variable:
     def wrap(array: Any, node: Function | None = None) -> "Tensor":
         """A Tensor of these values, without copying them, and the recorded operation that computed it."""
         out = new(Variable.kind)
-        out.array = array if type(array) is np.ndarray else np.asarray(array)
+        out.array = array if type(array) is np.ndarray else as_array(array)
         out._grad = out.origin = None
         out.node, out.tracked = node, node is not None
         return out
@@ -67,11 +70,15 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         Passed on to `forward`.
     """
     node, arrays, needs, recorded = function(), [], [], False
-    recording_now = recording.get()
+    recording_now, kind = recording.get(), None
     for x in inputs:
         need = None
         if isinstance(x, Variable):
             array = x.array
+            if type(array) is not kind:
+                if kind is not None:
+                    return apply(function, *together(function, inputs), **settings)
+                kind = type(array)
             arrays.append(array)
             if x.tracked and recording_now:
                 need, recorded = (x.node or x, array.shape), True
@@ -110,6 +117,8 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
 
 def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
     """`apply` for two Tensors, with a result of the same kind of numbers."""
+    if type(x.array) is not type(y.array):
+        x, y = together(function, (x, y))
     node = function()
     if (x.tracked or y.tracked) and recording.get():
         node.time = clock[0]
@@ -135,7 +144,13 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
         needs = [(x.node or x, x.array.shape) if x.tracked else None for x in tensors]
         if any(needs):
             node.time, node.needs, recorded = clock[0], needs, node
-    return wrap(node.forward([x.array for x in tensors], how), recorded)
+    try:
+        return wrap(node.forward([x.array for x in tensors], how), recorded)
+    except TypeError:
+        check_same(
+            words(function.__name__), map("tensors[{}]".format, range(len(tensors))), arrays_of(tensors)
+        )
+        raise
 
 
 def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
@@ -157,6 +172,29 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
     return out
 
 
-def shares_memory(out: np.ndarray, x: np.ndarray) -> bool:
+def shares_memory(out: Any, x: Any) -> bool:
     """Whether the result of reshaping or slicing lies in the memory of x; a reshape may have had to copy."""
     return out.base is x or (out.base is not None and out.base is x.base) or out is x
+
+
+def together(function: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Inputs of different devices on one: a CPU Tensor without dimensions goes to the GPU of the others.
+
+    Raises
+    ------
+    RuntimeError
+        An input of more than one number is elsewhere; `function` gives its name, and the inputs theirs.
+    """
+    where = next(device_of(x.array) for x in inputs if isinstance(x, Variable) and device_of(x.array) != CPU)
+    moved = [
+        apply_to_one(Move, x, where) if isinstance(x, Variable) and not x.array.ndim else x for x in inputs
+    ]
+    roles = inspect.signature(function.forward).parameters if isinstance(function, type) else "xy"
+    name = words(function.__name__)
+    check_same(name, [role for role in roles if role != "self"], arrays_of(moved))
+    return moved
+
+
+def arrays_of(inputs: Sequence[Any]) -> list[Any]:
+    """The arrays of Tensors; whatever else there is as it is."""
+    return [x.array if isinstance(x, Variable) else x for x in inputs]

@@ -6,7 +6,8 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two
+from minicnn.device import array_module, like
+from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two, together
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -100,7 +101,10 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
         if function is ops.Pow:
             raise RuntimeError(f"pow: {error}") from None
         dtype = result_dtype(x, y)
-        x, y = (v if isinstance(v, Variable) else np.array(v).astype(dtype) for v in (x, y))
+        beside = x if isinstance(x, Variable) else y
+        x, y = (
+            v if isinstance(v, Variable) else like(np.array(v).astype(dtype), beside.array) for v in (x, y)
+        )
         return apply(function, x, y)
     except (ValueError, TypeError) as error:
         check_broadcast(function.__name__.lower(), x, y)
@@ -137,8 +141,7 @@ def whole_division(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     top = max(category(x), category(y))
     if not top:
         raise RuntimeError(f"{name}: expected numbers, got truth values")
-    divisors = y.array if isinstance(y, Variable) else y
-    if top == 1 and not np.all(divisors):
+    if top == 1 and not (y.array.all() if isinstance(y, Variable) else y):
         raise RuntimeError(f"{name}: an integer is divided by 0")
     return x, y
 
@@ -150,6 +153,10 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
             x, y = promoted(ufunc.__name__, x, y)
         except TypeError:
             return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
+    if isinstance(y, Variable) and type(x.array) is not type(y.array):
+        x, y = together(ufunc, (x, y))
+    if type(x.array) is not np.ndarray:
+        ufunc = getattr(array_module(x.array), ufunc.__name__)
     try:
         return Variable.wrap(ufunc(x.array, y.array if isinstance(y, Variable) else y))
     except ValueError:
@@ -162,7 +169,7 @@ def bitwise(ufunc: np.ufunc, x: Variable, *y: Any) -> "Tensor":
     if any(category(operand) == 2 for operand in (x, *y)):
         kind = RuntimeError if y else TypeError  # as in PyTorch
         raise kind(f"{ufunc.__name__}: expected integers or truth values, got floating point numbers")
-    return compare(ufunc, x, *y) if y else Variable.wrap(ufunc(x.array))
+    return compare(ufunc, x, *y) if y else Variable.wrap(~x.array)
 
 
 class Arithmetic(Variable):

@@ -1,9 +1,13 @@
-"""New Tensors of random numbers."""
+"""New Tensors of random numbers.
+
+All are drawn on the CPU and moved where they are wanted, so that a seed gives the same numbers everywhere.
+"""
 
 from typing import Any
 
 import numpy as np
 
+from minicnn.device import host, like, move, placed
 from minicnn.random import generator as source
 from minicnn.tensor.creation import kind, shape_and_dtype
 from minicnn.tensor.tensor import Tensor
@@ -18,8 +22,9 @@ def rand(
     **shape: Any,
 ) -> Tensor:
     """Uniform in [0, 1)."""
-    sizes, dtype = floating("rand", size, dtype, device, shape)
-    return Tensor(source(generator).random(sizes, dtype), requires_grad)
+    where = placed("rand", device)
+    sizes, dtype = floating("rand", size, dtype, shape)
+    return Tensor(move(source(generator).random(sizes, dtype), where), requires_grad)
 
 
 def randn(
@@ -31,8 +36,9 @@ def randn(
     **shape: Any,
 ) -> Tensor:
     """Normal, mean 0, variance 1."""
-    sizes, dtype = floating("randn", size, dtype, device, shape)
-    return Tensor(source(generator).standard_normal(sizes, dtype), requires_grad)
+    where = placed("randn", device)
+    sizes, dtype = floating("randn", size, dtype, shape)
+    return Tensor(move(source(generator).standard_normal(sizes, dtype), where), requires_grad)
 
 
 def randint(*args: Any, generator: Any = None, dtype: Any = None, device: Any = None, **named: Any) -> Tensor:
@@ -48,29 +54,36 @@ def randint(*args: Any, generator: Any = None, dtype: Any = None, device: Any = 
     low, high = given.get("low", 0), given["high"]
     if low >= high:
         raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
-    size, dtype = shape_and_dtype("randint", (given["size"],), dtype, device, default=np.int64)
-    return Tensor(source(generator).integers(low, high, size).astype(dtype, copy=False))
+    where = placed("randint", device)
+    size, dtype = shape_and_dtype("randint", (given["size"],), dtype, default=np.int64)
+    return Tensor(move(source(generator).integers(low, high, size).astype(dtype, copy=False), where))
 
 
 def randperm(n: int, *, generator: Any = None, dtype: Any = None, device: Any = None) -> Tensor:
     """0 to n - 1 in random order."""
-    _, dtype = shape_and_dtype("randperm", (n,), dtype, device, default=np.int64)
-    return Tensor(source(generator).permutation(n).astype(dtype, copy=False))
+    where = placed("randperm", device)
+    _, dtype = shape_and_dtype("randperm", (n,), dtype, default=np.int64)
+    return Tensor(move(source(generator).permutation(n).astype(dtype, copy=False), where))
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, **kwargs: Any) -> Tensor:
     """Uniform in [0, 1), in the shape and dtype of another Tensor."""
-    return rand(input.shape, dtype=dtype or input.dtype, **kwargs)
+    return rand(input.shape, dtype=dtype or input.dtype, **beside(input, kwargs))
 
 
 def randn_like(input: Tensor, *, dtype: Any = None, **kwargs: Any) -> Tensor:
     """Normal, in the shape and dtype of another Tensor."""
-    return randn(input.shape, dtype=dtype or input.dtype, **kwargs)
+    return randn(input.shape, dtype=dtype or input.dtype, **beside(input, kwargs))
 
 
 def randint_like(input: Tensor, *bounds: int, dtype: Any = None, **kwargs: Any) -> Tensor:
     """Integers in [low, high), in the shape and dtype of another Tensor."""
-    return randint(*bounds, input.shape, dtype=dtype or input.dtype, **kwargs)
+    return randint(*bounds, input.shape, dtype=dtype or input.dtype, **beside(input, kwargs))
+
+
+def beside(input: Tensor, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that put a new Tensor where another one is, unless they say where."""
+    return kwargs if kwargs.get("device") is not None else {**kwargs, "device": input.device}
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None) -> Tensor:
@@ -79,18 +92,18 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
             raise TypeError("normal: expected a size, or the mean or std as a Tensor")
         size = np.broadcast_shapes(*(x.shape for x in (mean, std) if isinstance(x, Tensor)))
-    if not np.all(np.asarray(std.array if isinstance(std, Tensor) else std) >= 0):
+    if not np.all((host(std.array) if isinstance(std, Tensor) else std) >= 0):
         raise RuntimeError(f"normal: expected a std of at least 0, got {std}")
-    return (randn(size, generator=generator) * std + mean).detach()
+    where = next((x.device for x in (mean, std) if isinstance(x, Tensor)), None)
+    return (randn(size, generator=generator, device=where) * std + mean).detach()
 
 
 def bernoulli(input: Tensor, *, generator: Any = None) -> Tensor:
     """1 with the probability that each element gives, else 0."""
     if not ((input.array >= 0) & (input.array <= 1)).all():
         raise RuntimeError("bernoulli: expected probabilities from 0 to 1")
-    return Tensor(
-        (source(generator).random(input.shape) < input.array).astype(kind("bernoulli", input.dtype))
-    )
+    drawn = like(source(generator).random(input.shape), input.array)
+    return Tensor((drawn < input.array).astype(kind("bernoulli", input.dtype)))
 
 
 def multinomial(
@@ -99,19 +112,19 @@ def multinomial(
     """Indices drawn with the weights in a vector, or in each row of a matrix."""
     if input.ndim not in (1, 2) or not input.is_floating_point():
         raise RuntimeError(f"multinomial: expected a vector or matrix of weights, got shape {input.shape}")
-    rows = np.atleast_2d(input.array).astype(np.float64)
+    rows = np.atleast_2d(host(input.array)).astype(np.float64)
     if (rows < 0).any() or not np.isfinite(rows).all() or (rows.sum(axis=1) == 0).any():
         raise RuntimeError("multinomial: expected weights of at least 0, with a sum above 0")
     if not replacement and num_samples > (rows > 0).sum(axis=1).min():
         raise RuntimeError(f"multinomial: cannot draw {num_samples} different indices of {rows.shape[1]}")
     draw = source(generator).choice
     out = [draw(len(row), num_samples, replacement, row / row.sum()) for row in rows]
-    return Tensor(np.array(out, np.int64).reshape(*input.shape[:-1], num_samples))
+    return Tensor(like(np.array(out, np.int64).reshape(*input.shape[:-1], num_samples), input.array))
 
 
-def floating(name: str, size: tuple, dtype: Any, device: Any, named: Any) -> tuple[tuple[int, ...], Any]:
+def floating(name: str, size: tuple, dtype: Any, named: Any) -> tuple[tuple[int, ...], Any]:
     """Sizes and a floating point dtype."""
-    sizes, dtype = shape_and_dtype(name, size, dtype, device, named)
+    sizes, dtype = shape_and_dtype(name, size, dtype, named)
     if dtype.kind != "f":
         raise RuntimeError(f"{name}: expected a floating point dtype, got {dtype}")
     return sizes, dtype

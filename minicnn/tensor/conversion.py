@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn.device import CPU, NO_GPU, check_device
+from minicnn import ops
+from minicnn.device import CPU, device_of, placed
 from minicnn.device import device as Device
-from minicnn.tensor.apply import Variable
+from minicnn.tensor.apply import Variable, apply_to_one
 from minicnn.tensor.arithmetic import cast
 from minicnn.tensor.inplace import InPlace
 
@@ -22,12 +23,12 @@ class Conversion(InPlace):
     @property
     def device(self) -> Device:
         """Where it lives."""
-        return CPU
+        return CPU if type(self.array) is np.ndarray else device_of(self.array)
 
     @property
     def is_cuda(self) -> bool:
         """Whether it lives on a GPU."""
-        return False
+        return type(self.array) is not np.ndarray
 
     def to(
         self,
@@ -42,28 +43,31 @@ class Conversion(InPlace):
 
         ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, which takes both from a Tensor.
         """
-        if args and (args[0] is None or isinstance(args[0], str | Device)):
+        if args and (args[0] is None or isinstance(args[0], str | Device | int)):
             device, args = args[0], args[1:]
         elif args and isinstance(args[0], Variable):
             other, args = args[0], args[1:]
         if args and not isinstance(args[0], bool):
             dtype, args = args[0], args[1:]
         if other is not None:
-            dtype = other.array.dtype
-        check_device("to", device)
+            dtype, device = other.array.dtype, device_of(other.array)
+        where = self.device if device is None else placed("to", device)
         wanted = self.array.dtype if dtype is None else np.dtype(dtype)
         if wanted.kind not in "biuf":
             raise TypeError(f"to: expected a dtype of numbers or truth values, got {wanted}")
-        if self.array.dtype == wanted and (copy or args[1:2] == (True,)):
+        if self.array.dtype == wanted and where == self.device and (copy or args[1:2] == (True,)):
             return self.clone()
-        return cast(self, wanted)
+        return cast(self._moved(where), wanted)
+
+    def _moved(self, where: Device) -> "Tensor":
+        return self if where == self.device else apply_to_one(ops.Move, self, where)  # type: ignore[return-value]
 
     def type(self, dtype: Any = None) -> Any:
         """The same values in another dtype, as `to`; without one, the name of this Tensor's type."""
         if dtype is None:
             from minicnn.tensor.dtypes import MAKERS
 
-            return f"torch.{MAKERS[self.array.dtype]}"
+            return f"torch.{'cuda.' * self.is_cuda}{MAKERS[self.array.dtype]}"
         return self.to(dtype=dtype)
 
     def type_as(self, other: Variable) -> "Tensor":
@@ -95,12 +99,12 @@ class Conversion(InPlace):
         return cast(self, np.dtype(np.bool_))
 
     def cpu(self) -> "Tensor":
-        """Itself: it is on the CPU."""
-        return self  # type: ignore[return-value]
+        """The same values on the CPU; itself, if it is there."""
+        return self._moved(CPU)
 
     def cuda(self, device: Any = None, non_blocking: Any = False) -> "Tensor":
-        """RuntimeError: there is no GPU to move to."""
-        raise RuntimeError(f"cuda: {NO_GPU}; leave the Tensor on the CPU")
+        """The same values on a GPU; itself, if it is there."""
+        return self._moved(placed("cuda", "cuda" if device is None else device))
 
     # new Tensors of this dtype
 
@@ -129,6 +133,8 @@ class Conversion(InPlace):
 
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = self.array.dtype
+        if kwargs.get("device") is None:
+            kwargs["device"] = self.device
         return getattr(creation, name)(*args, **kwargs)
 
     # other libraries
@@ -142,5 +148,5 @@ class Conversion(InPlace):
         return self.array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> Any:
-        """Where the memory is, in DLPack's numbers: (1, 0), the CPU."""
+        """Where the memory is, in DLPack's numbers: (1, 0), the CPU, or (2, number of the GPU)."""
         return self.array.__dlpack_device__()

@@ -5,18 +5,21 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import quiet
-from minicnn.device import check_device
+from minicnn.device import device_of, host, is_array, module_at, move, placed
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
+
+CUDA_IN_DLPACK = 2  # its number for memory of a GPU
 
 
 @quiet
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A Tensor with a copy of the data. Python floats become float32, arrays keep their dtype."""
-    check_device("tensor", device)
+    where = placed("tensor", device)
     if isinstance(data, Tensor):
-        array = np.array(data.array, dtype)
+        where = device_of(data.array) if device is None else where
+        array = data.array.astype(dtype or data.array.dtype)
     elif isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype)
     else:
@@ -28,7 +31,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         if dtype is None and array.dtype == np.float64 and not has_double(data):
             dtype = DEFAULT
         array = array.astype(dtype or array.dtype, copy=False)
-    return Tensor(array, requires_grad)
+    return Tensor(move(array, where), requires_grad)
 
 
 def plain(data: Any) -> Any:
@@ -45,7 +48,7 @@ def plain(data: Any) -> Any:
                 f"tensor: only Tensors of one element can stand in a list, got shape {data.array.shape}; "
                 "use stack() for others"
             )
-        return data.array.flat[0]
+        return host(data.array).flat[0]
     return data
 
 
@@ -64,13 +67,14 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """The data as a Tensor, without a copy where it is an array or a Tensor of that dtype already."""
-    check_device("as_tensor", device)
+    """The data as a Tensor, not copied where it is an array or a Tensor of that dtype and place already."""
+    where = placed("as_tensor", device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype=dtype)
-    if isinstance(data, np.ndarray):
-        return Tensor(data.astype(kind("as_tensor", dtype, data.dtype), copy=False))
-    return tensor(data, dtype)
+        return data.to(dtype=dtype, device=device)
+    if is_array(data):
+        where = device_of(data) if device is None else where
+        return Tensor(move(data.astype(kind("as_tensor", dtype, data.dtype), copy=False), where))
+    return tensor(data, dtype, where)
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
@@ -79,28 +83,32 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         raise RuntimeError(
             f"from_dlpack: expected an object with __dlpack__, got {type(ext_tensor).__name__}"
         )
-    return Tensor(np.from_dlpack(ext_tensor))
+    on_gpu = hasattr(ext_tensor, "__dlpack_device__") and ext_tensor.__dlpack_device__()[0] == CUDA_IN_DLPACK
+    return Tensor(module_at("from_dlpack", "cuda" if on_gpu else None).from_dlpack(ext_tensor))
 
 
 def zeros(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
 ) -> Tensor:
     """All zero."""
-    return Tensor(np.zeros(*shape_and_dtype("zeros", size, dtype, device, shape)), requires_grad)
+    xp = module_at("zeros", device)
+    return Tensor(xp.zeros(*shape_and_dtype("zeros", size, dtype, shape)), requires_grad)
 
 
 def ones(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
 ) -> Tensor:
     """All one."""
-    return Tensor(np.ones(*shape_and_dtype("ones", size, dtype, device, shape)), requires_grad)
+    xp = module_at("ones", device)
+    return Tensor(xp.ones(*shape_and_dtype("ones", size, dtype, shape)), requires_grad)
 
 
 def empty(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
 ) -> Tensor:
     """Whatever was in the memory."""
-    return Tensor(np.empty(*shape_and_dtype("empty", size, dtype, device, shape)), requires_grad)
+    xp = module_at("empty", device)
+    return Tensor(xp.empty(*shape_and_dtype("empty", size, dtype, shape)), requires_grad)
 
 
 def full(
@@ -112,16 +120,18 @@ def full(
     default = (
         np.bool_ if isinstance(fill_value, bool) else np.int64 if isinstance(fill_value, int) else DEFAULT
     )
-    sizes, dtype = shape_and_dtype("full", (size,), dtype, device, default=default)
-    return Tensor(np.full(sizes, np.asarray(fill_value).astype(dtype), dtype), requires_grad)
+    xp = module_at("full", device)
+    sizes, dtype = shape_and_dtype("full", (size,), dtype, default=default)
+    return Tensor(xp.full(sizes, np.asarray(fill_value).astype(dtype).item(), dtype), requires_grad)
 
 
 def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Ones on the diagonal of a matrix (n, m), zeros elsewhere."""
-    sizes, dtype = shape_and_dtype("eye", (n, n if m is None else m), dtype, device)
-    return Tensor(np.eye(*sizes, dtype=dtype), requires_grad)
+    xp = module_at("eye", device)
+    sizes, dtype = shape_and_dtype("eye", (n, n if m is None else m), dtype)
+    return Tensor(xp.eye(*sizes, dtype=dtype), requires_grad)
 
 
 def arange(
@@ -134,14 +144,14 @@ def arange(
     requires_grad: bool = False,
 ) -> Tensor:
     """The numbers from start (0 if only `end` is given) up to, without, end."""
-    check_device("arange", device)
+    where = placed("arange", device)
     start, end, step = (n.item() if isinstance(n, Tensor) else n for n in (start, end, step))
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = all(isinstance(n, int | np.integer) for n in (start, end, step))
     dtype = kind("arange", dtype, np.int64 if whole else DEFAULT)
-    return Tensor(np.arange(start, end, step, dtype=dtype), requires_grad)
+    return Tensor(move(np.arange(start, end, step, dtype=dtype), where), requires_grad)
 
 
 def linspace(
@@ -154,32 +164,35 @@ def linspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
-    check_device("linspace", device)
+    where = placed("linspace", device)
     if steps < 0:
         raise RuntimeError(f"linspace: expected at least 0 steps, got {steps}")
     out = np.linspace(start, end, steps).astype(kind("linspace", dtype, DEFAULT))
-    return Tensor(out, requires_grad)
+    return Tensor(move(out, where), requires_grad)
 
 
 def logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
     """`steps` powers of `base`, with exponents from start to end at equal distances."""
-    check_device("logspace", device)
+    where = placed("logspace", device)
     if steps < 0:
         raise RuntimeError(f"logspace: expected at least 0 steps, got {steps}")
-    return Tensor(np.logspace(start, end, steps, base=base).astype(kind("logspace", dtype, DEFAULT)))
+    out = np.logspace(start, end, steps, base=base).astype(kind("logspace", dtype, DEFAULT))
+    return Tensor(move(out, where))
 
 
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """All zero, in the shape and dtype of another Tensor."""
+    device = input.device if device is None else device
     return zeros(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All one, in the shape and dtype of another Tensor."""
+    device = input.device if device is None else device
     return ones(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
@@ -187,6 +200,7 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Whatever was in the memory, in the shape and dtype of another Tensor."""
+    device = input.device if device is None else device
     return empty(input.shape, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
@@ -194,18 +208,17 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """All `fill_value`, in the shape and dtype of another Tensor."""
-    dtype = dtype or input.dtype
+    dtype, device = dtype or input.dtype, input.device if device is None else device
     return full(input.shape, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def shape_and_dtype(
-    name: str, size: tuple, dtype: Any, device: Any, named: Any = (), default: Any = DEFAULT
+    name: str, size: tuple, dtype: Any, named: Any = (), default: Any = DEFAULT
 ) -> tuple[tuple[int, ...], Any]:
     """What NumPy's functions take first, after the checks: sizes, of which none is negative, and a dtype.
 
     Sizes may be ints, one sequence, or the keyword `size`, which comes in `named`.
     """
-    check_device(name, device)
     if named:
         if size or "size" not in named or len(named) > 1:
             raise TypeError(f"{name}: unexpected argument {next(iter(named))!r}")

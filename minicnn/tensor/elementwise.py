@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from minicnn import ops
 from minicnn.autograd import Function
+from minicnn.device import array_module, check_same, number
 from minicnn.tensor.apply import Variable, apply, apply_to_one
 from minicnn.tensor.arithmetic import (
     DEFAULT,
@@ -110,7 +109,7 @@ class Elementwise(Arithmetic):
         if isinstance(value, Variable):
             value = cast(value, self.array.dtype)
         else:
-            value = Variable.wrap(np.asarray(value).astype(self.array.dtype))
+            value = Variable.wrap(number(value, self.array.dtype, self.array))
         return apply(ops.Where, mask, value, self)
 
     def where(self, condition: "Tensor", other: Any) -> "Tensor":
@@ -138,7 +137,8 @@ class Elementwise(Arithmetic):
         if self.array.dtype != other.array.dtype:
             raise RuntimeError(f"isclose: expected one dtype, got {self.array.dtype} and {other.array.dtype}")
         check_broadcast("isclose", self, other)
-        return Variable.wrap(np.isclose(self.array, other.array, rtol, atol, equal_nan))
+        check_same("isclose", ("input", "other"), (self.array, other.array))
+        return Variable.wrap(array_module(self.array).isclose(self.array, other.array, rtol, atol, equal_nan))
 
     def allclose(
         self, other: "Tensor", rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
@@ -165,7 +165,8 @@ def select(condition: "Tensor", x: Any, y: Any) -> "Tensor":
     if not (isinstance(x, Variable) and isinstance(y, Variable) and x.array.dtype is y.array.dtype):
         x, y = promoted("where", x, y)
         dtype = result_dtype(x, y)
-        x, y = (t if isinstance(t, Variable) else Variable.wrap(np.asarray(t, dtype)) for t in (x, y))
+        beside = condition.array
+        x, y = (t if isinstance(t, Variable) else Variable.wrap(number(t, dtype, beside)) for t in (x, y))
     try:
         return apply(ops.Where, condition, x, y)
     except ValueError:

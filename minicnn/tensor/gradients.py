@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minicnn import autograd
+from minicnn.device import check_same, host, move, placed
 from minicnn.tensor.apply import Variable
 from minicnn.tensor.conversion import Conversion
 
@@ -24,9 +25,9 @@ class Handle:
             self.hooks.remove(self.hook)
 
 
-def restored(kind: type["Tensor"], array: Any, requires_grad: bool) -> "Tensor":
-    """A pickled Tensor again."""
-    out = Variable.wrap(array)
+def restored(kind: type["Tensor"], array: Any, requires_grad: bool, where: str = "cpu") -> "Tensor":
+    """A pickled Tensor again, where it was."""
+    out = Variable.wrap(move(array, placed("unpickle", where)))
     out.__class__ = kind
     out.tracked = requires_grad
     return out
@@ -84,19 +85,21 @@ class Gradients(Conversion):
                     f"grad: expected shape {self.array.shape} and dtype {self.array.dtype}, "
                     f"got {value.array.shape} and {value.array.dtype}"
                 )
+            check_same("grad", ("the Tensor", "its gradient"), (self.array, value.array))
         self._grad = value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if self.node is not None:
             raise RuntimeError("deepcopy: only leaves can be copied with their gradient; use detach() first")
-        out = restored(type(self), self.array.copy(), self.tracked)  # type: ignore[arg-type]
+        out = Variable.wrap(self.array.copy())
+        out.__class__, out.tracked = type(self), self.tracked  # type: ignore[assignment]
         out._grad = copy.deepcopy(self._grad, memo)
         out.__dict__.update(copy.deepcopy(self.__dict__, memo))
         memo[id(self)] = out
         return out
 
     def __reduce__(self) -> tuple:  # for pickle: the values, without the graph and the gradient
-        return restored, (type(self), self.array, self.tracked)
+        return restored, (type(self), host(self.array), self.tracked, str(self.device))
 
     def detach(self) -> "Tensor":
         """The same memory, outside the graph."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.device import check_same, is_array, like, may_look
 from minicnn.tensor.apply import Variable
 
 BASIC = frozenset((int, slice, NoneType, EllipsisType))
@@ -19,7 +20,7 @@ def split_index(index: Any, ndim: int) -> tuple[tuple, Any]:
     parts = index if isinstance(index, tuple) else (index,)
     if not BASIC.issuperset(map(type, parts)):
         parts = tuple([plain(i) for i in parts])
-        if any(isinstance(i, np.ndarray) for i in parts):
+        if any(map(is_array, parts)):
             return split_at_arrays(parts, ndim)
     for i in parts:
         if type(i) is slice and i.step is not None and i.step < 1:
@@ -37,7 +38,7 @@ def split_at_arrays(parts: tuple, ndim: int) -> tuple[tuple, Any]:
     view: list[Any] = []
     picked: list[Any] = []
     for i in parts:
-        if isinstance(i, np.ndarray):
+        if is_array(i):
             view += [slice(None)] * dimensions(i)
             picked.append(i)
         else:
@@ -48,7 +49,7 @@ def split_at_arrays(parts: tuple, ndim: int) -> tuple[tuple, Any]:
 
 def dimensions(part: Any) -> int:
     """How many dimensions a part of an index stands for."""
-    if isinstance(part, np.ndarray):
+    if is_array(part):
         return part.ndim if part.dtype == bool else 1
     return 0 if part is None or part is ... else 1
 
@@ -61,9 +62,39 @@ def plain(index: Any) -> Any:
     """
     if type(index) in BASIC:
         return index
-    places = np.array(index.array if isinstance(index, Variable) else index)
+    places = index.array.copy() if isinstance(index, Variable) else np.array(index)
     if places.size == 0 and isinstance(index, list | tuple | range):
         places = places.astype(np.int64)
     if places.dtype.kind not in "biu":
         raise IndexError(f"index: expected integers, truth values, slices, ... or None, got {index!r:.80}")
     return int(places) if places.ndim == 0 and places.dtype != bool else places
+
+
+def brought(picked: Any, x: Any, view: Any) -> Any:
+    """What to pick from x[view], with its arrays where x is; checked for a GPU, which would wrap round."""
+    on_cpu = type(x) is np.ndarray
+    if picked is ... or (on_cpu and all(not is_array(i) or type(i) is np.ndarray for i in picked)):
+        return picked
+    out, shape, axis = [], x[view].shape, 0
+    for i in picked:
+        if is_array(i):
+            if on_cpu:
+                check_same("index", ("the Tensor", "its index"), (x, i))
+            fit(i, shape, axis)
+            i = like(i, x)
+        out.append(i)
+        axis += len(shape) - sum(map(dimensions, picked)) if i is ... else dimensions(i)
+    return tuple(out)
+
+
+def fit(index: Any, shape: tuple[int, ...], axis: int) -> None:
+    """Raise IndexError unless an array can stand for these axes of a shape: truth values, or places."""
+    if index.dtype == bool:
+        if index.shape != shape[axis : axis + index.ndim]:
+            raise IndexError(f"truth values of shape {index.shape} cannot choose along axis {axis}")
+    elif axis >= len(shape):
+        raise IndexError("there are more indices than dimensions")
+    elif index.size and may_look(index) and not -shape[axis] <= index.min() <= index.max() < shape[axis]:
+        raise IndexError(
+            f"{index.min()} to {index.max()} are out of bounds for axis {axis} of size {shape[axis]}"
+        )

@@ -7,9 +7,10 @@ import numpy as np
 
 from minicnn import ops, random
 from minicnn.autograd import is_grad_enabled, note_write, quiet
-from minicnn.tensor.apply import Variable, apply, apply_view
+from minicnn.device import array_module, check_same, device_of, like, number
+from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import cast, category, operand
-from minicnn.tensor.indexing import split_index
+from minicnn.tensor.indexing import brought, split_index
 from minicnn.tensor.products import Products
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ def in_place(name: str) -> Callable[..., "Tensor"]:
 
     write.__name__, write.__doc__ = f"{name}_", f"`{name}` in place."
     return write
+
+
+def writable(memory: Any) -> bool:
+    """Whether an array may be written; of CuPy's, unless elements share memory by a stride of 0."""
+    if type(memory) is np.ndarray:
+        return memory.flags.writeable
+    return not any(step == 0 and n > 1 for step, n in zip(memory.strides, memory.shape, strict=True))
 
 
 class InPlace(Products):
@@ -150,7 +158,7 @@ class InPlace(Products):
             raise RuntimeError(f"normal_: expected a std of at least 0, got {std}")
         self._check_float("normal_")
         drawn = random.generator(generator).standard_normal(self.array.shape, self.array.dtype)
-        return self.put("normal_", ..., Variable.wrap(drawn * self.array.dtype.type(std) + mean))
+        return self._drawn("normal_", drawn * self.array.dtype.type(std) + mean)
 
     def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None, **bound: float) -> "Tensor":
         """Uniform random numbers in [from, to) in place."""
@@ -161,14 +169,17 @@ class InPlace(Products):
             raise RuntimeError(f"uniform_: expected from <= to, got {low} and {to}")
         self._check_float("uniform_")
         drawn = random.generator(generator).random(self.array.shape, self.array.dtype)
-        return self.put("uniform_", ..., Variable.wrap(drawn * self.array.dtype.type(to - low) + low))
+        return self._drawn("uniform_", drawn * self.array.dtype.type(to - low) + low)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Any = None) -> "Tensor":
         """1 with probability p, else 0, in place."""
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_: expected a probability from 0 to 1, got {p}")
         drawn = random.generator(generator).random(self.array.shape) < p
-        return self.put("bernoulli_", ..., Variable.wrap(drawn))
+        return self._drawn("bernoulli_", drawn)
+
+    def _drawn(self, name: str, values: np.ndarray) -> "Tensor":
+        return self.put(name, ..., Variable.wrap(like(values, self.array)))
 
     def _check_float(self, name: str) -> None:
         if category(self) < 2:
@@ -222,7 +233,7 @@ class InPlace(Products):
 
     def _assign_inside(self, name: str, function: Any, base: Any, how: Any, value: "Tensor") -> "Tensor":
         """Put a value in the place that this view shows of its base, and look at it from there again."""
-        if self.array.size and not np.may_share_memory(self.array, base.array):
+        if self.array.size and not array_module(base.array).may_share_memory(self.array, base.array):
             raise RuntimeError(f"{name}: what this is a view of was itself changed since; take the view anew")
         base.assign(name, apply(ops.PutView, base, value, view=function, how=how))
         return apply_view(function, base, how)
@@ -242,12 +253,17 @@ class InPlace(Products):
         value = operand(name, value)
         if not isinstance(value, Variable):
             try:
-                value = Variable.wrap(np.asarray(value, self.array.dtype))
+                value = np.asarray(value, self.array.dtype)
             except (OverflowError, ValueError) as error:
                 raise RuntimeError(f"{name}: {error}") from None
+            value = Variable.wrap(number(value, self.array.dtype, self.array))
         value = cast(value, self.array.dtype)
+        if type(value.array) is not type(self.array) and (name == "copy_" or not value.array.ndim):
+            value = apply_to_one(ops.Move, value, device_of(self.array))
+        check_same(name, ("the Tensor", "its new value"), (self.array, value.array))
         try:
             spot = self.array[view]
+            picked = brought(picked, self.array, view)
             shape = spot.shape if picked is ... else spot[picked].shape
         except IndexError as error:
             raise IndexError(f"{name}: {error} (shape {self.array.shape})") from None
@@ -266,8 +282,8 @@ class InPlace(Products):
         return self  # type: ignore[return-value]
 
     @quiet
-    def _write(self, name: str, memory: np.ndarray, index: Any, values: np.ndarray) -> None:
-        if not memory.flags.writeable:
+    def _write(self, name: str, memory: Any, index: Any, values: Any) -> None:
+        if not writable(memory):
             raise RuntimeError(
                 f"{name}: elements share memory, as after expand(), or may not be changed; use clone() first"
             )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import array_module, check_same, host, like, may_look, number
 from minicnn.ops.order import places
 from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import cast, category
@@ -64,7 +65,7 @@ class Order(Pieces):
         """The middle element, of two the lower; with `dim`, the pair (values, indices) along it."""
         if dim is None:
             if not self.array.size:
-                return Variable.wrap(np.asarray(np.nan, self.array.dtype))
+                return Variable.wrap(number(np.nan, self.array.dtype, self.array))
             return apply_view(ops.Reshape, self, (-1,)).median(0).values
         axis = axis_of("median", dim, self.array.ndim)
         count = self.array.shape[axis] if self.array.ndim else 1
@@ -121,7 +122,8 @@ class Order(Pieces):
         out: Any = apply(ops.Copy, self)
         for shift, dim in zip(shifts, dims, strict=True):
             n = self.array.shape[axis_of("roll", dim, self.array.ndim)]
-            out = out.index_select(dim, Variable.wrap((np.arange(n) - shift) % max(n, 1)))
+            places = (np.arange(n) - shift) % max(n, 1)
+            out = out.index_select(dim, Variable.wrap(like(places, self.array)))
         return out
 
     # picked and put by an index Tensor
@@ -150,14 +152,14 @@ class Order(Pieces):
     def scatter(self, dim: int, index: "Tensor", src: Any = None, *, value: Any = None) -> "Tensor":
         """A copy with the elements of `src`, or a number, put where `gather` would read."""
         axis = self._check_index("scatter", dim, index)
-        spot = places(np, np.array(index.array), axis)
+        spot = places(index.array.copy(), axis)
         source = self._source("scatter", index, value if src is None else src)
         return apply(ops.Put, self, source, view=..., index=spot)
 
     def scatter_add(self, dim: int, index: "Tensor", src: "Tensor") -> "Tensor":
         """A copy with the elements of `src` added where `gather` would read."""
         axis = self._check_index("scatter_add", dim, index)
-        spot = places(np, np.array(index.array), axis)
+        spot = places(index.array.copy(), axis)
         return apply(ops.AddAt, self, self._source("scatter_add", index, src), index=spot)
 
     @numpy_names
@@ -187,33 +189,39 @@ class Order(Pieces):
     def nonzero(self, *, as_tuple: bool = False) -> Any:
         """Where the elements are not zero: rows of indices, or a tuple with a vector for each dimension."""
         if as_tuple:
-            return tuple(map(Variable.wrap, np.atleast_1d(self.array).nonzero()))
-        return Variable.wrap(np.argwhere(self.array))
+            return tuple(map(Variable.wrap, array_module(self.array).atleast_1d(self.array).nonzero()))
+        return Variable.wrap(array_module(self.array).argwhere(self.array))
 
     def unique(
         self, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
     ) -> Any:
         """The different elements in order, and on request where each went and how often it came."""
         axis = None if dim is None else axis_of("unique", dim, self.array.ndim)
+        array = host(self.array)  # of unknown size: the program waits for the GPU anyway
         found: Any = np.unique(  # type: ignore[call-overload]
-            self.array, return_inverse=return_inverse, return_counts=return_counts, axis=axis, equal_nan=False
+            array, return_inverse=return_inverse, return_counts=return_counts, axis=axis, equal_nan=False
         )
-        return tuple(map(Variable.wrap, found)) if isinstance(found, tuple) else Variable.wrap(found)
+        parts = [
+            Variable.wrap(like(part, self.array)) for part in (found if isinstance(found, tuple) else [found])
+        ]
+        return tuple(parts) if isinstance(found, tuple) else parts[0]
 
     def bincount(self, weights: Any = None, minlength: int = 0) -> "Tensor":
         """How often each integer from 0 on comes in a vector."""
-        if self.array.ndim != 1 or category(self) != 1 or self.array.min(initial=0) < 0:
+        array = host(self.array)  # as in `unique`
+        if array.ndim != 1 or category(self) != 1 or array.min(initial=0) < 0:
             raise RuntimeError("bincount: expected a vector of integers of at least 0")
         if minlength < 0:
             raise RuntimeError(f"bincount: expected a minlength of at least 0, got {minlength}")
         if weights is None:
-            return Variable.wrap(np.bincount(self.array, minlength=minlength))
+            return Variable.wrap(like(np.bincount(array, minlength=minlength), self.array))
         if weights.array.shape != self.array.shape:
             raise RuntimeError(
                 f"bincount: expected weights of shape {self.array.shape}, got {weights.array.shape}"
             )
-        counts = np.bincount(self.array, weights.array, minlength)
-        return Variable.wrap(counts.astype(np.float32 if weights.array.dtype == np.float32 else np.float64))
+        counts = np.bincount(array, host(weights.array), minlength)
+        kind = np.float32 if weights.array.dtype == np.float32 else np.float64
+        return Variable.wrap(like(counts.astype(kind), self.array))
 
     def _slices(self, name: str, dim: int, index: Any) -> tuple:
         axis = axis_of(name, dim, self.array.ndim)
@@ -224,7 +232,7 @@ class Order(Pieces):
         if index.array.dtype.kind not in "iu":
             raise RuntimeError(f"{name}: expected integers as the index, got {index.array.dtype}")
         self._check_range(name, index.array, axis, IndexError)
-        return (*(slice(None),) * axis, np.atleast_1d(index.array))
+        return (*(slice(None),) * axis, index.reshape(-1))
 
     def _check_index(self, name: str, dim: int, index: Any) -> int:
         axis = axis_of(name, dim, self.array.ndim)
@@ -242,17 +250,18 @@ class Order(Pieces):
         self._check_range(name, index.array, axis, RuntimeError)
         return axis
 
-    def _check_range(self, name: str, index: np.ndarray, axis: int, kind: type[Exception]) -> None:
+    def _check_range(self, name: str, index: Any, axis: int, kind: type[Exception]) -> None:
+        check_same(name, ("input", "index"), (self.array, index))
         count = self.array.shape[axis] if self.array.ndim else 1
-        if index.size and not 0 <= index.min() <= index.max() < count:
-            wrong = index[(index < 0) | (index >= count)][0]
+        if index.size and may_look(index) and not 0 <= index.min() <= index.max() < count:
+            wrong = int(index[(index < 0) | (index >= count)][0])
             raise kind(f"{name}: the index {wrong} is out of bounds for a dimension of size {count}")
 
     def _source(self, name: str, index: "Tensor", src: Any) -> Any:
         if not isinstance(src, Order):
             if src is None or name == "scatter_add":
                 raise TypeError(f"{name}: expected a Tensor as src, got {type(src).__name__}")
-            return np.asarray(src).astype(self.array.dtype)
+            return number(src, self.array.dtype, self.array)
         if src.array.dtype != self.array.dtype:
             raise RuntimeError(f"{name}: expected src of dtype {self.array.dtype}, got {src.array.dtype}")
         shape = index.array.shape
@@ -263,11 +272,12 @@ class Order(Pieces):
         return src[tuple(slice(n) for n in shape)]
 
 
-def sorting(array: np.ndarray, axis: int, descending: bool) -> np.ndarray:
+def sorting(array: Any, axis: int, descending: bool) -> Any:
     """The indices that sort; descending, nan comes first and equal elements keep their order all the same."""
+    xp = array_module(array)
     if not array.ndim:
-        return np.zeros((), np.int64)
+        return xp.zeros((), np.int64)
     if not descending:
-        return np.argsort(array, axis=axis, kind="stable")
-    backwards = np.argsort(np.flip(array, axis), axis=axis, kind="stable")
-    return array.shape[axis] - 1 - np.flip(backwards, axis)
+        return xp.argsort(array, axis=axis, kind="stable")
+    backwards = xp.argsort(xp.flip(array, axis), axis=axis, kind="stable")
+    return array.shape[axis] - 1 - xp.flip(backwards, axis)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import array_module, host, like
 from minicnn.tensor.apply import Variable, apply, apply_to_many, apply_view
 from minicnn.tensor.arithmetic import cast, result_dtype
 from minicnn.tensor.names import numpy_names
@@ -114,7 +115,7 @@ class Pieces(Shape):
         if dim is None:
             return apply_view(ops.Reshape, self, (-1,)).repeat_interleave(repeats, 0)
         axis, count = self._dimension("repeat_interleave", dim)
-        times = repeats.array if isinstance(repeats, Variable) else np.asarray(repeats)
+        times = host(repeats.array) if isinstance(repeats, Variable) else np.asarray(repeats)
         if (
             times.ndim > 1
             or times.size not in (1, count)
@@ -159,8 +160,9 @@ class Pieces(Shape):
         n = len(self.array) + abs(diagonal)
         here = np.arange(len(self.array))
         spot = (here - min(diagonal, 0), here + max(diagonal, 0))
-        zeros = Variable.wrap(np.zeros((n, n), self.array.dtype))
-        return apply(ops.Put, zeros, self, view=..., index=spot)
+        zeros = array_module(self.array).zeros((n, n), self.array.dtype)
+        index = tuple(like(i, self.array) for i in spot)
+        return apply(ops.Put, Variable.wrap(zeros), self, view=..., index=index)
 
     def trace(self) -> "Tensor":
         """The sum of the diagonal of a matrix."""
@@ -170,19 +172,19 @@ class Pieces(Shape):
 
     def tril(self, diagonal: int = 0) -> "Tensor":
         """The elements above a diagonal of the last two dimensions set to 0."""
-        return self._triangle("tril", np.tri(*self._matrix("tril"), diagonal, dtype=bool))
+        return self._keep(np.tri(*self._matrix("tril"), diagonal, dtype=bool))
 
     def triu(self, diagonal: int = 0) -> "Tensor":
         """The elements below a diagonal of the last two dimensions set to 0."""
-        return self._triangle("triu", ~np.tri(*self._matrix("triu"), diagonal - 1, dtype=bool))
+        return self._keep(~np.tri(*self._matrix("triu"), diagonal - 1, dtype=bool))
 
     def _matrix(self, name: str) -> tuple[int, int]:
         if self.array.ndim < 2:
             raise RuntimeError(f"{name}: expected at least 2 dimensions, got shape {self.array.shape}")
         return self.array.shape[-2:]
 
-    def _triangle(self, name: str, kept: np.ndarray) -> "Tensor":
-        return self.masked_fill(Variable.wrap(~kept), 0)
+    def _keep(self, kept: np.ndarray) -> "Tensor":
+        return self.masked_fill(Variable.wrap(like(~kept, self.array)), 0)
 
     def _dimension(self, name: str, dim: int) -> tuple[int, int]:
         axis = axis_of(name, dim, self.array.ndim)

@@ -53,7 +53,7 @@ class Picked(NamedTuple):
     indices: "Tensor"
 
 
-def along(x: Any, indices: np.ndarray, axis: int, keepdim: bool) -> Picked:
+def along(x: Any, indices: Any, axis: int, keepdim: bool) -> Picked:
     """The pair of one element along an axis and its index, from indices that kept the axis."""
     values = apply(ops.Along, x, indices, axis=axis, distinct=True)
     if not keepdim and indices.ndim:
@@ -177,8 +177,8 @@ class Reduction(Special):
     @numpy_names
     def count_nonzero(self, dim: Dims = None) -> "Tensor":
         """The number of elements that are not zero."""
-        found = np.count_nonzero(self.array, axis=axes_of("count_nonzero", dim, self.array.ndim))
-        return Variable.wrap(np.asarray(found, np.int64))
+        axis = axes_of("count_nonzero", dim, self.array.ndim)
+        return Variable.wrap((self.array != 0).sum(axis=axis, dtype=np.int64))
 
     @over_dims
     def amax(self, dim: Dims = None, keepdim: bool = False) -> "Tensor":
@@ -253,8 +253,8 @@ class Reduction(Special):
 
     def _truth(self, name: str, dim: Dims, keepdim: bool) -> "Tensor":
         axis = axes_of(name, dim, self.array.ndim, keepdim)
-        out = (np.all if name == "all" else np.any)(self.array, axis=axis, keepdims=keepdim)
-        return Variable.wrap(np.asarray(out, np.uint8) if self.array.dtype == np.uint8 else out)
+        out = (self.array.all if name == "all" else self.array.any)(axis=axis, keepdims=keepdim)
+        return Variable.wrap(out.astype(np.uint8) if self.array.dtype == np.uint8 else out)
 
     def _extreme(self, name: str, dim: Dims, keepdim: bool, largest: bool) -> "Tensor":
         self._check_some(name, dim)
@@ -270,7 +270,7 @@ class Reduction(Special):
         self._check_some(name, dim, keepdim)
         axis = None if dim is None or not self.array.ndim else axis_of(name, dim, self.array.ndim)
         find: Any = self.array.argmax if name == "argmax" else self.array.argmin
-        return Variable.wrap(find(axis, keepdims=keepdim and self.array.ndim > 0))
+        return Variable.wrap(find(axis=axis, keepdims=keepdim and self.array.ndim > 0))
 
     def _total(self, dtype: Any) -> Any:
         if dtype is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view, shares_memory
-from minicnn.tensor.indexing import split_index
+from minicnn.tensor.indexing import brought, split_index
 from minicnn.tensor.reduction import Reduction, axis_of
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ class Shape(Reduction):
         try:
             if picked is ...:
                 return apply_view(ops.Slice, self, view)
+            picked = brought(picked, self.array, view)
             return apply(ops.Gather, self, view=view, index=picked)
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {self.array.shape})") from None

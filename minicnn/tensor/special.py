@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import array_module
 from minicnn.tensor.apply import Variable, apply
 from minicnn.tensor.arithmetic import DEFAULT, binary, cast, category, promoted
 from minicnn.tensor.elementwise import Elementwise, unary
@@ -133,15 +134,15 @@ class Special(Elementwise):
 
     def isnan(self) -> "Tensor":
         """Which elements are not a number."""
-        return Variable.wrap(np.isnan(self.array))
+        return Variable.wrap(array_module(self.array).isnan(self.array))
 
     def isinf(self) -> "Tensor":
         """Which elements are infinite."""
-        return Variable.wrap(np.isinf(self.array))
+        return Variable.wrap(array_module(self.array).isinf(self.array))
 
     def isfinite(self) -> "Tensor":
         """Which elements are neither infinite nor not a number."""
-        return Variable.wrap(np.isfinite(self.array))
+        return Variable.wrap(array_module(self.array).isfinite(self.array))
 
     def nan_to_num(
         self, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
@@ -151,7 +152,7 @@ class Special(Elementwise):
             return apply(ops.Copy, self)
         limits, out = np.finfo(self.array.dtype), self
         for where, value in (
-            (np.isnan(self.array), nan),
+            (array_module(self.array).isnan(self.array), nan),
             (self.array == math.inf, limits.max if posinf is None else posinf),
             (self.array == -math.inf, limits.min if neginf is None else neginf),
         ):

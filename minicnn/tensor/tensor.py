@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minicnn import ops, outside
+from minicnn.device import as_array, device_of, host
 from minicnn.tensor.apply import Variable, apply_view
 from minicnn.tensor.arithmetic import category
 from minicnn.tensor.gradients import Gradients
@@ -66,7 +67,7 @@ class Tensor(Gradients):
             array, requires_grad = np.zeros(sizes, np.float32), False
         elif isinstance(array, list | tuple):
             array = np.array(array, np.float32)
-        self.array = array.array if isinstance(array, Variable) else np.asarray(array)
+        self.array = array.array if isinstance(array, Variable) else as_array(array)
         if self.array.dtype not in DTYPES:
             raise TypeError(f"Tensor: expected a dtype of {', '.join(DTYPES)}, got {self.array.dtype!r}")
         self._grad = self.node = self.origin = None
@@ -150,13 +151,21 @@ class Tensor(Gradients):
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self.array.tolist()
+        return host(self.array).tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The elements as an array that shares the memory; with `force` also if this requires grad."""
+        """The elements as an array of NumPy's that shares the memory.
+
+        With `force` also if this requires grad, or lives on a GPU; of that it is a copy.
+        """
         if self.tracked and not force:
             raise RuntimeError("numpy: this Tensor requires grad; use detach().numpy()")
-        return self.array
+        if type(self.array) is not np.ndarray and not force:
+            raise TypeError(
+                f"numpy: can't convert {device_of(self.array)} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        return host(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -193,14 +202,16 @@ class Tensor(Gradients):
         return [name for name in super().__dir__() if not isinstance(vars(Tensor).get(name), outside.Absent)]
 
     def __repr__(self) -> str:
-        notes = f", size={self.array.shape}" if not self.array.size and self.array.ndim != 1 else ""
+        notes = "" if type(self.array) is np.ndarray else f", device='{device_of(self.array)}'"
+        if not self.array.size and self.array.ndim != 1:
+            notes += f", size={self.array.shape}"
         if self.array.dtype not in (np.float32, np.int64, np.bool_):
             notes += f", dtype={self.array.dtype}"
         if self.node is not None:
             notes += f", grad_fn=<{self.node.name()}>"
         elif self.tracked:
             notes += ", requires_grad=True"
-        return f"tensor({text(self.array) if self.array.size else '[]'}{notes})"
+        return f"tensor({text(host(self.array)) if self.array.size else '[]'}{notes})"
 
 
 Variable.kind = Tensor

@@ -61,7 +61,7 @@ def tensors(library: ModuleType, case: dict[str, Draw], dtype: str) -> dict[str,
 def told(value: Any) -> Any:
     """A value in terms that are the same for both libraries."""
     if isinstance(value, mc.Tensor | torch.Tensor):
-        return np.asarray(value.detach().numpy()), value.requires_grad
+        return np.asarray(value.detach().cpu().numpy()), value.requires_grad
     if isinstance(value, torch.dtype | torch.device | np.dtype | mc.device):
         return str(value).removeprefix("torch.")
     if isinstance(value, list | tuple | torch.Size):

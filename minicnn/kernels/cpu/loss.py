@@ -12,24 +12,31 @@ __all__ = ["cross_entropy"]
 
 # not reassociated: log_total - (z - largest) must not become (log_total + largest) - z, which rounds
 @partial(jit, fastmath={"contract"})
-def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient):
+def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gradient):
     """Fill losses (N) and gradient (N, C); see the reference for the formulas.
 
-    Returns the sums of the losses and of the targets' weights, and the first row whose target is no class (N
-    if there is none).
+    Returns the sum of the losses, or their `mean`, and the first row whose target is no class (N if there is
+    none).
     """
     N, C = logits.shape
     number = logits.dtype.type
+    total_weight = np.float64(0)
+    for n in range(N):
+        t = target[n]
+        if t != ignore_index:
+            if t < 0 or t >= C:
+                return total_weight, n
+            total_weight += weight[t]
+    divisor = total_weight if mean else np.float64(1)
+    share = number(1 / divisor if divisor != 0 else 0)  # of the mean that a row has
     all_weights = weight.sum()
-    total_loss, total_weight = np.float64(0), np.float64(0)
+    loss = np.float64(0)
     for n in range(N):
         t, z, d = target[n], logits[n], gradient[n]
         if t == ignore_index:
             losses[n] = 0
             d[:] = 0
             continue
-        if t < 0 or t >= C:
-            return total_loss, total_weight, n
         largest = z.max()
         total, shifted = number(0), number(0)  # sum of exp(z - largest), and of weight * (z - largest)
         for c in range(C):
@@ -45,9 +52,10 @@ def rows(logits, target, weight, ignore_index, label_smoothing, losses, gradient
         for c in range(C):
             d[c] = d[c] * scale - on_all * weight[c]
         d[t] -= on_target
-        total_loss += losses[n]
-        total_weight += weight[t]
-    return total_loss, total_weight, N
+        for c in range(C):
+            d[c] *= share
+        loss += losses[n]
+    return loss / divisor if divisor != 0 else np.nan, N
 
 
 @lru_cache(32)
@@ -62,19 +70,17 @@ def cross_entropy(
     weight: np.ndarray | None,
     ignore_index: int,
     label_smoothing: float,
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Losses (N) and gradient (N, C) from logits (N, C), classes (N), weights (C) or None; and two sums.
-
-    The sums are those of the losses and of the targets' weights.
-    """
+    reduction: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Loss and gradient (N, C) from logits (N, C), classes (N) and weights (C) or None; see the reference."""
     N, C = logits.shape
     losses, gradient = np.empty(N, logits.dtype), np.empty((N, C), logits.dtype)
     weight = ones(C, logits.dtype) if weight is None else np.ascontiguousarray(weight, logits.dtype)
     logits, classes = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
-    smoothing = float(label_smoothing)
-    loss, weights, end = rows(logits, classes, weight, ignore_index, smoothing, losses, gradient)
+    settings = ignore_index, float(label_smoothing), reduction == "mean"
+    loss, end = rows(logits, classes, weight, *settings, losses, gradient)
     if end < N:
         raise IndexError(
             f"cross_entropy: target {target[end]} is out of bounds for {C} classes (0 to {C - 1})"
         )
-    return losses, gradient, loss, weights
+    return losses if reduction == "none" else np.array(loss, logits.dtype), gradient

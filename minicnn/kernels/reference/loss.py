@@ -13,17 +13,19 @@ def cross_entropy(
     weight: np.ndarray | None,
     ignore_index: int,
     label_smoothing: float,
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """Losses (N) and gradient (N, C) from logits (N, C), classes (N), weights (C) or None; and two sums.
+    reduction: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Loss and gradient (N, C) from logits (N, C), classes (N) and weights (C) or None.
 
-    The sums are those of the losses and of the targets' weights.
-
-    With p = softmax(z), the target t, weights w and smoothing e over C classes
+    With p = softmax(z), the target t, weights w and smoothing e over C classes, each row has
 
         loss = -(1 - e) w[t] log p[t] - e/C sum over c of w[c] log p[c]
         dloss/dz = (1 - e) w[t] (p - onehot(t)) + e/C (sum(w) p - w)
 
     and both are 0 where the target is `ignore_index`. Any other that is no class is an IndexError.
+
+    `reduction` "none" gives the losses (N), "sum" their sum as an array of no dimensions, and "mean" the sum
+    over the sum of w[t], which divides the gradient too; of nothing, the loss is nan and the gradient 0.
     """
     N, C = logits.shape
     w = np.ones(C, logits.dtype) if weight is None else weight
@@ -44,4 +46,10 @@ def cross_entropy(
             share = on_target * (c == t) + on_all * w[c]
             losses[n] -= share * log_p if share else 0  # a masked class, log 0, counts only if it has a share
             gradient[n, c] = on_target * (p - (c == t)) + on_all * (sum(w) * p - w[c])
-    return losses, gradient, float(sum(losses)), total_weight
+    if reduction == "none":
+        return losses, gradient
+    loss = float(sum(losses))
+    if reduction == "mean":
+        loss, scale = (loss / total_weight, 1 / total_weight) if total_weight else (math.nan, 0.0)
+        gradient *= scale
+    return np.array(loss, logits.dtype), gradient

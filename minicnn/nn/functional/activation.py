@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import numpy as np
-
 from minicnn import ops
 from minicnn.autograd import Function
+from minicnn.device import is_array, like
 from minicnn.nn.arguments import check_floats, check_number, check_tensors
 from minicnn.random import generator
 from minicnn.tensor import Tensor, apply
@@ -20,7 +19,7 @@ def elementwise(
     """Apply a function to each element; the result is a new Tensor, or the input with new values."""
     check_floats(name, input=input)
     for role, value in settings.items():
-        if not isinstance(value, np.ndarray):
+        if not is_array(value):
             check_number(name, role, value)
     out = apply(function, input, **settings)
     return input.assign(name, out) if inplace else out
@@ -102,7 +101,7 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     check_floats("rrelu", input=input)
-    slopes = generator().uniform(lower, upper, input.shape).astype(input.dtype)
+    slopes = like(generator().uniform(lower, upper, input.shape).astype(input.dtype), input.array)
     return elementwise("rrelu", ops.LeakyReLU, input, inplace, slope=slopes)
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from minicnn.device import array_module, check_same, like
 from minicnn.nn.arguments import check_tensors
 from minicnn.nn.functional.dropout import dropout
 from minicnn.tensor import Tensor
@@ -49,7 +50,7 @@ def scaled_dot_product_attention(
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError(f"{name}: expected attn_mask or is_causal, got both")
-        attn_mask = Tensor(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
+        attn_mask = Tensor(like(np.tri(query.shape[-2], key.shape[-2], dtype=bool), query.array))
     weights = attention_weights(name, query, key, attn_mask, scale)
     return dropout(weights, dropout_p) @ value
 
@@ -64,14 +65,17 @@ def attention_weights(
         return scores.softmax(-1)
     check_tensors(name, attn_mask=attn_mask)
     try:
-        np.broadcast_to(attn_mask.array, scores.shape)
+        fits = np.broadcast_shapes(attn_mask.array.shape, scores.shape) == scores.shape
     except ValueError:
+        fits = False
+    if not fits:
         raise RuntimeError(
             f"{name}: expected an attn_mask that broadcasts to {scores.shape}, got {attn_mask.shape}"
-        ) from None
+        )
+    check_same(name, ("query", "attn_mask"), (query.array, attn_mask.array))
     if attn_mask.dtype == bool:
         shut = ~attn_mask.array
-        added = Tensor(np.where(shut, -math.inf, 0).astype(query.dtype))
+        added = Tensor(array_module(shut).where(shut, -math.inf, 0).astype(query.dtype))
     elif attn_mask.dtype == query.dtype or attn_mask.dtype == np.float32:
         shut = attn_mask.array == -math.inf
         added = attn_mask.to(query.dtype)
@@ -80,7 +84,7 @@ def attention_weights(
             f"{name}: expected attn_mask of truth values or {query.dtype}, got {attn_mask.dtype}"
         )
     empty = shut.all(axis=-1, keepdims=True)
-    if not empty.any():
+    if type(empty) is np.ndarray and not empty.any():  # of a GPU's nobody waits to know
         return (scores + added).softmax(-1)
     open_instead = added.masked_fill(
         Tensor(empty), 0.0

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import like
 from minicnn.nn.arguments import check_floats, check_tensors, probability
 from minicnn.random import generator
 from minicnn.tensor import Tensor, apply
@@ -69,7 +70,7 @@ def dropped(
     if not training or p == 0:
         return input
     check_floats(name, input=input)
-    kept = generator().random(shape, np.float32) >= p
+    kept = like(generator().random(shape, np.float32) >= p, input.array)
     mask = Tensor(kept * input.dtype.type(0 if p == 1 else 1 / (1 - p)))
     out = apply(ops.Mask, input, mask)
     return input.assign(name, out) if inplace else out

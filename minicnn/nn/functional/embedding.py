@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import array_module, may_look
 from minicnn.nn.arguments import check_floats, check_tensors
 from minicnn.tensor import Tensor, apply
 
@@ -20,12 +21,13 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if not indices.size:
             raise RuntimeError("one_hot: expected num_classes, for there is no class to count")
         num_classes = max(int(indices.max()) + 1, 0)
-    if indices.size and not (indices.min() >= 0 and indices.max() < num_classes):
+    if indices.size and may_look(indices) and not (indices.min() >= 0 and indices.max() < num_classes):
         raise RuntimeError(
             f"one_hot: expected class indices from 0 to {num_classes - 1}, "
             f"got {int(indices.min())} to {int(indices.max())}"
         )
-    return Tensor((indices[..., None] == np.arange(num_classes)).astype(np.int64))
+    classes = array_module(indices).arange(num_classes)
+    return Tensor((indices[..., None] == classes).astype(np.int64))
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minicnn import ops
+from minicnn.device import check_same
 from minicnn.nn.arguments import check_floats, check_reduction, check_smoothing, check_tensors, old_reduction
 from minicnn.tensor import Tensor, apply_to_one
 
@@ -108,6 +109,8 @@ def over_rows(
     if weight is not None:
         check_tensors(name, weight=weight)
     weights = None if weight is None else weight.array
+    if type(target.array) is not type(input.array) or weights is not None:
+        check_same(name, ("input", "target", "weight"), (input.array, target.array, weights))
     check_reduction(name, settings[-1])
     if input.array.ndim == 2 and target.array.ndim == 1:
         return apply_to_one(function, input, (target.array, weights, *settings))

@@ -8,9 +8,10 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import note_write
+from minicnn.device import like
 from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.conv import conv2d
-from minicnn.tensor import Tensor, apply
+from minicnn.tensor import Tensor, apply, ones
 
 
 def batch_norm(
@@ -205,8 +206,9 @@ def local_contrast_norm(
             f"got {input.shape}, {size} and {sigma}"
         )
     bell = np.exp(-0.5 * (np.arange(-(size // 2), size // 2 + 1) / sigma) ** 2).astype(input.dtype)
-    window = Tensor(np.outer(bell, bell)[None, None])
-    inside = conv2d(Tensor(np.ones((1, 1, *input.shape[2:]), input.dtype)), window, padding=size // 2)
+    window = Tensor(like(np.outer(bell, bell)[None, None], input.array))
+    everywhere = ones(1, 1, *input.shape[2:], dtype=input.dtype, device=input.device)
+    inside = conv2d(everywhere, window, padding=size // 2)
 
     def average(x: Tensor) -> Tensor:
         return conv2d(x.mean(1, keepdim=True), window, padding=size // 2) / inside

@@ -1,0 +1,44 @@
+// What all kernels share: the loop over numbers, and sums over a warp and a block.
+
+#pragma once
+
+#ifndef EMULATED
+#define DYNAMIC_SHARED(type, name)                              \
+    extern __shared__ __align__(16) unsigned char name##_bytes[]; \
+    type* name = reinterpret_cast<type*>(name##_bytes)
+#endif
+
+typedef REAL real;
+
+// for (i of this thread; i < n; the next one of this thread): neighbours in a warp take neighbours in memory
+#define FOR_EACH(i, n) \
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += blockDim.x * gridDim.x)
+
+// The sum over the 32 lanes of a warp, in each lane: five exchanges, no shared memory. With fewer lanes (a
+// power of 2), over each so many neighbours; all 32 have to call it all the same.
+template <typename T>
+__device__ T warp_sum(T value, int lanes = 32) {
+    for (int distance = lanes / 2; distance > 0; distance /= 2)
+        value += __shfl_xor_sync(0xffffffff, value, distance);
+    return value;
+}
+
+// The largest of a warp, or of so many neighbours, in the same way. A NaN beside a number is passed over.
+template <typename T>
+__device__ T warp_max(T value, int lanes = 32) {
+    for (int distance = lanes / 2; distance > 0; distance /= 2)
+        value = fmax(value, __shfl_xor_sync(0xffffffff, value, distance));
+    return value;
+}
+
+// The sum over a block of up to 1024 threads, a multiple of 32, in each thread.
+template <typename T>
+__device__ T block_sum(T value) {
+    __shared__ T partial[32];
+    int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
+    value = warp_sum(value);
+    __syncthreads();  // whoever still reads the sums of the last call
+    if (lane == 0) partial[warp] = value;
+    __syncthreads();
+    return warp_sum(lane < warps ? partial[lane] : T(0));
+}

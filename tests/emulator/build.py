@@ -1,0 +1,99 @@
+"""From a .cu file to functions of a library for the CPU, by the C++ compiler; compiled once per content."""
+
+import ctypes
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+HEADER = Path(__file__).with_name("cuda.h")
+CACHE = Path(tempfile.gettempdir()) / f"minicnn-emulator-{os.getuid()}"
+SIGNATURE = re.compile(
+    r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\(([^)]*)\)\s*\{'
+)
+SCALARS = {
+    "bool": np.bool_,
+    "int": np.int32,
+    "unsigned": np.uint32,
+    "long long": np.int64,
+    "unsigned long long": np.uint64,
+    "float": np.float32,
+    "double": np.float64,
+}
+POINTED = {
+    **SCALARS,
+    "unsigned char": np.uint8,
+    "signed char": np.int8,
+    "int8_t": np.int8,
+    "uint8_t": np.uint8,
+}
+
+
+class Parameter:
+    """One of a kernel: what it is called, and the dtype of the number or of the array that goes there."""
+
+    def __init__(self, text: str, real: str) -> None:
+        words = text.replace("__restrict__", " ").replace("const ", " ")
+        self.name = re.findall(r"\w+", words)[-1]
+        kind = " ".join(re.findall(r"\w+", words)[:-1])
+        kind = real if kind in ("real", "REAL") else kind
+        self.is_pointer = "*" in words
+        self.dtype = np.dtype((POINTED if self.is_pointer else SCALARS)[kind])
+        self.text = text.strip()
+
+
+def compiler() -> str:
+    """The C++ compiler."""
+    found = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if found is None:
+        raise RuntimeError("the CUDA emulator needs a C++ compiler: c++, g++ or clang++")
+    return found
+
+
+def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, list[Parameter]]]:
+    """A library with ``launch_NAME`` for each kernel, and the kernels' parameters.
+
+    ``launch_NAME(grid, block, shared, *arguments)``: two arrays of three unsigned numbers, and bytes.
+    """
+    real = next(option.removeprefix("-DREAL=") for option in options if option.startswith("-DREAL="))
+    kernels = {
+        name: [Parameter(p, real) for p in parameters.split(",")]
+        for name, parameters in SIGNATURE.findall(code)
+    }
+    seen = '__attribute__((visibility("default")))'
+    launchers = [
+        f'extern "C" {seen} void launch_{name}(const unsigned* grid, const unsigned* block, size_t shared, '
+        f"{', '.join(p.text for p in parameters)}) {{\n"
+        f"    emulator::launch({{grid[0], grid[1], grid[2]}}, {{block[0], block[1], block[2]}}, shared, "
+        f"[=] {{ {name}({', '.join(p.name for p in parameters)}); }});\n}}\n"
+        for name, parameters in kernels.items()
+    ]
+    text = "\n".join([f'#include "{HEADER}"', code, *launchers])
+    flags = ["-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror"]
+    flags += ["-fvisibility=hidden"]  # two libraries may both have a `block_sum<T>` and its shared memory
+    flags += [option for option in options if option.startswith(("-D", "-I"))]
+    included = b"".join(
+        p.read_bytes() for o in flags if o[:2] == "-I" for p in sorted(Path(o[2:]).glob("*.cuh"))
+    )
+    digest = hashlib.sha256(repr((text, flags)).encode() + HEADER.read_bytes() + included).hexdigest()[:20]
+    CACHE.mkdir(mode=0o700, exist_ok=True)
+    library = CACHE / f"{digest}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            source, result = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+            source.write_text(text)
+            done = subprocess.run(
+                [compiler(), *flags, str(source), "-o", str(result)],
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            if done.returncode:
+                raise RuntimeError(f"the CUDA emulator cannot compile this:\n{done.stderr}")
+            result.replace(library)
+    return ctypes.CDLL(str(library)), kernels

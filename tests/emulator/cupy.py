@@ -1,0 +1,310 @@
+"""A stand-in for the part of CuPy that minicnn uses: arrays that lie in NumPy's memory, and kernels of emulator/.
+
+It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
+`asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
+``import cupy`` finds it.
+"""
+
+import ctypes
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from emulator import gpu as cuda
+from emulator.build import build
+from emulator.gpu import pool
+
+__version__ = "14.0.0"
+NUMBERS = (bool, int, float, np.generic)
+
+# What CuPy 14 has under NumPy's names, of what a program might use; all else is missing here.
+FUNCTIONS = set(
+    """abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
+    argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
+    broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
+    equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
+    invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and logical_not
+    logical_or matmul may_share_memory maximum mean minimum moveaxis multiply negative nonzero not_equal ones
+    ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign sin sinh split
+    sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu true_divide trunc where
+    zeros zeros_like""".split()
+)
+ATTRIBUTES = set(
+    """T all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item
+    itemsize max mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum
+    swapaxes take tolist transpose var view""".split()
+)
+ADDED_AT = [np.dtype(name) for name in "float16 float32 float64 int32 uint32 uint64".split()]  # by atomics
+
+
+class ndarray:
+    """An array "on the GPU"."""
+
+    __slots__ = ("__weakref__", "base", "host")
+    __array_priority__ = 100
+    __hash__ = None
+
+    def __init__(self, host: np.ndarray, base: "ndarray | None" = None) -> None:
+        self.host, self.base = host, base
+        if base is None:
+            cuda.allocator(host.nbytes)
+
+    def __del__(self) -> None:
+        if self.base is None:
+            pool.used -= self.host.nbytes
+
+    @property
+    def device(self) -> cuda.Device:
+        """The GPU it is on."""
+        return cuda.Device(0)
+
+    @property
+    def flags(self) -> SimpleNamespace:
+        """How it lies in memory; CuPy does not know arrays that may not be written."""
+        flags = self.host.flags
+        return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ATTRIBUTES:
+            raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
+        value = getattr(self.host, name)
+        if callable(value) and not isinstance(value, np.ndarray):
+            return lambda *args, **kwargs: call(value, args, kwargs, self)
+        return wrapped(value, [self]) if isinstance(value, np.ndarray) else value
+
+    def get(self) -> np.ndarray:
+        """A copy in NumPy's world."""
+        return self.host.copy()
+
+    def diagonal(self, *where: int) -> "ndarray":
+        """A view; unlike NumPy's it may be written."""
+        view = self.host.diagonal(*where)
+        view.flags.writeable = True
+        return wrapped(view, [self])
+
+    def __dlpack__(self, **kwargs: Any) -> "ndarray":
+        return self
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0
+
+    def set(self, values: np.ndarray) -> None:
+        """Take over the values of an array of NumPy's."""
+        self.host[...] = values
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{ufunc.__name__} of NumPy got an array on the GPU")
+
+    def __array_function__(self, function: Any, *rest: Any) -> Any:
+        raise TypeError(f"{function.__name__} of NumPy got an array on the GPU")
+
+    def __getitem__(self, index: Any) -> Any:
+        return call(self.host.__getitem__, (index,), {}, self)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.host[bare(index)] = bare(value)
+
+    def __len__(self) -> int:
+        return len(self.host)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.host)
+
+    def __int__(self) -> int:
+        return int(self.host)
+
+    def __float__(self) -> float:
+        return float(self.host)
+
+    def __index__(self) -> int:
+        return self.host.__index__()
+
+    def __repr__(self) -> str:
+        return repr(self.host)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.host, spec)
+
+
+OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+for name in [
+    *(f"__{prefix}{name}__" for name in OPERATORS for prefix in ("", "r", "i")),
+    *(f"__{name}__" for name in "neg pos abs invert eq ne lt le gt ge".split()),
+]:
+
+    def method(self: ndarray, *others: Any, name: str = name) -> Any:
+        others = tuple(others)
+        if any(isinstance(x, np.ndarray) or not isinstance(x, (ndarray, *NUMBERS)) for x in others):
+            return NotImplemented if not isinstance(others[0], np.ndarray) else unsupported(others[0])
+        out = getattr(self.host, name)(*map(bare, others))
+        return self if out is self.host else wrapped(out, [])
+
+    setattr(ndarray, name, method)
+
+
+def unsupported(x: Any) -> Any:
+    """As CuPy says it."""
+    raise TypeError(f"Unsupported type {type(x)}")
+
+
+def bare(x: Any) -> Any:
+    """An argument for NumPy; arrays of its own are refused."""
+    if isinstance(x, ndarray):
+        return x.host
+    if isinstance(x, np.ndarray):
+        return unsupported(x)
+    if isinstance(x, list | tuple):
+        return type(x)([bare(v) for v in x])
+    return x
+
+
+def wrapped(result: Any, sources: list[ndarray]) -> Any:
+    """A result of NumPy's; a view knows whose memory it shows."""
+    if isinstance(result, np.generic):
+        return ndarray(np.asarray(result))
+    if isinstance(result, np.ndarray):
+        for source in sources:
+            if result is source.host:
+                return source
+            if result.base is not None and np.may_share_memory(result, source.host):
+                return ndarray(result, source if source.base is None else source.base)
+        return ndarray(result)
+    if isinstance(result, list | tuple):
+        return type(result)([wrapped(r, sources) for r in result])
+    return result
+
+
+def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
+    """A function of NumPy on arrays of this module."""
+    if kwargs.keys() & {"initial", "where"}:
+        raise TypeError(f"{function.__name__}: CuPy takes neither initial nor where")
+    sources = [*own, *(x for x in [*args, *kwargs.values()] if isinstance(x, ndarray))]
+    result = function(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
+    return wrapped(result, sources)
+
+
+def __getattr__(name: str) -> Any:
+    """What NumPy has under the same name."""
+    value = getattr(np, name)
+    if isinstance(value, type | float) or (isinstance(value, np.ufunc) and name in FUNCTIONS):
+        return Ufunc(value) if isinstance(value, np.ufunc) else value
+    if name not in FUNCTIONS:
+        raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+    return lambda *args, **kwargs: call(value, args, kwargs)
+
+
+class Ufunc:
+    """A function of each element."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self.ufunc, self.__name__ = ufunc, ufunc.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return call(self.ufunc, args, kwargs)
+
+    def at(self, out: ndarray, index: Any, values: Any) -> None:
+        """Each element changed as often as the index has it."""
+        if self.ufunc is not np.add or out.dtype not in ADDED_AT:
+            raise TypeError(f"{self.__name__}.at of {out.dtype}: CuPy adds numbers of {ADDED_AT} alone")
+        call(self.ufunc.at, (out, index, values), {})
+
+
+def asarray(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
+    """Numbers as an array here; those of NumPy are copied."""
+    if isinstance(values, ndarray) and (dtype is None or values.dtype == dtype):
+        return values
+    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+
+
+def array(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
+    """A copy of numbers, here."""
+    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+
+
+def from_dlpack(x: Any) -> ndarray:
+    """Another library's array, sharing its memory."""
+    own = x.__dlpack__()
+    return ndarray(own.host[...], own)
+
+
+def asnumpy(x: Any) -> np.ndarray:
+    """A copy in NumPy's world."""
+    return x.get() if isinstance(x, ndarray) else np.asarray(x)
+
+
+class RawModule:
+    """Kernels from CUDA C++ source."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...] = (), **settings: Any) -> None:
+        self.library, self.parameters = build(code, options)
+
+    def get_function(self, name: str) -> "RawKernel":
+        """One of the kernels."""
+        return RawKernel(name, getattr(self.library, f"launch_{name}"), self.parameters[name])
+
+
+class RawKernel:
+    """One kernel: ``kernel(grid, block, arguments, shared_mem=bytes)``."""
+
+    def __init__(self, name: str, launcher: Any, parameters: list) -> None:
+        self.name, self.launcher, self.parameters = name, launcher, parameters
+
+    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
+        if len(args) != len(self.parameters):
+            raise TypeError(f"{self.name}: expected {len(self.parameters)} arguments, got {len(args)}")
+        sizes = [(ctypes.c_uint * 3)(*[*size, 1, 1][:3]) for size in (grid, block)]
+        if min(*grid, *block) < 1 or np.prod(block) > 1024 or shared_mem > 227 << 10:
+            raise ValueError(
+                f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared"
+            )
+        self.launcher(*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters))
+
+    def checked(self, argument: Any, parameter: Any) -> Any:
+        """An argument for C; CuPy would pass the wrong kind on without a word."""
+        where = f"{self.name}: {parameter.name}"
+        if parameter.is_pointer:
+            if isinstance(argument, np.uintp) and not argument:
+                return ctypes.c_void_p(None)
+            if not isinstance(argument, ndarray) or argument.dtype != parameter.dtype:
+                given = argument.dtype if isinstance(argument, ndarray) else type(argument)
+                raise TypeError(f"{where}: expected an array of {parameter.dtype}, got {given}")
+            if not argument.host.flags.c_contiguous:
+                raise TypeError(f"{where}: the array does not lie row by row in memory")
+            return ctypes.c_void_p(argument.host.ctypes.data)
+        if not isinstance(argument, np.generic) or argument.dtype != parameter.dtype:
+            raise TypeError(f"{where}: expected {parameter.dtype}, got {argument!r} ({type(argument)})")
+        return np.ctypeslib.as_ctypes_type(parameter.dtype)(argument.item())
+
+
+def get_default_memory_pool() -> cuda.MemoryPool:
+    """Where memory comes from."""
+    return pool
+
+
+def get_default_pinned_memory_pool() -> SimpleNamespace:
+    """Where memory of the host comes from that the GPU can read."""
+    return SimpleNamespace(free_all_blocks=lambda: None)
+
+
+def erf(x: ndarray) -> ndarray:
+    """The error function."""
+    return call(scipy.special.erf, (x,), {})
+
+
+def install() -> None:
+    """Let ``import cupy`` find this module, and ``cupyx.scipy.special`` its special functions."""
+    sys.modules["cupy"] = sys.modules[__name__]
+    for name in ("cupyx", "cupyx.scipy", "cupyx.scipy.special"):
+        sys.modules[name] = ModuleType(name)
+    sys.modules["cupyx.scipy"].special = sys.modules["cupyx.scipy.special"]  # type: ignore[attr-defined]
+    sys.modules["cupyx.scipy.special"].erf = erf  # type: ignore[attr-defined]
+

@@ -19,6 +19,7 @@ import numpy as np
 TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
+NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _cupy: Any = None  # CuPy, once it is in use
 
@@ -263,4 +264,4 @@ def check_same(name: str, roles: Any, arrays: Any) -> None:
 
 def words(name: str) -> str:
     """The name of an operation as in messages: "cross_entropy" for CrossEntropy."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return NAMES.get(name) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""The kernels of the linear layer, activations, and losses, in the reference and on the CPU."""
+"""The kernels of the linear layer, activations, and losses: in the reference, on the CPU, on the GPU."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,12 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, matrices, numbers
 from minicnn.kernels import cpu, reference
 
-KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
+FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -194,33 +196,35 @@ def test_cross_entropy_of_extreme_logits(kernels, dtype, row):
     np.testing.assert_allclose(gradient, expected_gradient, atol=accuracy)
 
 
+@KERNELS
 @DTYPE
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-def test_cross_entropy_of_a_masked_target_is_infinite(dtype, reduction):
+def test_cross_entropy_of_a_masked_target_is_infinite(kernels, dtype, reduction):
     arguments = np.array([[0, -np.inf, 1]], dtype), np.array([1]), None, -100, 0.0, reduction
-    for kernels in (reference, cpu):
-        loss, gradient = kernels.cross_entropy(*arguments)
-        assert loss == np.inf
-        assert_near(gradient, torch_cross_entropy(*arguments)[1])
+    loss, gradient = kernels.cross_entropy(*arguments)
+    assert loss == np.inf
+    assert_near(gradient, torch_cross_entropy(*arguments)[1])
 
 
+@FAST
 @pytest.mark.parametrize("row", [[np.nan, 0, 1], [0, 1, np.nan], [np.inf, 0, 1], [-np.inf] * 3])
-def test_cross_entropy_of_what_has_no_softmax_is_nan(row):
+def test_cross_entropy_of_what_has_no_softmax_is_nan(kernels, row):
     arguments = np.array([[1, 2, 3], row], np.float32), np.array([0, 2]), None, -100, 0.0
-    losses, gradient = cpu.cross_entropy(*arguments, "none")
+    losses, gradient = kernels.cross_entropy(*arguments, "none")
     assert np.array_equal(np.isnan(losses), [False, True])
     assert np.isfinite(gradient[0]).all()
     assert np.isnan(gradient[1]).any()
-    assert all(np.isnan(cpu.cross_entropy(*arguments, reduction)[0]) for reduction in ("sum", "mean"))
+    assert all(np.isnan(kernels.cross_entropy(*arguments, reduction)[0]) for reduction in ("sum", "mean"))
 
 
+@FAST
 @pytest.mark.parametrize("index_type", [np.uint8, np.int32, np.int64])
-def test_cross_entropy_takes_any_integer_and_layout(index_type):
+def test_cross_entropy_takes_any_integer_and_layout(kernels, index_type):
     target = np.array([3, 0, 255, 1, 3, 2], index_type)[::2]
     for logits in matrices(3, 4):
         arguments = np.ascontiguousarray(logits), target.astype(int), np.float32([1, 2, 3, 4]), 255, 0.2
         expected = reference.cross_entropy(*arguments, "mean")
-        got = cpu.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2, "mean")
+        got = kernels.cross_entropy(logits, target, np.float32([4, 3, 2, 1])[::-1], 255, 0.2, "mean")
         for ours, theirs in zip(got, expected, strict=True):
             assert_near(ours, theirs)
 
@@ -235,8 +239,28 @@ def test_cross_entropy_of_nothing(kernels, N):
         np.testing.assert_array_equal(gradient, np.zeros((N, 3)), strict=True)
 
 
-@KERNELS
+@pytest.mark.parametrize("kernels", [reference, cpu])
 @pytest.mark.parametrize("target", [3, -1, 2**40])
 def test_cross_entropy_of_what_is_no_class(kernels, target):
     with pytest.raises(IndexError, match=f"cross_entropy: target {target} is out of bounds for 3 classes"):
         kernels.cross_entropy(np.ones((2, 3)), np.array([0, target]), None, -100, 0.0, "mean")
+
+
+@pytest.mark.parametrize("target", [3, -1, 2**40])
+def test_cross_entropy_of_what_is_no_class_is_nan_on_the_gpu(target):
+    arguments = np.ones((3, 3)), np.array([0, target, -100]), None, -100, 0.0
+    losses, gradient = emulated.cross_entropy(*arguments, "none")
+    assert np.isnan(losses).tolist() == [False, True, False]
+    assert np.isnan(gradient).all(axis=1).tolist() == np.isnan(losses).tolist()
+    assert np.isnan(emulated.cross_entropy(*arguments, "mean")[0])
+
+
+@DTYPE
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize(("N", "C"), [(1700, 10), (40, 500), (16500, 1)])
+def test_cross_entropy_of_many_rows_on_the_gpu(N, C, reduction, dtype):
+    """More than a single block goes through."""
+    target = np.where(np.arange(N) % 7, np.arange(N) % C, -100)
+    arguments = numbers(N, C, dtype=dtype), target, abs(numbers(C, dtype=dtype, seed=1)), -100, 0.1, reduction
+    for got, expected in zip(emulated.cross_entropy(*arguments), cpu.cross_entropy(*arguments), strict=True):
+        assert_near(got, expected)

@@ -1,4 +1,4 @@
-"""The convolution kernels: the reference against NumPy and PyTorch, the CPU kernels against the reference."""
+"""The convolution kernels: the reference against NumPy and PyTorch, the fast ones against the reference."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import kernel_cases
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, layouts, numbers, windows
 from minicnn.kernels import cpu, reference
 from minicnn.kernels.geometry import Window
 
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
+FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 SQUARE = Window((3, 3))
 SAME = Window((3, 3), padding=(1, 1, 1, 1))
 
@@ -46,13 +49,14 @@ def test_reference_against_numpy(case):
     assert_same(reference, kernel_cases, *case, np.float64)
 
 
+@FAST
 @settings(max_examples=40)
-@given(small_cases(), st.sampled_from(DTYPES))
-def test_cpu_against_reference(case, dtype):
-    assert_same(cpu, reference, *case, dtype)
+@given(case=small_cases(), dtype=st.sampled_from(DTYPES))
+def test_against_reference(kernels, case, dtype):
+    assert_same(kernels, reference, *case, dtype)
 
 
-@pytest.mark.parametrize("kernels", [reference, cpu])
+@KERNELS
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("stride", "padding", "dilation", "groups"),
@@ -105,10 +109,11 @@ AWKWARD = {  # x, weight, window, groups
 }
 
 
+@FAST
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", AWKWARD)
-def test_awkward_shapes(name, dtype):
-    assert_same(cpu, kernel_cases, *AWKWARD[name], dtype)
+def test_awkward_shapes(kernels, name, dtype):
+    assert_same(kernels, kernel_cases, *AWKWARD[name], dtype)
 
 
 # x, weight, window, groups; a band holds 1 << 17 numbers, a chunk of the weight gradient at least 1024 pixels
@@ -133,24 +138,26 @@ def test_large_shapes(name):
     assert_same(cpu, kernel_cases, x_shape, weight_shape, window, groups)
 
 
+@FAST
 @pytest.mark.parametrize("N", [1, 2, 7, 8, 9, 23])
 @pytest.mark.parametrize("size", [(3, 5), (17, 19), (37, 31)])
-def test_number_of_pictures(N, size):
+def test_number_of_pictures(kernels, N, size):
     """The weight gradient sums pictures in chunks, small ones several at once."""
-    assert_same(cpu, kernel_cases, (N, 2, *size), (5, 2, 3, 3), SAME, 1)
+    assert_same(kernels, kernel_cases, (N, 2, *size), (5, 2, 3, 3), SAME, 1)
 
 
+@FAST
 @pytest.mark.parametrize("name", [name for name, _ in layouts((1, 1, 1, 1))])
-def test_any_layout_in_memory(name):
+def test_any_layout_in_memory(kernels, name):
     x, weight = dict(layouts((3, 4, 6, 7)))[name], dict(layouts((6, 2, 3, 2)))[name]
     window = Window((3, 2), (1, 2), (1, 0, 0, 1))
     dy = dict(layouts((3, 6, *window.output_size(6, 7))))[name]
     bias = np.broadcast_to(np.float32(0.5), 6)
     before = [a.copy() for a in (x, weight, dy)]
-    assert_near(cpu.conv2d(x, weight, bias, window, 2), kernel_cases.conv2d(x, weight, bias, window, 2))
+    assert_near(kernels.conv2d(x, weight, bias, window, 2), kernel_cases.conv2d(x, weight, bias, window, 2))
     dx, dweight = (dy, weight, x.shape, window, 2), (dy, x, window, 2)
-    assert_near(cpu.conv2d_input_gradient(*dx), kernel_cases.conv2d_input_gradient(*dx))
-    assert_near(cpu.conv2d_weight_gradient(*dweight), kernel_cases.conv2d_weight_gradient(*dweight))
+    assert_near(kernels.conv2d_input_gradient(*dx), kernel_cases.conv2d_input_gradient(*dx))
+    assert_near(kernels.conv2d_weight_gradient(*dweight), kernel_cases.conv2d_weight_gradient(*dweight))
     assert all(np.array_equal(a, b) for a, b in zip((x, weight, dy), before, strict=True))  # arguments stay
 
 
@@ -165,7 +172,7 @@ def test_read_only_and_unaligned_pictures():
     assert_near(cpu.conv2d(unaligned, weight, None, SQUARE, 1), expected)
 
 
-@pytest.mark.parametrize("kernels", [reference, cpu])
+@KERNELS
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_pictures(kernels, dtype):
     x, weight, dy = np.ones((0, 4, 5, 6), dtype), np.ones((6, 2, 3, 3), dtype), np.ones((0, 6, 3, 4), dtype)
@@ -177,23 +184,25 @@ def test_no_pictures(kernels, dtype):
     assert not dweight.any()
 
 
+@FAST
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("at", [(0, 0, 0, 0), (0, 1, 2, 6), (1, 0, 4, 3), (1, 1, 4, 6)])
-def test_bad_number_stays_in_its_windows(bad, at):
+def test_bad_number_stays_in_its_windows(kernels, bad, at):
     """Vectors read past the end of a row; what they find there must not reach a result."""
     window = Window((2, 3), (2, 1), (1, 0, 0, 1))
     x, weight = np.ones((2, 2, 5, 7), np.float32), np.ones((3, 2, 2, 3), np.float32)
     x[at] = bad
-    y = cpu.conv2d(x, weight, None, window, 1)
+    y = kernels.conv2d(x, weight, None, window, 1)
     hit = (kernel_cases.taps(x, window) == bad) | np.isnan(kernel_cases.taps(x, window))
     expected = np.repeat(hit.any(axis=(1, 4, 5))[:, None], 3, axis=1)
     assert expected.any()
     assert np.array_equal(~np.isfinite(y), expected)
 
 
-def test_bad_gradient_stays_in_its_cells():
+@FAST
+def test_bad_gradient_stays_in_its_cells(kernels):
     window, dy = Window((2, 3), (1, 1), (1, 0, 0, 2)), np.ones((1, 2, 5, 7), np.float32)
     dy[0, 1, 2, 6] = np.nan
-    dx = cpu.conv2d_input_gradient(dy, np.ones((2, 3, 2, 3), np.float32), (1, 3, 5, 7), window, 1)
+    dx = kernels.conv2d_input_gradient(dy, np.ones((2, 3, 2, 3), np.float32), (1, 3, 5, 7), window, 1)
     places = np.argwhere(np.isnan(dx[0]))
     assert {tuple(p) for p in places} == {(c, h, 6) for c in range(3) for h in (1, 2)}

@@ -1,13 +1,15 @@
-"""The optimizers' kernels: the reference against PyTorch, the CPU kernels against the reference."""
+"""The optimizers' kernels: the reference against PyTorch, the fast ones against the reference."""
 
 import numpy as np
 import pytest
 import torch
 
+from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, matrices, numbers
 from minicnn.kernels import cpu, reference
 
-KERNELS = pytest.mark.parametrize("kernels", [reference, cpu])
+KERNELS = pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
+FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -75,10 +77,11 @@ ADAM = [  # lr, beta1, beta2, eps, weight_decay, decoupled, maximize
 SHAPES = pytest.mark.parametrize("shape", [(), (1,), (3, 0), (3, 5, 7), (33,)])
 
 
+@FAST
 @DTYPE
 @SHAPES
 @pytest.mark.parametrize("rule", SGD)
-def test_sgd(rule, shape, dtype):
+def test_sgd(kernels, rule, shape, dtype):
     arrays = [numbers(*shape, dtype=dtype, seed=s) for s in range(3)]
     if not rule[1]:
         arrays[2] = None
@@ -86,14 +89,15 @@ def test_sgd(rule, shape, dtype):
     expected = torch_steps(torch.optim.SGD, *arrays[:2], dict(zip(names, rule, strict=True)))
     told = sgd_steps(reference, arrays, *rule)
     assert_near(told[0], expected)
-    for ours, theirs in zip(sgd_steps(cpu, arrays, *rule), told, strict=True):
+    for ours, theirs in zip(sgd_steps(kernels, arrays, *rule), told, strict=True):
         assert ours is theirs is None or not assert_near(ours, theirs)
 
 
+@FAST
 @DTYPE
 @SHAPES
 @pytest.mark.parametrize("rule", ADAM)
-def test_adam(rule, shape, dtype):
+def test_adam(kernels, rule, shape, dtype):
     arrays = [
         *(numbers(*shape, dtype=dtype, seed=s) for s in range(2)),
         np.zeros(shape, dtype),
@@ -104,14 +108,15 @@ def test_adam(rule, shape, dtype):
     options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": maximize}
     told = adam_steps(reference, arrays, *rule)
     assert_near(told[0], torch_steps(kind, *arrays[:2], options))
-    for ours, theirs in zip(adam_steps(cpu, arrays, *rule), told, strict=True):
+    for ours, theirs in zip(adam_steps(kernels, arrays, *rule), told, strict=True):
         assert_near(ours, theirs)
 
 
+@FAST
 @DTYPE
 @SHAPES
 @pytest.mark.parametrize("rule", ADAM)
-def test_amsgrad(rule, shape, dtype):
+def test_amsgrad(kernels, rule, shape, dtype):
     zeros = [np.zeros(shape, dtype) for _ in range(3)]
     arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), *zeros]
     lr, beta1, beta2, eps, decay, decoupled, maximize = rule
@@ -119,7 +124,7 @@ def test_amsgrad(rule, shape, dtype):
     options = {"lr": lr, "betas": (beta1, beta2), "eps": eps, "weight_decay": decay, "maximize": maximize}
     told = amsgrad_steps(reference, arrays, *rule)
     assert_near(told[0], torch_steps(kind, *arrays[:2], {**options, "amsgrad": True}, shrinks=True))
-    for ours, theirs in zip(amsgrad_steps(cpu, arrays, *rule), told, strict=True):
+    for ours, theirs in zip(amsgrad_steps(kernels, arrays, *rule), told, strict=True):
         assert_near(ours, theirs)
 
 
@@ -131,10 +136,11 @@ RMSPROP = [  # centered, lr, alpha, eps, weight_decay, momentum, maximize
 ]
 
 
+@FAST
 @DTYPE
 @SHAPES
 @pytest.mark.parametrize("rule", RMSPROP)
-def test_rmsprop(rule, shape, dtype):
+def test_rmsprop(kernels, rule, shape, dtype):
     centered, *settings = rule
     square, mean, buffer = (np.zeros(shape, dtype) for _ in range(3))
     arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), square]
@@ -143,7 +149,7 @@ def test_rmsprop(rule, shape, dtype):
     options = {"centered": centered, **dict(zip(names, settings, strict=True))}
     told = rmsprop_steps(reference, arrays, *settings)
     assert_near(told[0], torch_steps(torch.optim.RMSprop, *arrays[:2], options))
-    for ours, theirs in zip(rmsprop_steps(cpu, arrays, *settings), told, strict=True):
+    for ours, theirs in zip(rmsprop_steps(kernels, arrays, *settings), told, strict=True):
         assert_near(ours, theirs)
 
 
@@ -153,16 +159,17 @@ ADAGRAD = [  # lr, lr_decay, eps, weight_decay, maximize
 ]
 
 
+@FAST
 @DTYPE
 @SHAPES
 @pytest.mark.parametrize("rule", ADAGRAD)
-def test_adagrad(rule, shape, dtype):
+def test_adagrad(kernels, rule, shape, dtype):
     arrays = [*(numbers(*shape, dtype=dtype, seed=s) for s in range(2)), np.full(shape, 0.2, dtype)]
     names = "lr", "lr_decay", "eps", "weight_decay", "maximize"
     options = {"initial_accumulator_value": 0.2, **dict(zip(names, rule, strict=True))}
     told = adagrad_steps(reference, arrays, *rule)
     assert_near(told[0], torch_steps(torch.optim.Adagrad, *arrays[:2], options))
-    for ours, theirs in zip(adagrad_steps(cpu, arrays, *rule), told, strict=True):
+    for ours, theirs in zip(adagrad_steps(kernels, arrays, *rule), told, strict=True):
         assert_near(ours, theirs)
 
 
@@ -186,25 +193,26 @@ def test_large_parameters_are_shared_among_threads(size):
     )
 
 
+@FAST
 @pytest.mark.parametrize("i", range(5))
-def test_steps_in_any_layout(i):
+def test_steps_in_any_layout(kernels, i):
     grad = list(matrices(5, 9))[i]  # may be read-only: broadcast
     before = grad.copy()
     param, m, v = (np.asfortranarray(numbers(5, 9, seed=s)) for s in range(3))
     v = abs(v)
     copies = [np.ascontiguousarray(a) for a in (param, before, m, v)]
     reference.adam_step(*copies, None, *ADAM[1], 2)
-    cpu.adam_step(param, grad, m, v, None, *ADAM[1], 2)
+    kernels.adam_step(param, grad, m, v, None, *ADAM[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
-    for kernels, (p, g, a, b) in ((reference, copies), (cpu, (param, grad, m, v))):
-        kernels.adam_step(p, g, a, b, abs(a), *ADAM[1], 2)
-        kernels.rmsprop_step(p, g, 9 + abs(a), a, None, *RMSPROP[2][1:])
-        kernels.rmsprop_step(p, g, b, None, a, *RMSPROP[1][1:])
-        kernels.adagrad_step(p, g, b, *ADAGRAD[1], 2)
+    for told, (p, g, a, b) in ((reference, copies), (kernels, (param, grad, m, v))):
+        told.adam_step(p, g, a, b, abs(a), *ADAM[1], 2)
+        told.rmsprop_step(p, g, 9 + abs(a), a, None, *RMSPROP[2][1:])
+        told.rmsprop_step(p, g, b, None, a, *RMSPROP[1][1:])
+        told.adagrad_step(p, g, b, *ADAGRAD[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
-    cpu.sgd_step(param, grad, None, 1.0, 0.0, 0.0, 0.0, False, False, True)
+    kernels.sgd_step(param, grad, None, 1.0, 0.0, 0.0, 0.0, False, False, True)
     assert_near(param, copies[0] - before)
 
 
@@ -216,9 +224,10 @@ def test_first_step_does_not_read_the_buffer(kernels):
     assert (buffer == 1).all()
 
 
-def test_a_nan_gradient_is_not_lost():
+@FAST
+def test_a_nan_gradient_is_not_lost(kernels):
     param, grad, m, v = (np.ones(40, np.float32) for _ in range(4))
     grad[7] = np.nan
-    cpu.adam_step(param, grad, m, v, None, *ADAM[0], 1)
+    kernels.adam_step(param, grad, m, v, None, *ADAM[0], 1)
     for a in (param, m, v):
         assert np.flatnonzero(np.isnan(a)).tolist() == [7]

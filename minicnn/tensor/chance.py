@@ -86,7 +86,9 @@ def beside(input: Tensor, kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs if kwargs.get("device") is not None else {**kwargs, "device": input.device}
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None) -> Tensor:
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, device: Any = None
+) -> Tensor:
     """Normal, with these means and standard deviations: numbers and a size, or Tensors."""
     if size is None:
         if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
@@ -94,7 +96,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         size = np.broadcast_shapes(*(x.shape for x in (mean, std) if isinstance(x, Tensor)))
     if not np.all((host(std.array) if isinstance(std, Tensor) else std) >= 0):
         raise RuntimeError(f"normal: expected a std of at least 0, got {std}")
-    where = next((x.device for x in (mean, std) if isinstance(x, Tensor)), None)
+    where = next((x.device for x in (mean, std) if isinstance(x, Tensor)), device)
     return (randn(size, generator=generator, device=where) * std + mean).detach()
 
 

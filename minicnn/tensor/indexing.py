@@ -62,7 +62,8 @@ def plain(index: Any) -> Any:
     """
     if type(index) in BASIC:
         return index
-    places = index.array.copy() if isinstance(index, Variable) else np.array(index)
+    given = index.array if isinstance(index, Variable) else index
+    places = given.copy() if is_array(given) else np.array(given)
     if places.size == 0 and isinstance(index, list | tuple | range):
         places = places.astype(np.int64)
     if places.dtype.kind not in "biu":

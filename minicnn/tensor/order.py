@@ -232,7 +232,7 @@ class Order(Pieces):
         if index.array.dtype.kind not in "iu":
             raise RuntimeError(f"{name}: expected integers as the index, got {index.array.dtype}")
         self._check_range(name, index.array, axis, IndexError)
-        return (*(slice(None),) * axis, index.reshape(-1))
+        return (*(slice(None),) * axis, index.array.reshape(-1))
 
     def _check_index(self, name: str, dim: int, index: Any) -> int:
         axis = axis_of(name, dim, self.array.ndim)

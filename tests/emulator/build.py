@@ -43,7 +43,9 @@ class Parameter:
         kind = " ".join(re.findall(r"\w+", words)[:-1])
         kind = real if kind in ("real", "REAL") else kind
         self.is_pointer = "*" in words
-        self.dtype = np.dtype((POINTED if self.is_pointer else SCALARS)[kind])
+        self.struct = "" if self.is_pointer or kind in SCALARS else kind  # of the source's own, by value
+        self.size = 0  # of it, in bytes
+        self.dtype = np.dtype((POINTED if self.is_pointer else SCALARS)[kind]) if not self.struct else None
         self.text = text.strip()
 
 
@@ -55,15 +57,22 @@ def compiler() -> str:
     return found
 
 
+def preprocessed(code: str, options: list[str]) -> str:
+    """A source with its own headers and macros filled in, which may write kernels; CUDA's words stay."""
+    command = [compiler(), *options, "-E", "-P", "-DEMULATED", "-x", "c++", "-"]
+    return subprocess.run(command, input=code, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, list[Parameter]]]:
     """A library with ``launch_NAME`` for each kernel, and the kernels' parameters.
 
     ``launch_NAME(grid, block, shared, *arguments)``: two arrays of three unsigned numbers, and bytes.
     """
     real = next(option.removeprefix("-DREAL=") for option in options if option.startswith("-DREAL="))
+    macros = [option for option in options if option.startswith(("-D", "-I"))]
     kernels = {
         name: [Parameter(p, real) for p in parameters.split(",")]
-        for name, parameters in SIGNATURE.findall(code)
+        for name, parameters in SIGNATURE.findall(preprocessed(code, macros))
     }
     seen = '__attribute__((visibility("default")))'
     launchers = [
@@ -73,10 +82,12 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
         f"[=] {{ {name}({', '.join(p.name for p in parameters)}); }});\n}}\n"
         for name, parameters in kernels.items()
     ]
+    structs = sorted({p.struct for parameters in kernels.values() for p in parameters if p.struct})
+    launchers += [f'extern "C" {seen} size_t size_{s}() {{ return sizeof({s}); }}' for s in structs]
     text = "\n".join([f'#include "{HEADER}"', code, *launchers])
     flags = ["-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror"]
     flags += ["-fvisibility=hidden"]  # two libraries may both have a `block_sum<T>` and its shared memory
-    flags += [option for option in options if option.startswith(("-D", "-I"))]
+    flags += macros
     included = b"".join(
         p.read_bytes() for o in flags if o[:2] == "-I" for p in sorted(Path(o[2:]).glob("*.cuh"))
     )
@@ -96,4 +107,7 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
             if done.returncode:
                 raise RuntimeError(f"the CUDA emulator cannot compile this:\n{done.stderr}")
             result.replace(library)
-    return ctypes.CDLL(str(library)), kernels
+    loaded = ctypes.CDLL(str(library))
+    for parameter in (p for parameters in kernels.values() for p in parameters if p.struct):
+        parameter.size = getattr(loaded, f"size_{parameter.struct}")()
+    return loaded, kernels

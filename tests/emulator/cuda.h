@@ -221,9 +221,26 @@ T atomicCAS(T* at, T expected, T value) { return emulator::replace(at, *at == ex
 template <typename T>
 T __ldg(const T* at) { return *at; }
 
+// what minicnn/kernels/cuda/tensor_core.cuh has for a GPU
+inline unsigned tf32(float x) {
+    unsigned bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return std::isfinite(x) ? (bits + 0x1000) & ~0x1fffu : bits;  // to nearest, ties away from zero
+}
+inline void multiply_add(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    static float left[32][16][8], right[32][8][8];  // a pair for each warp
+    size_t warp = emulator::current / emulator::WARP, g = emulator::lane() / 4, t = emulator::lane() % 4;
+    for (size_t i = 0; i < 4; i++) std::memcpy(&left[warp][g + i % 2 * 8][t + i / 2 * 4], &a[i], sizeof(float));
+    for (size_t i = 0; i < 2; i++) std::memcpy(&right[warp][t + i * 4][g], &b[i], sizeof(float));
+    __syncwarp();
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 8; k++) sum[i] += left[warp][g + i / 2 * 8][k] * right[warp][k][2 * t + i % 2];
+    __syncwarp();
+}
+
 // what CUDA has without a prefix
 using std::abs, std::ceil, std::erf, std::exp, std::floor, std::fma, std::fmax, std::fmin, std::isfinite, std::isinf,
-    std::isnan, std::log, std::log1p, std::pow, std::sqrt, std::tanh;
+    std::isnan, std::nan, std::log, std::log1p, std::pow, std::sqrt, std::tanh;
 inline float rsqrt(float x) { return 1 / std::sqrt(x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }

@@ -75,6 +75,11 @@ class ndarray:
             return lambda *args, **kwargs: call(value, args, kwargs, self)
         return wrapped(value, [self]) if isinstance(value, np.ndarray) else value
 
+    @property
+    def data(self) -> SimpleNamespace:
+        """Where it begins."""
+        return SimpleNamespace(ptr=self.host.ctypes.data)
+
     def get(self) -> np.ndarray:
         """A copy in NumPy's world."""
         return self.host.copy()
@@ -271,6 +276,11 @@ class RawKernel:
     def checked(self, argument: Any, parameter: Any) -> Any:
         """An argument for C; CuPy would pass the wrong kind on without a word."""
         where = f"{self.name}: {parameter.name}"
+        if parameter.struct:
+            if not isinstance(argument, np.ndarray) or argument.size != 1 or argument.nbytes != parameter.size:
+                raise TypeError(f"{where}: expected one struct of {parameter.size} bytes, got {argument!r}")
+            fields = [("bytes", ctypes.c_char * parameter.size)]
+            return type("Struct", (ctypes.Structure,), {"_fields_": fields}).from_buffer_copy(argument)
         if parameter.is_pointer:
             if isinstance(argument, np.uintp) and not argument:
                 return ctypes.c_void_p(None)

@@ -1,0 +1,40 @@
+"""The GPU's kernels: launchers in NAME.py, and their CUDA C++ in NAME.cu, compiled at the first use.
+
+Arrays are CuPy's. Read `launch.py` first (from a source to a call), then `activation.cu` (a thread a number).
+"""
+
+from minicnn.kernels.cuda.activation import relu, relu_gradient, tanh_gradient
+from minicnn.kernels.cuda.adaptive import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
+)
+from minicnn.kernels.cuda.conv import (
+    conv2d,
+    conv2d_bias_gradient,
+    conv2d_input_gradient,
+    conv2d_weight_gradient,
+)
+from minicnn.kernels.cuda.linear import linear, linear_input_gradient, linear_weight_gradient
+from minicnn.kernels.cuda.loss import cross_entropy
+from minicnn.kernels.cuda.norm import (
+    batch_norm,
+    batch_norm_gradient,
+    batch_norm_statistics,
+    group_norm,
+    group_norm_gradient,
+    group_norm_weight_gradient,
+)
+from minicnn.kernels.cuda.optim import adagrad_step, adam_step, rmsprop_step, sgd_step
+from minicnn.kernels.cuda.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
+from minicnn.kernels.cuda.resample import blend, blend_gradient, pick, pick_gradient
+
+__all__ = [
+    "adagrad_step", "adam_step", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d",
+    "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient",
+    "batch_norm_statistics", "blend", "blend_gradient", "conv2d", "conv2d_bias_gradient",
+    "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "group_norm", "group_norm_gradient",
+    "group_norm_weight_gradient", "linear", "linear_input_gradient", "linear_weight_gradient", "max_pool2d",
+    "max_pool2d_gradient", "pick", "pick_gradient", "relu", "relu_gradient", "rmsprop_step", "sgd_step",
+    "tanh_gradient",
+]  # fmt: skip

@@ -1,0 +1,225 @@
+// Convolution as a product of matrices; the second, im2col, exists only tile by tile, in shared memory.
+//
+//     result (O, cells) = weight (O, K) columns (K, cells)          K = taps * C/G, per group
+//     dweight (O, K)    = dy (O, cells) columns' (cells, K)
+//
+// A block of 256 threads makes a tile of ROWS x COLUMNS numbers, DEEP products to each at a time: it fetches
+// DEEP x ROWS numbers of the first factor and DEEP x COLUMNS of the second, and multiplies every one with
+// every one. So each number fetched from memory is used COLUMNS or ROWS times, and 128 x 128 tiles of float
+// do 128 * 128 * 16 * 2 operations to 2 * 128 * 16 * 4 bytes: 32 to a byte, where an H200 needs about 14 (67
+// TFLOP/s, 4.8 TB/s).
+//
+// There are two buffers: while the products of one are summed, the numbers for the other are on their way
+// from memory into registers ("fetch"), and are put there ("put") when they have come. One barrier a step is
+// enough.
+//
+// How the tile lies in registers, and who multiplies (the threads, or tensor cores), is up to the class Tile:
+//     Number, round(x)          what a factor is in shared memory
+//     PAD, place(k, i)          where row i of layer k is there, so that no two lanes meet in a bank
+//     add(a, b)                 sum += a b for the DEEP layers
+//     each(f)                   f(row, column, sum) for each number of this thread
+
+#pragma once
+#include "conv.cuh"
+
+constexpr int THREADS = 256;
+constexpr int DEEP = 64 / sizeof(real);     // 16 floats or 8 doubles
+constexpr int TOGETHER = 8 / sizeof(real);  // blocks a multiprocessor has registers for
+
+// One of the two factors of a tile: two buffers of DEEP layers.
+template <class Tile, int SIZE>
+using Factor = typename Tile::Number[2][DEEP][SIZE + Tile::PAD];
+
+// result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, here as (G, taps, C/G, O/G): lanes of a
+// warp then read neighbours; plus bias (O) if any.
+//
+// Grid: (tiles of cells * phases, tiles of O/G, groups). The sum runs over blocks of DEEP channels, and in
+// each over the taps, so a thread finds out once for DEEP channels where its cell looks, and what it fetches
+// is still in L1 from the tap before. Lanes of a warp have neighbouring cells: reads and writes are
+// coalesced.
+template <class Tile>
+__device__ void convolve(const real* source, const real* weight, const real* bias, real* result, Shape s) {
+    constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
+    constexpr int A_STEP = THREADS / ROWS, B_STEP = THREADS / COLUMNS;  // layers the block fetches at once
+    __align__(16) __shared__ Factor<Tile, ROWS> a;
+    __align__(16) __shared__ Factor<Tile, COLUMNS> b;
+
+    const int phases = s.transposed ? s.SH * s.SW : 1, group = blockIdx.z;
+    const Cells cells(s, blockIdx.x % phases);
+    const int first_cell = blockIdx.x / phases * COLUMNS, first_row = blockIdx.y * ROWS;
+    if (first_cell >= cells.count) return;  // phases differ by a row or a column
+    const int OG = s.O / s.groups, CG = s.C / s.groups, plane = s.H * s.W;
+
+    const int a_row = threadIdx.x % ROWS, a_layer = threadIdx.x / ROWS;
+    const int b_column = threadIdx.x % COLUMNS, b_layer = threadIdx.x / COLUMNS;
+    const bool has_row = first_row + a_row < OG, has_cell = first_cell + b_column < cells.count;
+    const Cell cell(cells, first_cell + b_column);
+    const int i0 = cell.i * cells.down.step(), j0 = cell.j * cells.across.step();
+    const real* picture = source + (cell.n * s.C + group * CG) * plane;
+    const real* filters = weight + group * s.KH * s.KW * CG * OG + first_row + a_row;
+
+    int c = 0, kh = 0, kw = -1;
+    auto next = [&] {  // on to the next tap that this phase sees through; false if there is none
+        do {
+            if (++kw < s.KW) continue;
+            kw = 0;
+            if (++kh < s.KH) continue;
+            kh = 0;
+            c += DEEP;
+        } while (c < CG && !(cells.down.sees(kh) && cells.across.sees(kw)));
+        return c < CG;
+    };
+    real a_next[DEEP / A_STEP], b_next[DEEP / B_STEP];
+    auto fetch = [&] {
+        const int h = i0 + cells.down.offset(kh), w = j0 + cells.across.offset(kw);
+        const bool inside = has_cell && h >= 0 && h < s.H && w >= 0 && w < s.W;
+#pragma unroll
+        for (int i = 0; i < DEEP / A_STEP; i++) {
+            const int layer = c + a_layer + i * A_STEP;
+            const int at = ((kh * s.KW + kw) * CG + layer) * OG;
+            a_next[i] = has_row && layer < CG ? filters[at] : real(0);
+        }
+#pragma unroll
+        for (int i = 0; i < DEEP / B_STEP; i++) {
+            const int layer = c + b_layer + i * B_STEP;
+            b_next[i] = inside && layer < CG ? picture[layer * plane + h * s.W + w] : real(0);
+        }
+    };
+    auto put = [&](int buffer) {
+#pragma unroll
+        for (int i = 0; i < DEEP / A_STEP; i++) {
+            const int layer = a_layer + i * A_STEP;
+            a[buffer][layer][Tile::place(layer, a_row)] = Tile::round(a_next[i]);
+        }
+#pragma unroll
+        for (int i = 0; i < DEEP / B_STEP; i++) {
+            const int layer = b_layer + i * B_STEP;
+            b[buffer][layer][Tile::place(layer, b_column)] = Tile::round(b_next[i]);
+        }
+    };
+
+    Tile tile;
+    bool more = next();
+    if (more) {
+        fetch();
+        put(0);
+    }
+    __syncthreads();
+    for (int buffer = 0; more; buffer ^= 1) {
+        more = next();
+        if (more) fetch();
+        tile.add(a[buffer], b[buffer]);
+        if (more) put(buffer ^ 1);
+        __syncthreads();
+    }
+
+    tile.each([&](int row, int column, real sum) {
+        if (first_row + row >= OG || first_cell + column >= cells.count) return;
+        const Cell at(cells, first_cell + column);
+        const int o = group * OG + first_row + row;
+        const int oh = cells.down.result(at.i), ow = cells.across.result(at.j);
+        result[((at.n * s.O + o) * s.OH + oh) * s.OW + ow] = bias ? sum + bias[o] : sum;
+    });
+}
+
+// What a column of a weight gradient sees of a window: so far from its first cell, so many rows down and
+// across.
+struct Tap {
+    int offset, down, across;
+};
+
+// partial (parts, O, K): dweight, K = (C/G, KH, KW), of each part of the cells of dy (N, O, OH, OW); x (N, C,
+// H, W).
+//
+// Grid: (tiles of K, tiles of O/G, groups * parts). Here the cells are what is summed over: a weight gradient
+// has few tiles but many cells, so `parts` blocks share each tile, and `sum_parts` adds their sums in a fixed
+// order. A layer is a cell. Lanes fetch neighbouring cells of one row of dy, or of one channel and tap of x.
+template <class Tile>
+__device__ void weight_gradient(const real* dy, const real* x, real* partial, int cells_each, Shape s) {
+    constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
+    constexpr int STEP = THREADS / DEEP;  // rows, or columns, the block fetches at once
+    __align__(16) __shared__ Factor<Tile, ROWS> a;
+    __align__(16) __shared__ Factor<Tile, COLUMNS> b;
+    __shared__ Tap taps[COLUMNS];
+
+    const int OG = s.O / s.groups, CG = s.C / s.groups, plane = s.H * s.W, K = CG * s.KH * s.KW;
+    const int group = blockIdx.z % s.groups, part = blockIdx.z / s.groups;
+    const int first_row = blockIdx.y * ROWS, first_column = blockIdx.x * COLUMNS;
+    const int count = s.N * s.OH * s.OW;
+    const int begin = part * cells_each, end = min(begin + cells_each, count);
+
+    for (int column = threadIdx.x; column < COLUMNS; column += THREADS) {
+        const int k = first_column + column;
+        const int down = k / s.KW % s.KH * s.DH, across = k % s.KW * s.DW;
+        taps[column].offset = k / (s.KH * s.KW) * plane + down * s.W + across;
+        taps[column].down = k < K ? down : s.H + s.PT;  // beyond the last row
+        taps[column].across = across;
+    }
+    __syncthreads();
+
+    const int layer = threadIdx.x % DEEP, first = threadIdx.x / DEEP;
+    const int start = begin + layer;
+    int n = start / (s.OH * s.OW), oh = start / s.OW % s.OH, ow = start % s.OW;
+    real a_next[ROWS / STEP], b_next[COLUMNS / STEP];
+    auto fetch = [&](int cell) {  // and on to the cell DEEP further
+        const bool inside = cell < end;
+        const int h0 = oh * s.SH - s.PT, w0 = ow * s.SW - s.PL;
+        const real* gradient = dy + ((n * s.O + group * OG + first_row) * s.OH + oh) * s.OW + ow;
+        const real* picture = x + (n * s.C + group * CG) * plane;
+#pragma unroll
+        for (int i = 0; i < ROWS / STEP; i++) {
+            const int row = first + i * STEP;
+            a_next[i] = inside && first_row + row < OG ? gradient[row * s.OH * s.OW] : real(0);
+        }
+#pragma unroll
+        for (int i = 0; i < COLUMNS / STEP; i++) {
+            const Tap tap = taps[first + i * STEP];
+            const int h = h0 + tap.down, w = w0 + tap.across;
+            const bool seen = inside && h >= 0 && h < s.H && w >= 0 && w < s.W;
+            b_next[i] = seen ? picture[h0 * s.W + w0 + tap.offset] : real(0);
+        }
+        for (ow += DEEP; ow >= s.OW; ow -= s.OW)
+            if (++oh == s.OH) {
+                oh = 0;
+                n++;
+            }
+    };
+    auto put = [&](int buffer) {
+#pragma unroll
+        for (int i = 0; i < ROWS / STEP; i++)
+            a[buffer][layer][Tile::place(layer, first + i * STEP)] = Tile::round(a_next[i]);
+#pragma unroll
+        for (int i = 0; i < COLUMNS / STEP; i++)
+            b[buffer][layer][Tile::place(layer, first + i * STEP)] = Tile::round(b_next[i]);
+    };
+
+    Tile tile;
+    if (begin < end) {
+        fetch(start);
+        put(0);
+    }
+    __syncthreads();
+    for (int cell = begin, buffer = 0; cell < end; cell += DEEP, buffer ^= 1) {
+        const bool more = cell + DEEP < end;
+        if (more) fetch(start - begin + cell + DEEP);
+        tile.add(a[buffer], b[buffer]);
+        if (more) put(buffer ^ 1);
+        __syncthreads();
+    }
+
+    tile.each([&](int row, int column, real sum) {
+        if (first_row + row >= OG || first_column + column >= K) return;
+        partial[(part * s.O + group * OG + first_row + row) * K + first_column + column] = sum;
+    });
+}
+
+// The kernels for one size of tile.
+#define CONVOLUTION_KERNELS(Tile, rows, columns)                                                             \
+    extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) convolve_##rows##x##columns(             \
+        const real* source, const real* weight, const real* bias, real* result, SHAPE_PARAMETERS) {          \
+        convolve<Tile<rows, columns>>(source, weight, bias, result, SHAPE);                                  \
+    }                                                                                                        \
+    extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) weight_gradient_##rows##x##columns(      \
+        const real* dy, const real* x, real* partial, int cells_each, SHAPE_PARAMETERS) {                    \
+        weight_gradient<Tile<rows, columns>>(dy, x, partial, cells_each, SHAPE);                             \
+    }

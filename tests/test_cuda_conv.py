@@ -1,0 +1,97 @@
+"""Convolution on the GPU where there is a choice: each size of tile, tensor cores, padding that crops."""
+
+import numpy as np
+import pytest
+
+import kernel_cases
+from emulator import kernels as emulated
+from kernel_cases import DTYPES, assert_near, numbers
+from minicnn.kernels import reference
+from minicnn.kernels.cuda import conv
+from minicnn.kernels.geometry import Window
+
+TILES = pytest.mark.parametrize("tile", conv.TILES, ids=["x".join(map(str, tile)) for tile in conv.TILES])
+CASES = {  # x, weight, window, groups
+    "more rows than a tile": ((2, 19, 5, 7), (131, 19, 3, 3), Window((3, 3), (1, 1), (1, 1, 0, 2)), 1),
+    "steps of several rows": ((2, 6, 9, 17), (8, 3, 4, 3), Window((4, 3), (3, 2), (2, 0, 1, 1), (1, 2)), 2),
+    "phases without a tap": ((1, 20, 8, 7), (3, 20, 1, 2), Window((1, 2), (3, 4)), 1),
+    "1x1 filters": ((3, 18, 4, 5), (35, 18, 1, 1), Window((1, 1)), 1),
+}
+
+
+def every_result(kernels, x, weight, bias, dy, window, groups):
+    """A convolution and its gradients."""
+    yield "conv2d", kernels.conv2d(x, weight, bias, window, groups)
+    yield "input gradient", kernels.conv2d_input_gradient(dy, weight, x.shape, window, groups)
+    yield "weight gradient", kernels.conv2d_weight_gradient(dy, x, window, groups)
+
+
+def arguments(x_shape, weight_shape, window, groups, dtype=np.float32):
+    """Random numbers for them."""
+    O, y_size = weight_shape[0], window.output_size(*x_shape[2:])
+    shapes = x_shape, weight_shape, (O,), (x_shape[0], O, *y_size)
+    return *(numbers(*shape, dtype=dtype, seed=seed) for seed, shape in enumerate(shapes)), window, groups
+
+
+@pytest.fixture
+def only(monkeypatch, tile):
+    """Everything but depthwise convolution goes through tiles of this size."""
+    monkeypatch.setattr(conv, "TILES", (tile, tile))
+    monkeypatch.setattr(conv, "CROWD", 1)
+    monkeypatch.setattr(conv, "MOST_DIRECT", -1)
+
+
+@TILES
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CASES)
+def test_every_tile(only, name, dtype):
+    case = arguments(*CASES[name], dtype)
+    expected = dict(every_result(kernel_cases, *case))
+    for what, got in every_result(emulated, *case):
+        assert_near(got, expected[what], what)
+
+
+@TILES
+@pytest.mark.parametrize("name", CASES)
+def test_tensor_cores(only, name, monkeypatch):
+    """Numbers of at most 11 bits are multiplied as they are; others are rounded first."""
+    monkeypatch.setattr(conv, "allow_tf32", True)
+    *arrays, window, groups = arguments(*CASES[name])
+    short = [np.trunc(100 * a) for a in arrays]
+    expected = dict(every_result(kernel_cases, *short, window, groups))
+    for what, got in every_result(emulated, *short, window, groups):
+        assert np.array_equal(got, expected[what]), what
+
+    expected = dict(every_result(kernel_cases, *arrays, window, groups))
+    for what, got in every_result(emulated, *arrays, window, groups):
+        off = np.abs(got - expected[what]).max() / np.abs(expected[what]).max()
+        assert 1e-5 < off < 1e-3, what
+
+
+def test_tensor_cores_are_for_float32(monkeypatch):
+    monkeypatch.setattr(conv, "allow_tf32", True)
+    case = arguments(*CASES["1x1 filters"], np.float64)
+    expected = dict(every_result(kernel_cases, *case))
+    for what, got in every_result(emulated, *case):
+        assert_near(got, expected[what], what)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("direct", [True, False])
+def test_padding_that_crops(direct, groups, monkeypatch):
+    """Less than no padding leaves out cells at the border."""
+    if not direct:
+        monkeypatch.setattr(conv, "MOST_DIRECT", -1)
+    window = Window((3, 2), (2, 1), (-1, 1, 2, -3))
+    case = arguments((2, 4, 8, 9), (4, 4 // groups, 3, 2), window, groups)
+    expected = dict(every_result(reference, *case))
+    for what, got in every_result(emulated, *case):
+        assert_near(got, expected[what], what)
+
+
+def test_a_sum_in_parts_is_the_same_each_time():
+    dy, x = numbers(9, 2, 20, 21), numbers(9, 3, 22, 23)
+    results = [emulated.conv2d_weight_gradient(dy, x, Window((3, 3)), 1) for _ in range(2)]
+    assert conv.split(9 * 20 * 21, 1)[0] > 3
+    assert np.array_equal(*results)
+    assert np.array_equal(*(emulated.conv2d_bias_gradient(dy) for _ in range(2)))

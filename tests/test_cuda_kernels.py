@@ -1,0 +1,273 @@
+"""The GPU's kernels as a whole: that they compile and say what the reference says; their launcher; the emulator.
+
+Each family's own tests are those of the CPU's, in test_kernels*.py.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator import kernels as emulated
+from kernel_cases import DTYPES, assert_near, every_kernel, numbers, run
+from minicnn.kernels import reference
+from minicnn.kernels.cuda import launch, optim
+
+SOURCES = sorted(launch.FOLDER.glob("*.cu"))
+DTYPE = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@DTYPE
+def test_every_kernel_against_the_reference(dtype):
+    xp = emulated.cupy()
+    from minicnn.kernels import cuda
+
+    cases = every_kernel(cuda, dtype, xp.asarray)
+    for (name, got), (_, expected) in zip(cases, every_kernel(reference, dtype), strict=True):
+        assert isinstance(got, xp.ndarray), name
+        assert_near(xp.asnumpy(got), np.asarray(expected), name)
+
+
+def test_every_kernel_is_told():
+    from minicnn.kernels import cuda
+
+    assert set(cuda.__all__) == set(reference.__all__)
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs NVIDIA's compiler, nvcc")
+@pytest.mark.parametrize("real", ["float", "double"])
+@pytest.mark.parametrize("source", SOURCES, ids=[path.stem for path in SOURCES])
+def test_nvidias_compiler_takes_it_without_a_warning(source, real, tmp_path):
+    for arch in ("sm_80", "sm_90"):
+        options = ["-std=c++17", f"-arch={arch}", f"-DREAL={real}", "-Werror", "all-warnings", "-cubin"]
+        command = ["nvcc", *options, "-o", str(tmp_path / "out.cubin"), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not done.stdout + done.stderr
+
+
+# steps of many parameters
+
+
+def some_parameters(dtype):
+    """Parameter, gradient, two states and another parameter, of more shapes than one launch takes."""
+    shapes = [(), (3, 5), (0, 2), (1100,), *[(i % 7, 3) for i in range(90)]]
+    return [
+        [numbers(*shape, dtype=dtype, seed=s + 5 * i) ** (2 if s == 3 else 1) for s in range(5)]
+        for i, shape in enumerate(shapes)
+    ]
+
+
+def steps(params):
+    for i, (p, g, m, v, q) in enumerate(params):
+        optim.adam_step(p, g, m, v, None, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3 if i % 5 else 4)
+        optim.sgd_step(q, g, None, 0.1, 0.0, 0.0, 0.0, False, False, True)
+
+
+@DTYPE
+def test_steps_together_are_the_steps_alone_in_fewer_launches(dtype, monkeypatch):
+    xp = emulated.cupy()
+    alone, together = ([[xp.asarray(a) for a in arrays] for arrays in some_parameters(dtype)] for _ in "ab")
+    started = []
+
+    def note(source, name, *arguments):
+        started.append(name)
+        launch.launch(source, name, *arguments)
+
+    monkeypatch.setattr(optim, "launch", note)
+    steps(alone)
+    assert len(started) == 4 * len(alone)  # a step, and before it its numbers
+    started.clear()
+    with optim.together():
+        steps(together)
+        assert not started
+    assert started == ["put", "adam", "put", "sgd", "sgd", "put", "adam"]
+    for rows in zip(alone, together, strict=True):
+        for a, b in zip(*rows, strict=True):
+            assert a.get().tobytes() == b.get().tobytes()
+
+
+def test_a_parameter_that_comes_twice_takes_two_steps():
+    xp = emulated.cupy()
+    param, grad = xp.ones(70, np.float32), xp.ones(70, np.float32)
+    with optim.together():
+        for _ in range(3):
+            optim.sgd_step(param, grad, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
+    assert (param.get() == 0.25).all()
+
+
+def test_steps_before_an_error_are_taken():
+    xp = emulated.cupy()
+    param, grad = xp.ones(3, np.float32), xp.ones(3, np.float32)
+    with pytest.raises(RuntimeError, match="stop"), optim.together():
+        optim.sgd_step(param, grad, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
+        raise RuntimeError("stop")
+    assert (param.get() == 0.75).all()
+
+
+# the launcher
+
+
+def test_too_many_numbers_are_refused():
+    many = np.broadcast_to(np.float32(0), (1 << 16, 1 << 15))
+    with pytest.raises(ValueError, match="an array on the GPU has at most"):
+        launch.plain(many, many.dtype)
+    assert launch.plain(many[1024:], many.dtype) is not None
+
+
+def test_a_changed_header_is_compiled_anew(tmp_path, monkeypatch):
+    for path in launch.FOLDER.glob("*.cuh"):
+        shutil.copy(path, tmp_path)
+    monkeypatch.setattr(launch, "FOLDER", tmp_path)
+    hashes = []
+    for text in ("", "// another"):
+        (tmp_path / "common.cuh").write_text(text)
+        hashes.append(launch.headers.__wrapped__())
+    assert hashes[0] != hashes[1]
+
+
+# the emulator: each checker finds the fault it is for
+
+KERNELS = """
+#include "common.cuh"
+
+extern "C" __global__ void fill(real* x, int n) { FOR_EACH(i, n) x[i] = i; }
+
+extern "C" __global__ void block_sums(const real* x, real* y, int n) {
+    real sum = 0;
+    FOR_EACH(i, n) sum += x[i];
+    sum = block_sum(sum);
+    y[blockIdx.x * blockDim.x + threadIdx.x] = block_sum(sum) / blockDim.x;
+}
+
+extern "C" __global__ void shuffles(const real* x, real* y) {
+    int i = threadIdx.x;
+    real mine = x[i];
+    y[i] = __shfl_sync(0xffffffff, mine, 5);
+    y[64 + i] = __shfl_xor_sync(0xffffffff, mine, 3);
+    y[128 + i] = __shfl_down_sync(0xffffffff, mine, 4);
+    y[192 + i] = warp_sum(mine, 8);
+    y[256 + i] = warp_max(mine);
+    y[320 + i] = __any_sync(0xffffffff, i == 40) + 2 * __all_sync(0xffffffff, i < 32);
+}
+
+extern "C" __global__ void turn(const real* x, real* y) {
+    DYNAMIC_SHARED(real, kept);
+    kept[threadIdx.x] = x[threadIdx.x];
+    __syncthreads();
+    y[threadIdx.x] = kept[blockDim.x - 1 - threadIdx.x];
+}
+
+extern "C" __global__ void divergent(real* x, int n) {
+    int i = threadIdx.x;
+    if (i < n) __syncthreads();
+    x[i] = 1;
+    if (i >= n) __syncthreads();
+}
+
+extern "C" __global__ void missed(real* x, int n) {
+    int i = threadIdx.x;
+    if (i < n) x[i] = __shfl_sync(0xffffffff, x[i], 0);
+    __syncthreads();
+    x[i] = 1;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def module():
+    from emulator import cupy
+
+    return cupy.RawModule(code=KERNELS, options=("-DREAL=float", f"-I{launch.FOLDER}"))
+
+
+def stand_in(values):
+    from emulator import cupy
+
+    return cupy.ndarray(np.array(values, np.float32))
+
+
+def call(module, name, threads, *arguments, blocks=1, shared=0):
+    module.get_function(name)((blocks,), (threads,), arguments, shared_mem=shared)
+
+
+@pytest.mark.parametrize("threads", [32, 96, 1024])
+def test_block_sums(module, threads):
+    x, y = stand_in(np.arange(3000) % 11), stand_in(np.zeros(2 * threads))
+    call(module, "block_sums", threads, x, y, np.int32(3000), blocks=2)
+    owner = np.arange(3000) // threads % 2
+    sums = [x.host[owner == block].sum() for block in range(2)]
+    assert y.host.reshape(2, threads).tolist() == [[total] * threads for total in sums]
+
+
+def test_exchanges_within_a_warp(module):
+    x, y = stand_in(np.random.default_rng(0).permutation(64)), stand_in(np.zeros(384))
+    call(module, "shuffles", 64, x, y)
+    warps = x.host.reshape(2, 32)
+    lanes = np.arange(32)
+    expected = [
+        np.repeat(warps[:, 5:6], 32, axis=1),
+        warps[:, lanes ^ 3],
+        np.where(lanes < 28, warps[:, np.minimum(lanes + 4, 31)], warps),
+        np.repeat(warps.reshape(2, 4, 8).sum(axis=2), 8, axis=1),
+        np.repeat(warps.max(axis=1, keepdims=True), 32, axis=1),
+        np.repeat([[2], [1]], 32, axis=1),
+    ]
+    np.testing.assert_array_equal(y.host.reshape(6, 2, 32), expected)
+
+
+def test_shared_memory(module):
+    x, y = stand_in(np.arange(50)), stand_in(np.zeros(50))
+    call(module, "turn", 50, x, y, shared=200)
+    assert (y.host == x.host[::-1]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("fill", [np.zeros(4, np.float32), np.int32(4)], "expected an array of float32"),
+        ("fill", [np.float64, np.int32(4)], "expected an array of float32, got float64"),
+        ("fill", [np.float32, np.int64(4)], "expected int32"),
+        ("fill", [np.float32, 4], "expected int32"),
+        ("fill", [np.float32], "expected 2 arguments, got 1"),
+        ("fill", ["every other", np.int32(4)], "does not lie row by row"),
+    ],
+)
+def test_wrong_arguments_are_refused(module, name, arguments, message):
+    from emulator import cupy
+
+    made = {np.float32: cupy.zeros(4, np.float32), np.float64: cupy.zeros(4), "every other": cupy.zeros(8)}
+    made["every other"] = cupy.ndarray(np.zeros(8, np.float32)[::2])
+    given = [made[a] if isinstance(a, str | type) else a for a in arguments]
+    with pytest.raises(TypeError, match=message):
+        call(module, name, 32, *given)
+
+
+@pytest.mark.parametrize(
+    ("threads", "sizes"), [(1025, {}), (0, {}), (32, {"blocks": 0}), (32, {"shared": (227 << 10) + 1})]
+)
+def test_what_no_gpu_takes_is_refused(module, threads, sizes):
+    with pytest.raises(ValueError, match="no GPU takes"):
+        call(module, "fill", threads, stand_in([0]), np.int32(1), **sizes)
+
+
+@pytest.mark.parametrize("name", ["divergent", "missed"])
+def test_a_divergent_barrier_ends_the_program(name, tmp_path):
+    path = Path(tmp_path, "kernels.cu")
+    path.write_text(KERNELS)
+    program = f"""
+import sys
+import numpy as np
+from pathlib import Path
+from emulator import cupy
+module = cupy.RawModule(code=Path(sys.argv[1]).read_text(), options=("-DREAL=float", "-I" + sys.argv[2]))
+for n in (64, 32, 3):
+    module.get_function("{name}")((1,), (64,), [cupy.zeros(64, np.float32), np.int32(n)])
+    print(n)
+"""
+    done = run(program, str(path), str(launch.FOLDER))
+    assert done.returncode != 0
+    assert "CUDA emulator: " in done.stderr
+    assert "barrier" in done.stderr

@@ -16,6 +16,7 @@ import scipy.special
 from emulator import gpu as cuda
 from emulator.build import build
 from emulator.gpu import pool
+from emulator.stream import instead, noted, synchronous
 
 __version__ = "14.0.0"
 NUMBERS = (bool, int, float, np.generic)
@@ -37,24 +38,21 @@ ATTRIBUTES = set(
     itemsize max mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum
     swapaxes take tolist transpose var view""".split()
 )
+LOOKING = {"nonzero", "argwhere", "item", "tolist"}  # what has to wait for numbers
+CHANGING = {"fill", "at"}  # what gives nothing back
 ADDED_AT = [np.dtype(name) for name in "float16 float32 float64 int32 uint32 uint64".split()]  # by atomics
 
 
 class ndarray:
     """An array "on the GPU"."""
 
-    __slots__ = ("__weakref__", "base", "host")
+    __slots__ = ("__weakref__", "base", "host", "memory")
     __array_priority__ = 100
     __hash__ = None
 
     def __init__(self, host: np.ndarray, base: "ndarray | None" = None) -> None:
         self.host, self.base = host, base
-        if base is None:
-            cuda.allocator(host.nbytes)
-
-    def __del__(self) -> None:
-        if self.base is None:
-            pool.used -= self.host.nbytes
+        self.memory = cuda.allocator(host.nbytes) if base is None else None
 
     @property
     def device(self) -> cuda.Device:
@@ -72,6 +70,8 @@ class ndarray:
             raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
         value = getattr(self.host, name)
         if callable(value) and not isinstance(value, np.ndarray):
+            if name in LOOKING:
+                synchronous()
             return lambda *args, **kwargs: call(value, args, kwargs, self)
         return wrapped(value, [self]) if isinstance(value, np.ndarray) else value
 
@@ -82,6 +82,7 @@ class ndarray:
 
     def get(self) -> np.ndarray:
         """A copy in NumPy's world."""
+        synchronous()
         return self.host.copy()
 
     def diagonal(self, *where: int) -> "ndarray":
@@ -98,7 +99,10 @@ class ndarray:
 
     def set(self, values: np.ndarray) -> None:
         """Take over the values of an array of NumPy's."""
-        self.host[...] = values
+        staged(values.nbytes)
+        # A graph would copy from the same memory of the CPU, where long since something else is.
+        if not instead(lambda: self.host.fill(0x55), self):
+            self.host[...] = values
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
@@ -110,10 +114,15 @@ class ndarray:
         raise TypeError(f"{function.__name__} of NumPy got an array on the GPU")
 
     def __getitem__(self, index: Any) -> Any:
+        for part in index if isinstance(index, tuple) else (index,):
+            if isinstance(part, ndarray) and part.dtype == bool:
+                synchronous()  # how many there are
         return call(self.host.__getitem__, (index,), {}, self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.host[bare(index)] = bare(value)
+        where, values = bare(index), bare(value)
+        if not instead(lambda: self.host.__setitem__(where, values), self, *arrays_in(index, value)):
+            self.host[where] = values
 
     def __len__(self) -> int:
         return len(self.host)
@@ -122,21 +131,27 @@ class ndarray:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        synchronous()
         return bool(self.host)
 
     def __int__(self) -> int:
+        synchronous()
         return int(self.host)
 
     def __float__(self) -> float:
+        synchronous()
         return float(self.host)
 
     def __index__(self) -> int:
+        synchronous()
         return self.host.__index__()
 
     def __repr__(self) -> str:
+        synchronous()
         return repr(self.host)
 
     def __format__(self, spec: str) -> str:
+        synchronous()
         return format(self.host, spec)
 
 
@@ -150,8 +165,12 @@ for name in [
         others = tuple(others)
         if any(isinstance(x, np.ndarray) or not isinstance(x, (ndarray, *NUMBERS)) for x in others):
             return NotImplemented if not isinstance(others[0], np.ndarray) else unsupported(others[0])
-        out = getattr(self.host, name)(*map(bare, others))
-        return self if out is self.host else wrapped(out, [])
+        operator, given = getattr(self.host, name), [*map(bare, others)]
+        if name.startswith("__i") and name != "__invert__":
+            if not instead(lambda: operator(*given), self, *arrays_in(*others)):
+                operator(*given)
+            return self
+        return noted(wrapped(operator(*given), []), lambda: operator(*given), [self, *arrays_in(*others)])
 
     setattr(ndarray, name, method)
 
@@ -192,9 +211,25 @@ def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
     """A function of NumPy on arrays of this module."""
     if kwargs.keys() & {"initial", "where"}:
         raise TypeError(f"{function.__name__}: CuPy takes neither initial nor where")
-    sources = [*own, *(x for x in [*args, *kwargs.values()] if isinstance(x, ndarray))]
-    result = function(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
-    return wrapped(result, sources)
+    sources = [*own, *arrays_in(*args, *kwargs.values())]
+    given, named = [*map(bare, args)], {name: bare(value) for name, value in kwargs.items()}
+
+    def job() -> Any:
+        return function(*given, **named)
+
+    if function.__name__ in LOOKING:
+        synchronous()
+    changes = kwargs.get("out") is not None or function.__name__ in CHANGING
+    changes = changes or (isinstance(function, np.ufunc) and len(args) > function.nin)
+    if changes and instead(job, *sources):
+        return kwargs.get("out")
+    return noted(wrapped(job(), sources), job, sources, function not in (np.empty, np.empty_like))
+
+
+def arrays_in(*values: Any) -> list[ndarray]:
+    """The arrays among values, also inside lists."""
+    inside = [v for value in values if isinstance(value, list | tuple) for v in arrays_in(*value)]
+    return [value for value in values if isinstance(value, ndarray)] + inside
 
 
 def __getattr__(name: str) -> Any:
@@ -227,12 +262,26 @@ def asarray(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
     """Numbers as an array here; those of NumPy are copied."""
     if isinstance(values, ndarray) and (dtype is None or values.dtype == dtype):
         return values
-    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+    return array(values, dtype)
 
 
 def array(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
     """A copy of numbers, here."""
-    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+    given = arrays_in(values)
+
+    def job() -> np.ndarray:
+        return np.array(bare(values) if given else values, dtype=dtype, order="C")
+
+    out = ndarray(job())
+    if not given and out.host.ndim:  # a single number comes as the argument of a kernel
+        staged(out.nbytes)
+        return noted(out, lambda: np.full_like(out.host, 85), [])  # see `ndarray.set`
+    return noted(out, job, given)
+
+
+def staged(size: int) -> None:
+    """Memory of the CPU that the GPU can read, on the way of numbers from one to the other."""
+    cuda.pinned(size)
 
 
 def from_dlpack(x: Any) -> ndarray:
@@ -271,13 +320,19 @@ class RawKernel:
             raise ValueError(
                 f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared"
             )
-        self.launcher(*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters))
+        given = [*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters)]
+        if not instead(lambda: self.launcher(*given), *arrays_in(*args)):
+            self.launcher(*given)
 
     def checked(self, argument: Any, parameter: Any) -> Any:
         """An argument for C; CuPy would pass the wrong kind on without a word."""
         where = f"{self.name}: {parameter.name}"
         if parameter.struct:
-            if not isinstance(argument, np.ndarray) or argument.size != 1 or argument.nbytes != parameter.size:
+            if (
+                not isinstance(argument, np.ndarray)
+                or argument.size != 1
+                or argument.nbytes != parameter.size
+            ):
                 raise TypeError(f"{where}: expected one struct of {parameter.size} bytes, got {argument!r}")
             fields = [("bytes", ctypes.c_char * parameter.size)]
             return type("Struct", (ctypes.Structure,), {"_fields_": fields}).from_buffer_copy(argument)
@@ -302,7 +357,7 @@ def get_default_memory_pool() -> cuda.MemoryPool:
 
 def get_default_pinned_memory_pool() -> SimpleNamespace:
     """Where memory of the host comes from that the GPU can read."""
-    return SimpleNamespace(free_all_blocks=lambda: None)
+    return SimpleNamespace(free_all_blocks=lambda: None, malloc=lambda size: None)
 
 
 def erf(x: ndarray) -> ndarray:
@@ -317,4 +372,3 @@ def install() -> None:
         sys.modules[name] = ModuleType(name)
     sys.modules["cupyx.scipy"].special = sys.modules["cupyx.scipy.special"]  # type: ignore[attr-defined]
     sys.modules["cupyx.scipy.special"].erf = erf  # type: ignore[attr-defined]
-

@@ -3,28 +3,25 @@
 A step of a small network is a hundred launches of a few microseconds each, and Python needs longer to ask for
 them than the GPU to do them. A graph takes down once what is launched, and repeats all of it at one request.
 
-A replay finds everything where it was when it was captured. So inputs are copied to Tensors that stay, and the
-memory that the step takes on its way comes from a pool of its own, which nobody else takes from.
+A replay works on the memory it was captured with. So inputs are copied to Tensors that stay, and what the
+step takes on its way comes from a pool of its own, which nobody else takes from.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minicnn.device import CPU, allocated, device_of, gpu, is_array
 
-if TYPE_CHECKING:
-    from minicnn.kernels.cuda.replay import Changing
-
 HINT = (
-    "while a step is captured, no number can be read on the CPU (item(), float(loss), print, clip_grad_norm_) "
+    "while a step is captured, no number can be read on the CPU (item(), float(loss), clip_grad_norm_) "
     "or come from there (dropout and other random numbers, tensor([...]))"
 )
 
 
-class FromTheCPU(Exception):  # noqa: N818 (CuPy makes up for a RuntimeError in its own way)
-    """Numbers come from the CPU while a step is captured."""
+class FromTheCPU(Exception):
+    """Numbers come from the CPU while a step is captured. (CuPy might take a RuntimeError for full memory.)"""
 
 
 class CaptureError(RuntimeError):
@@ -49,7 +46,7 @@ class Recording:
         self.pool = xp.cuda.MemoryPool()
         self.before: list[Callable[[], None]] = []
         self.on_failure: list[Callable[[], None]] = []
-        self.changing: Changing = Changing()
+        self.changing = Changing()
         self.inputs = [a.detach().clone() if is_tensor(a) else a for a in args]
         self.fresh = True
         stream = xp.cuda.Stream(non_blocking=True)
@@ -131,7 +128,7 @@ class Graph:
 
 
 def graph(step: Callable[..., Any], *, warmup: int = 2) -> Graph:
-    """Let a step on the GPU run as one CUDA graph: ``step = mc.cuda.graph(step)``, then ``loss = step(x, y)``.
+    """Let a step on the GPU run as one CUDA graph: ``step = cuda.graph(step)``, then ``loss = step(x, y)``.
 
     The first calls run as they are. The next one takes down what the GPU is asked for, and from then on only
     that is repeated: of the Python inside, optimizers alone go on to count their steps and to follow their
@@ -158,8 +155,8 @@ def graph(step: Callable[..., Any], *, warmup: int = 2) -> Graph:
 
     Notes
     -----
-    The model has to stay where it is, and in its mode, and what is frozen stays frozen: after ``model.to``, or
-    between training and evaluation, make a new graph. The step's memory is its own as long as the graph lives.
+    The model has to stay where it is, and in its mode, and what is frozen stays frozen: after ``model.to``,
+    or between training and evaluation, make a new graph. The step's memory is its own while the graph lives.
     """
     return Graph(step, warmup)
 

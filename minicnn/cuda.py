@@ -130,8 +130,7 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
 
 __all__ = [
     "CaptureError", "OutOfMemoryError", "Properties", "current_device", "device_count", "empty_cache",
-    "get_device_capability",
-    "get_device_name", "get_device_properties", "is_available", "manual_seed", "manual_seed_all",
-    "graph", "mem_get_info", "memory_allocated", "memory_reserved", "memory_summary", "set_device", "synchronize",
-    "why_unavailable",
+    "get_device_capability", "get_device_name", "get_device_properties", "graph", "is_available",
+    "manual_seed", "manual_seed_all", "mem_get_info", "memory_allocated", "memory_reserved",
+    "memory_summary", "set_device", "synchronize", "why_unavailable",
 ]  # fmt: skip

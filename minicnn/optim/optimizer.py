@@ -246,7 +246,7 @@ class Optimizer:
 
 
 class Repeated:
-    """The steps of some parameters that a CUDA graph repeats, and what is left for the CPU to do each time."""
+    """The steps of parameters that a CUDA graph repeats, and what is left for the CPU to do each time."""
 
     def __init__(self, optimizer: Optimizer, due: list[Due]) -> None:
         self.optimizer, self.due = optimizer, due

@@ -3,6 +3,8 @@
 It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
 `asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
 ``import cupy`` finds it.
+
+Longer than 350 lines because it is one module to those who import it.
 """
 
 import ctypes

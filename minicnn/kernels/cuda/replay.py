@@ -1,8 +1,8 @@
 """Launches whose numbers change from step to step, in a CUDA graph: learning rates, the corrections of Adam.
 
-A graph repeats its launches with the arguments that they had. So such numbers lie in the GPU's memory, where a
-launch finds them; and before each replay the CPU goes through what it would have launched, and only puts the
-numbers there that are other ones by now.
+A graph repeats its launches with the arguments that they had. So such numbers lie in the GPU's memory, where
+a launch finds them; and before each replay the CPU goes through what it would have launched, and only puts
+the numbers there that are other ones by now.
 """
 
 from collections.abc import Hashable, Iterator

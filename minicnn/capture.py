@@ -21,7 +21,7 @@ HINT = (
 
 
 class FromTheCPU(Exception):
-    """Numbers come from the CPU while a step is captured. (CuPy might take a RuntimeError for full memory.)"""
+    """Numbers come from the CPU while a step is captured. (CuPy may take a RuntimeError for full memory.)"""
 
 
 class CaptureError(RuntimeError):

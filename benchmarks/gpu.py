@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import os
 import platform
 import statistics
 from collections.abc import Callable, Sequence
@@ -31,16 +30,13 @@ def check_device(parser: argparse.ArgumentParser, device: str, tf32: bool) -> No
         if tf32:
             parser.error("--tf32 is for --device cuda")
         return
-    os.environ["CUPY_TF32"] = str(int(tf32))  # of matrix products; CuPy looks when it is imported
     reason = mc.cuda.why_unavailable()
     if reason:
         parser.error(f"--device cuda: minicnn has no GPU: {reason}")
     if not torch.cuda.is_available():
         parser.error(f"--device cuda: PyTorch {torch.__version__} has no GPU")
-    from minicnn.kernels.cuda import conv
-
-    conv.allow_tf32 = tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+    for library in (mc, torch):
+        library.backends.cuda.matmul.allow_tf32 = library.backends.cudnn.allow_tf32 = tf32
 
 
 class OurEvent:

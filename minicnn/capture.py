@@ -16,7 +16,7 @@ from minicnn.device import CPU, allocated, device_of, gpu, is_array
 
 HINT = (
     "while a step is captured, no number can be read on the CPU (item(), float(loss), clip_grad_norm_) "
-    "or come from there (dropout and other random numbers, tensor([...]))"
+    "or come from there (rand, randn, tensor([...]))"
 )
 
 
@@ -151,7 +151,7 @@ def graph(step: Callable[..., Any], *, warmup: int = 2) -> Graph:
     Raises
     ------
     CaptureError
-        The step looks at a number, or uses random numbers. Nothing was done in that call.
+        The step looks at a number, or takes some from the CPU. Nothing was done in that call.
 
     Notes
     -----

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy import ndarray  # a look-up less for what every operation asks
 
 TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
@@ -22,6 +23,7 @@ INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nv
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _cupy: Any = None  # CuPy, once it is in use
+_rounded = False  # whether cuBLAS may use TF32
 
 
 class device:  # noqa: N801 (PyTorch's name)
@@ -77,7 +79,7 @@ class OutOfMemoryError(RuntimeError):
 
 def array_module(x: Any) -> ModuleType:
     """The module whose functions work on the array x: numpy or cupy."""
-    if type(x) is np.ndarray or _cupy is None:
+    if type(x) is ndarray or _cupy is None:
         return np
     return _cupy if isinstance(x, _cupy.ndarray) else np
 
@@ -87,7 +89,7 @@ def kernels_for(x: Any) -> ModuleType:
 
     It is imported at the first use, so that importing minicnn stays light.
     """
-    if type(x) is np.ndarray or array_module(x) is np:
+    if type(x) is ndarray or array_module(x) is np:
         return telling(_chosen.get())
     return telling("cuda")
 
@@ -133,6 +135,7 @@ def start() -> str:
     except Exception as error:  # without a driver, a GPU, a home folder: each dies in its own way
         return f"CuPy does not work here: {type(error).__name__}: {error}"
     _cupy = cupy
+    round_products(_rounded)
     return ""
 
 
@@ -147,6 +150,16 @@ def allocated(cupy: Any, pool: Any, size: int) -> Any:
             f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
             "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
         ) from error
+
+
+def round_products(on: bool) -> None:
+    """Let cuBLAS multiply float32 matrices on tensor cores, which round factors to 10 bits (TF32); or not."""
+    global _rounded
+    _rounded = on
+    if _cupy is not None:
+        linalg = _cupy._core._routines_linalg  # where CuPy keeps what CUPY_TF32 in the environment sets
+        kind = linalg.COMPUTE_TYPE_TF32 if on else linalg.COMPUTE_TYPE_DEFAULT
+        linalg.set_compute_type(np.float32, kind)
 
 
 def gpu(name: str) -> Any:
@@ -216,9 +229,21 @@ def as_array(x: Any) -> Any:
 
 
 def move(x: Any, to: device) -> Any:
-    """An array in the memory of a device: itself, if it is there already."""
+    """An array in the memory of a device: itself, if it is there already.
+
+    Raises
+    ------
+    RuntimeError
+        A CUDA graph is being recorded: it would repeat the copy, from memory that is long gone.
+    """
     if array_module(x) is np:
-        return x if to is CPU else _cupy.asarray(x)
+        if to is CPU:
+            return x
+        if _cupy.cuda.get_current_stream().is_capturing():
+            raise RuntimeError(
+                "a CUDA graph cannot hold a copy from the CPU: make the Tensor before, on the GPU"
+            )
+        return _cupy.asarray(x)
     return x.get() if to is CPU else x
 
 
@@ -236,6 +261,14 @@ def number(value: Any, dtype: Any, other: Any) -> Any:
 def host(x: Any) -> np.ndarray:
     """An array as one of NumPy's: itself, or a copy of what is on the GPU."""
     return x if type(x) is np.ndarray else move(x, CPU)
+
+
+def source_on_gpu(seed: int) -> Any:
+    """A source of random numbers that are drawn on the GPU in use; its state is there, too.
+
+    Philox: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
+    """
+    return _cupy.random.Generator(_cupy.random.Philox4x3210(seed))
 
 
 def special_module(x: Any) -> ModuleType:

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.device import placed
+from minicnn.device import placed, source_on_gpu
 
 
 class Generator:
     """A source of random numbers of its own, for the ``generator=`` argument of random functions.
 
-    On a GPU, too: numbers are drawn on the CPU and moved, so that a seed gives the same ones everywhere.
+    On a GPU, too: numbers are drawn on the CPU and moved, so that a seed gives the same ones everywhere. Only
+    the masks of dropout, new ones at each step, are drawn there, from the same seed.
 
     Attributes
     ----------
@@ -37,6 +38,7 @@ class Generator:
             raise RuntimeError(f"manual_seed: expected a seed of 64 bits, got {seed}")
         self.seed_used = seed
         self.numpy = np.random.default_rng(seed % 2**64)
+        self.on_gpu: Any = None  # the GPU's source, from its first use on
         return self
 
     def seed(self) -> int:
@@ -88,6 +90,16 @@ def generator(chosen: Any = None) -> np.random.Generator:
     if isinstance(chosen, np.random.Generator):
         return chosen
     raise TypeError(f"generator: expected a Generator, got {type(chosen).__name__}")
+
+
+def shares(shape: tuple[int, ...], other: Any) -> Any:
+    """Uniform random numbers in [0, 1), float32, drawn where another array lives."""
+    if type(other) is np.ndarray:
+        return _current().numpy.random(shape, np.float32)
+    source = _current()
+    if source.on_gpu is None:
+        source.on_gpu = source_on_gpu(source.seed_used % 2**64)
+    return source.on_gpu.random(shape, np.float32)
 
 
 def spawned(parent: np.random.Generator) -> Generator:

@@ -1,10 +1,12 @@
-"""Run every CPU kernel on arrays between pages that nobody may touch: one step outside kills the process.
+"""Run every kernel on arrays between pages that nobody may touch: one step outside kills the process.
 
-``python guarded.py end`` puts each array, results too, right before such a page, ``start`` right after one.
-Only on systems with mprotect. Started by test_kernel_safety.py.
+``python guarded.py cpu end`` puts each array, results too, right before such a page, ``start`` right after
+one; ``cuda`` runs the GPU's kernels, emulated. Only on systems with mprotect. Started by
+test_kernel_safety.py.
 """
 
 import ctypes
+import importlib
 import math
 import mmap
 import sys
@@ -12,8 +14,8 @@ from unittest import mock
 
 import numpy as np
 
+from emulator import cupy
 from kernel_cases import DTYPES, every_kernel
-from minicnn.kernels import cpu
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,7 +35,10 @@ def guarded(shape, dtype=float, at="end"):
     return np.frombuffer(region, dtype, count, offset).reshape(shape)
 
 
-def main(at, trip):
+def main(telling, at, trip):
+    cupy.install()
+    kernels = importlib.import_module(f"minicnn.kernels.{telling}")
+
     def copy(a, *_):
         out = guarded(np.shape(a), np.asarray(a).dtype, at)
         out[...] = a
@@ -48,7 +53,10 @@ def main(at, trip):
     if trip:  # does the fence stand?
         a = guarded(5, np.float32, at)
         ctypes.string_at(a.ctypes.data + a.nbytes if at == "end" else a.ctypes.data - 1, 1)
-    expected = [case for dtype in DTYPES for case in every_kernel(cpu, dtype)]  # and all is compiled
+    place = copy if telling == "cpu" else lambda a: cupy.ndarray(copy(cupy.asnumpy(a)))
+    expected = [
+        case for dtype in DTYPES for case in every_kernel(kernels, dtype, place)
+    ]  # and all is compiled
     with mock.patch.multiple(
         np,
         empty=lambda shape, dtype=float: guarded(shape, dtype, at),
@@ -57,10 +65,10 @@ def main(at, trip):
         ones=full(1),
         ascontiguousarray=contiguous,
     ):
-        got = [case for dtype in DTYPES for case in every_kernel(cpu, dtype, copy)]
+        got = [case for dtype in DTYPES for case in every_kernel(kernels, dtype, place)]
     for (name, a), (_, b) in zip(got, expected, strict=True):
-        np.testing.assert_array_equal(a, b, err_msg=name)
+        np.testing.assert_array_equal(cupy.asnumpy(a), cupy.asnumpy(b), err_msg=name)
     print(len(got), "results")
 
 
-main(sys.argv[1], sys.argv[2:])
+main(*sys.argv[1:3], sys.argv[3:])

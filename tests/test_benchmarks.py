@@ -31,7 +31,6 @@ def test_say_what_is_missing(program, arguments, reason, monkeypatch, capsys):
 
 def test_pytorch_needs_the_gpu_too(cuda, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setenv("CUPY_TF32", "0")
     with pytest.raises(SystemExit):
         run(kernels, monkeypatch, "--device", "cuda")
     assert "has no GPU" in capsys.readouterr().err

@@ -82,6 +82,14 @@ def test_a_replay_gives_what_the_step_gives(name, cuda):
     assert len(twins.graph.recordings) == 1
 
 
+def test_dropout_draws_new_masks(cuda):
+    x, masks = mc.ones(64, device="cuda"), []
+    for step in (F.dropout, mc.cuda.graph(F.dropout)):
+        mc.manual_seed(8)
+        masks.append([step(x).tolist() for _ in range(5)])
+    assert masks[0] == masks[1] and len({tuple(mask) for mask in masks[0]}) == 5
+
+
 def test_a_replay_runs_no_python(cuda):
     calls = []
     step = mc.cuda.graph(lambda x: calls.append(1) or x * 2, warmup=1)
@@ -150,7 +158,7 @@ READS = {
     "numpy": lambda x: x.cpu(),
     "mask": lambda x: x[x > 0],
     "tensor": lambda x: x + mc.tensor([1.0, 2.0], device="cuda"),
-    "dropout": lambda x: F.dropout(x),
+    "random": lambda x: x + mc.rand(2, device="cuda"),
 }
 
 

@@ -27,6 +27,7 @@ EVERYWHERE = [
     (row, calls)
     for row in ROWS
     if row.kind != "schedule"  # of learning rates
+    and not any("rop" in name or "tochastic" in name for name in row.names)  # drawn there: test_device.py
     and (calls := [c for c in row.calls[: len(row.calls) - row.derived] if not OF_A_PLACE.search(c)])
 ]
 

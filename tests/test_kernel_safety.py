@@ -1,4 +1,4 @@
-"""The CPU kernels touch no memory but their arrays', and give the same bits for any number of threads."""
+"""The kernels touch no memory but their arrays'; the CPU's give the same bits for any number of threads."""
 
 import os
 import signal
@@ -24,8 +24,9 @@ def run_guarded(*arguments):
 
 @FENCES
 @pytest.mark.parametrize("at", ["start", "end"])
-def test_nothing_outside_the_arrays_is_touched(at):
-    done = run_guarded(at)
+@pytest.mark.parametrize("telling", ["cpu", "cuda"])
+def test_nothing_outside_the_arrays_is_touched(telling, at):
+    done = run_guarded(telling, at)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) > 100
 
@@ -33,7 +34,7 @@ def test_nothing_outside_the_arrays_is_touched(at):
 @FENCES
 @pytest.mark.parametrize("at", ["start", "end"])
 def test_the_guard_pages_guard(at):
-    assert run_guarded(at, "trip").returncode == -signal.SIGSEGV
+    assert run_guarded("cpu", at, "trip").returncode == -signal.SIGSEGV
 
 
 # Large enough for several bands and chunks; sizes that 2, 3 and 4 threads do not divide.

@@ -1,22 +1,46 @@
-"""What programs set for PyTorch's libraries: it can be set, and changes nothing.
+"""What programs set for PyTorch's libraries. Most of it can be set, and changes nothing.
 
-minicnn computes float32 in full precision, and the same numbers in every run.
+minicnn computes float32 in full precision, unless a GPU is allowed TF32: its tensor cores are faster, and
+round the factors of products to 10 bits. `cuda.matmul.allow_tf32` is about products of matrices,
+`cudnn.allow_tf32` about convolutions; unlike PyTorch's, both are False until a program says True.
 """
 
 from types import SimpleNamespace
 
 from minicnn.backends import cudnn
+from minicnn.cuda import is_available
+from minicnn.device import round_products, telling
 
-cuda = SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False), is_built=lambda: False)
+PRECISIONS = ("highest", "high", "medium")
+
+
+class Matmul:
+    """How a GPU multiplies matrices."""
+
+    @property
+    def allow_tf32(self) -> bool:
+        """Whether in TF32."""
+        return telling("cuda.gemm").allow_tf32["linear"]
+
+    @allow_tf32.setter
+    def allow_tf32(self, on: bool) -> None:
+        telling("cuda.gemm").allow_tf32["linear"] = bool(on)
+        round_products(bool(on))
+
+
+cuda = SimpleNamespace(matmul=Matmul(), is_built=is_available)
 mps = SimpleNamespace(is_available=lambda: False, is_built=lambda: False)
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Nothing: allowing less than full precision ("high", "medium") changes nothing."""
+    """Let a GPU multiply matrices in TF32 ("high", "medium"), or not ("highest")."""
+    if precision not in PRECISIONS:
+        raise RuntimeError(f"set_float32_matmul_precision: expected one of {PRECISIONS}, got {precision!r}")
+    cuda.matmul.allow_tf32 = precision != "highest"
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Nothing: all algorithms are deterministic."""
+    """Nothing: all algorithms are deterministic, but for sums at places that come twice, on a GPU."""
 
 
 __all__ = ["cuda", "cudnn", "mps", "set_float32_matmul_precision", "use_deterministic_algorithms"]

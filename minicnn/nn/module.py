@@ -311,9 +311,11 @@ class Module(Tree):
 
 
 def is_place(argument: Any) -> bool:
-    """Whether an argument of `to` is a device: "cpu", "cuda:0" or a device itself."""
-    return isinstance(argument, device) or (
-        isinstance(argument, str) and argument.partition(":")[0] in ("cpu", "cuda")
+    """Whether an argument of `to` is a device: "cpu", "cuda:0", the number of a GPU or a device itself."""
+    return (
+        type(argument) is int
+        or isinstance(argument, device)
+        or (isinstance(argument, str) and argument.partition(":")[0] in ("cpu", "cuda"))
     )
 
 

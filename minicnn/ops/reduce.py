@@ -31,6 +31,8 @@ def total(x, over):
 
 def largest(x, axes):
     """The largest along axes, which are kept; of nothing -inf."""
+    if not x.ndim:
+        return x
     if x.size:
         return x.max(axis=tuple(axes), keepdims=True)
     shape = [1 if i in axes else n for i, n in enumerate(x.shape)]

@@ -189,9 +189,8 @@ def together(function: Any, inputs: Sequence[Any]) -> list[Any]:
     moved = [
         apply_to_one(Move, x, where) if isinstance(x, Variable) and not x.array.ndim else x for x in inputs
     ]
-    roles = inspect.signature(function.forward).parameters if isinstance(function, type) else "xy"
-    name = words(function.__name__)
-    check_same(name, [role for role in roles if role != "self"], arrays_of(moved))
+    roles = inspect.signature(getattr(function, "forward", lambda self, x, y: None)).parameters
+    check_same(words(function.__name__), [*roles][1:], arrays_of(moved))
     return moved
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.device import array_module, like
+from minicnn.device import array_module, is_array, number
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two, together
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def operand(name: str, x: Any) -> Any:
         return x.item()  # np.float64 is a float, but one that would make float32 float64
     if isinstance(x, (Variable, *NUMBERS)):
         return x
-    if isinstance(x, np.ndarray):
+    if is_array(x):
         return Variable.wrap(x)
     raise TypeError(f"{name}: expected a Tensor or a number, got {type(x).__name__}")
 
@@ -100,11 +100,8 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
     except OverflowError as error:  # a number that does not fit an integer dtype wraps round, as in PyTorch
         if function is ops.Pow:
             raise RuntimeError(f"pow: {error}") from None
-        dtype = result_dtype(x, y)
-        beside = x if isinstance(x, Variable) else y
-        x, y = (
-            v if isinstance(v, Variable) else like(np.array(v).astype(dtype), beside.array) for v in (x, y)
-        )
+        dtype, beside = result_dtype(x, y), x.array if isinstance(x, Variable) else y.array
+        x, y = (v if isinstance(v, Variable) else number(v, dtype, beside) for v in (x, y))
         return apply(function, x, y)
     except (ValueError, TypeError) as error:
         check_broadcast(function.__name__.lower(), x, y)
@@ -155,10 +152,9 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
             return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
     if isinstance(y, Variable) and type(x.array) is not type(y.array):
         x, y = together(ufunc, (x, y))
-    if type(x.array) is not np.ndarray:
-        ufunc = getattr(array_module(x.array), ufunc.__name__)
+    run: Any = ufunc if type(x.array) is np.ndarray else getattr(array_module(x.array), ufunc.__name__)
     try:
-        return Variable.wrap(ufunc(x.array, y.array if isinstance(y, Variable) else y))
+        return Variable.wrap(run(x.array, y.array if isinstance(y, Variable) else y))
     except ValueError:
         check_broadcast(ufunc.__name__, x, y)
         raise
@@ -312,12 +308,9 @@ class Arithmetic(Variable):
         """The matrix product, as @."""
         return matmul(self, other)
 
-    def neg(self) -> "Tensor":
-        """The opposite."""
-        return -self
-
     # PyTorch's names for the operators
-    subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
+    subtract, multiply, divide, true_divide = sub, mul, div, div
+    neg = negative = __neg__
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
     bitwise_and, bitwise_or, bitwise_xor, bitwise_not = __and__, __or__, __xor__, __invert__
 

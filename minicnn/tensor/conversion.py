@@ -43,7 +43,7 @@ class Conversion(InPlace):
 
         ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(other)``, which takes both from a Tensor.
         """
-        if args and (args[0] is None or isinstance(args[0], str | Device | int)):
+        if args and (args[0] is None or isinstance(args[0], str | Device) or type(args[0]) is int):
             device, args = args[0], args[1:]
         elif args and isinstance(args[0], Variable):
             other, args = args[0], args[1:]

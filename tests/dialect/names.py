@@ -26,7 +26,7 @@ PREFIXES = {
 # PyTorch's names that have no row -> where they are tested, and why not here
 NOT_COVERED = {
     "save load": "test_checkpoint.py: they write files",
-    "Tensor.cuda nn.Module.cuda": "test_dialect_outside.py: they need a GPU with PyTorch",
+    "Tensor.cuda nn.Module.cuda": "test_device.py: they need a GPU with PyTorch",
     "nn.Module.half nn.Module.bfloat16": "test_dialect_outside.py: they are refused",
     "nn.Module.register_backward_hook": "test_hooks.py: it warns, as its grad_input is another in PyTorch",
     "nn.utils.spectral_norm nn.utils.remove_spectral_norm nn.utils.weight_norm nn.utils.remove_weight_norm": (
@@ -34,9 +34,12 @@ NOT_COVERED = {
     ),
     "F.upsample": "test_resizing.py: it warns, as it is an old name of F.interpolate",
     "optim.Optimizer lr_scheduler.LRScheduler": "test_optim.py, test_lr_scheduler.py: bases of others",
-    "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they do nothing",
+    "set_float32_matmul_precision use_deterministic_algorithms": "test_dialect_outside.py: they set a GPU",
     "cuda.is_available cuda.device_count cuda.manual_seed cuda.manual_seed_all cuda.synchronize "
     "cuda.empty_cache": "test_dialect_outside.py: PyTorch may find a GPU",
+    "cuda.OutOfMemoryError cuda.current_device cuda.get_device_capability cuda.get_device_name "
+    "cuda.get_device_properties cuda.mem_get_info cuda.memory_allocated cuda.memory_reserved "
+    "cuda.memory_summary cuda.set_device": "test_device.py: they need a GPU",
 }
 
 # minicnn's own names -> what they are
@@ -47,6 +50,7 @@ OWN = {
     "nn.StochasticDepth F.stochastic_depth": "torchvision's `StochasticDepth`",
     "nn.LocalContrastNorm F.local_contrast_norm": "Jarrett et al. 2009: subtractive and divisive",
     "Tensor.std_mean Tensor.var_mean": "the functions of the same name as methods",
+    "cuda.Properties": "what `cuda.get_device_properties` gives",
     "cuda.why_unavailable": "why `cuda.is_available` says no",
 }
 
@@ -55,7 +59,7 @@ INTERNAL = (
     "Tensor.assign Tensor.hooks Tensor.kind Tensor.node Tensor.origin Tensor.put Tensor.tracked Tensor.wrap"
 )
 
-IGNORED = {"TYPE_CHECKING", "Any", "nn.init.Tensor"}  # what modules import
+IGNORED = {"TYPE_CHECKING", "Any", "nn.init.Tensor", "cuda.Any", "cuda.Device"}  # what modules import
 
 
 def at(library: ModuleType, path: str) -> Any:

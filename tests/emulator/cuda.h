@@ -1,8 +1,9 @@
 // Lets a C++ compiler build a .cu file for the CPU, so that kernels run where there is no GPU.
 //
-// The threads of a block are fibers on one thread of the system: each runs until it waits (__syncthreads, or an
-// exchange within a warp), then the next one does. Blocks run one after the other. So atomics are plain, and shared
-// memory is static. A barrier that not all threads reach, or that they reach in different lines, ends the program.
+// The threads of a block are fibers on one thread of the system: each runs until it waits (__syncthreads, or
+// an exchange within a warp), then the next one does. Blocks run one after the other. So atomics are plain,
+// and shared memory is static. A barrier that not all threads reach, or that they reach in different lines,
+// ends the program.
 
 #pragma once
 #include <cmath>
@@ -104,7 +105,9 @@ inline void run_block(size_t count) {
     for (size_t i = 0; i < count; i++) {
         Fiber& f = fibers[i];
         f.at = At::nowhere;
-        f.index = {unsigned(i % threads.x), unsigned(i / threads.x % threads.y), unsigned(i / threads.x / threads.y)};
+        f.index.x = unsigned(i % threads.x);
+        f.index.y = unsigned(i / threads.x % threads.y);
+        f.index.z = unsigned(i / threads.x / threads.y);
         getcontext(&f.context);
         f.context.uc_stack.ss_sp = f.stack.get();
         f.context.uc_stack.ss_size = STACK;
@@ -118,7 +121,8 @@ inline void run_block(size_t count) {
                 thread = fibers[current].index;
                 swapcontext(&scheduler, &fibers[current].context);
             }
-        for (size_t i = 0; i < count; i += WARP) moved |= release(i, i + WARP < count ? i + WARP : count, At::warp);
+        for (size_t i = 0; i < count; i += WARP)
+            moved |= release(i, i + WARP < count ? i + WARP : count, At::warp);
         if (!moved) moved = release(0, count, At::block);
     }
     for (size_t i = 0; i < count; i++)
@@ -230,7 +234,8 @@ inline unsigned tf32(float x) {
 inline void multiply_add(float (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     static float left[32][16][8], right[32][8][8];  // a pair for each warp
     size_t warp = emulator::current / emulator::WARP, g = emulator::lane() / 4, t = emulator::lane() % 4;
-    for (size_t i = 0; i < 4; i++) std::memcpy(&left[warp][g + i % 2 * 8][t + i / 2 * 4], &a[i], sizeof(float));
+    for (size_t i = 0; i < 4; i++)
+        std::memcpy(&left[warp][g + i % 2 * 8][t + i / 2 * 4], &a[i], sizeof(float));
     for (size_t i = 0; i < 2; i++) std::memcpy(&right[warp][t + i * 4][g], &b[i], sizeof(float));
     __syncwarp();
     for (size_t i = 0; i < 4; i++)
@@ -239,8 +244,8 @@ inline void multiply_add(float (&sum)[4], const unsigned (&a)[4], const unsigned
 }
 
 // what CUDA has without a prefix
-using std::abs, std::ceil, std::erf, std::exp, std::floor, std::fma, std::fmax, std::fmin, std::isfinite, std::isinf,
-    std::isnan, std::nan, std::log, std::log1p, std::pow, std::sqrt, std::tanh;
+using std::abs, std::ceil, std::erf, std::exp, std::floor, std::fma, std::fmax, std::fmin, std::isfinite,
+    std::isinf, std::isnan, std::log, std::log1p, std::nan, std::pow, std::sqrt, std::tanh;
 inline float rsqrt(float x) { return 1 / std::sqrt(x); }
 inline double rsqrt(double x) { return 1 / std::sqrt(x); }
 inline float rsqrtf(float x) { return 1 / std::sqrt(x); }

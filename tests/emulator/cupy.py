@@ -1,4 +1,4 @@
-"""A stand-in for the part of CuPy that minicnn uses: arrays that lie in NumPy's memory, and kernels of emulator/.
+"""A stand-in for what minicnn uses of CuPy: arrays that lie in NumPy's memory, and kernels of emulator/.
 
 It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
 `asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
@@ -24,28 +24,29 @@ __version__ = "14.0.0"
 NUMBERS = (bool, int, float, np.generic)
 
 # What CuPy 14 has under NumPy's names, of what a program might use; all else is missing here.
-FUNCTIONS = set(
-    """abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
-    argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
-    broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
-    equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
-    invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and logical_not
-    logical_or matmul may_share_memory maximum mean minimum moveaxis multiply negative nonzero not_equal ones
-    ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign sin sinh split
-    sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu true_divide trunc where
-    zeros zeros_like""".split()
-)
-ATTRIBUTES = set(
-    """T all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item
-    itemsize max mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum
-    swapaxes take tolist transpose var view""".split()
-)
+FUNCTIONS = """
+abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
+argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
+broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
+equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
+invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and
+logical_not logical_or matmul maximum may_share_memory mean minimum moveaxis multiply negative nonzero
+not_equal ones ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign
+sin sinh split sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu
+true_divide trunc where zeros zeros_like
+"""
+ATTRIBUTES = """
+all any argmax argmin argsort astype clip copy cumprod cumsum dot dtype fill flatten item itemsize max
+mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std strides sum swapaxes T take
+tolist transpose var view
+"""
+FUNCTIONS, ATTRIBUTES = FUNCTIONS.split(), ATTRIBUTES.split()
 LOOKING = {"nonzero", "argwhere", "item", "tolist"}  # what has to wait for numbers
 CHANGING = {"fill", "at"}  # what gives nothing back
-ADDED_AT = [np.dtype(name) for name in "float16 float32 float64 int32 uint32 uint64".split()]  # by atomics
+ADDED_AT = (np.float16, np.float32, np.float64, np.int32, np.uint32, np.uint64)  # by atomics
 
 
-class ndarray:
+class ndarray:  # noqa: N801 (CuPy's name)
     """An array "on the GPU"."""
 
     __slots__ = ("__weakref__", "base", "host", "memory")
@@ -157,10 +158,11 @@ class ndarray:
         return format(self.host, spec)
 
 
-OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+BINARY = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+OTHERS = "neg pos abs invert eq ne lt le gt ge"
 for name in [
-    *(f"__{prefix}{name}__" for name in OPERATORS for prefix in ("", "r", "i")),
-    *(f"__{name}__" for name in "neg pos abs invert eq ne lt le gt ge".split()),
+    *(f"__{prefix}{name}__" for name in BINARY.split() for prefix in ("", "r", "i")),
+    *(f"__{name}__" for name in OTHERS.split()),
 ]:
 
     def method(self: ndarray, *others: Any, name: str = name) -> Any:
@@ -365,6 +367,37 @@ def get_default_pinned_memory_pool() -> SimpleNamespace:
 def erf(x: ndarray) -> ndarray:
     """The error function."""
     return call(scipy.special.erf, (x,), {})
+
+
+def set_compute_type(dtype: Any, kind: int) -> None:
+    """How matrices are multiplied; here always in full precision."""
+    _core._routines_linalg.kind = kind
+
+
+class Generator:
+    """Random numbers drawn on the GPU."""
+
+    def __init__(self, seed: int) -> None:
+        self.source = np.random.Generator(np.random.Philox(seed))
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> ndarray:
+        """Uniform in [0, 1)."""
+        out = ndarray(np.empty(size, dtype))
+
+        def draw() -> None:
+            out.host[...] = self.source.random(size, dtype)
+
+        if not instead(draw, out):  # in a graph, each replay goes on where the last one ended
+            draw()
+        return out
+
+
+random = SimpleNamespace(Generator=Generator, Philox4x3210=lambda seed: seed)
+_core = SimpleNamespace(
+    _routines_linalg=SimpleNamespace(
+        COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=7, kind=0, set_compute_type=set_compute_type
+    )
+)
 
 
 def install() -> None:

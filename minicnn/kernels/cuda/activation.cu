@@ -1,4 +1,5 @@
-// Activations. One thread a number, with a stride; two or three transfers to one operation, so memory is the limit.
+// Activations. One thread a number, with a stride; two or three transfers to one operation, so memory is the
+// limit.
 
 #include "common.cuh"
 

@@ -2,33 +2,10 @@
 //
 //     result (O, cells) = weight (O, K) columns (K, cells)          K = taps * C/G, per group
 //     dweight (O, K)    = dy (O, cells) columns' (cells, K)
-//
-// A block of 256 threads makes a tile of ROWS x COLUMNS numbers, DEEP products to each at a time: it fetches
-// DEEP x ROWS numbers of the first factor and DEEP x COLUMNS of the second, and multiplies every one with
-// every one. So each number fetched from memory is used COLUMNS or ROWS times, and 128 x 128 tiles of float
-// do 128 * 128 * 16 * 2 operations to 2 * 128 * 16 * 4 bytes: 32 to a byte, where an H200 needs about 14 (67
-// TFLOP/s, 4.8 TB/s).
-//
-// There are two buffers: while the products of one are summed, the numbers for the other are on their way
-// from memory into registers ("fetch"), and are put there ("put") when they have come. One barrier a step is
-// enough.
-//
-// How the tile lies in registers, and who multiplies (the threads, or tensor cores), is up to the class Tile:
-//     Number, round(x)          what a factor is in shared memory
-//     PAD, place(k, i)          where row i of layer k is there, so that no two lanes meet in a bank
-//     add(a, b)                 sum += a b for the DEEP layers
-//     each(f)                   f(row, column, sum) for each number of this thread
 
 #pragma once
 #include "conv.cuh"
-
-constexpr int THREADS = 256;
-constexpr int DEEP = 64 / sizeof(real);     // 16 floats or 8 doubles
-constexpr int TOGETHER = 8 / sizeof(real);  // blocks a multiprocessor has registers for
-
-// One of the two factors of a tile: two buffers of DEEP layers.
-template <class Tile, int SIZE>
-using Factor = typename Tile::Number[2][DEEP][SIZE + Tile::PAD];
+#include "gemm.cuh"
 
 // result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, here as (G, taps, C/G, O/G): lanes of a
 // warp then read neighbours; plus bias (O) if any.
@@ -41,8 +18,8 @@ template <class Tile>
 __device__ void convolve(const real* source, const real* weight, const real* bias, real* result, Shape s) {
     constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
     constexpr int A_STEP = THREADS / ROWS, B_STEP = THREADS / COLUMNS;  // layers the block fetches at once
-    __align__(16) __shared__ Factor<Tile, ROWS> a;
-    __align__(16) __shared__ Factor<Tile, COLUMNS> b;
+    __align__(16) __shared__ Layer<Tile, ROWS> a[2][DEEP];
+    __align__(16) __shared__ Layer<Tile, COLUMNS> b[2][DEEP];
 
     const int phases = s.transposed ? s.SH * s.SW : 1, group = blockIdx.z;
     const Cells cells(s, blockIdx.x % phases);
@@ -99,20 +76,7 @@ __device__ void convolve(const real* source, const real* weight, const real* bia
     };
 
     Tile tile;
-    bool more = next();
-    if (more) {
-        fetch();
-        put(0);
-    }
-    __syncthreads();
-    for (int buffer = 0; more; buffer ^= 1) {
-        more = next();
-        if (more) fetch();
-        tile.add(a[buffer], b[buffer]);
-        if (more) put(buffer ^ 1);
-        __syncthreads();
-    }
-
+    sum_products(tile, a, b, next, fetch, put);
     tile.each([&](int row, int column, real sum) {
         if (first_row + row >= OG || first_cell + column >= cells.count) return;
         const Cell at(cells, first_cell + column);
@@ -138,8 +102,8 @@ template <class Tile>
 __device__ void weight_gradient(const real* dy, const real* x, real* partial, int cells_each, Shape s) {
     constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
     constexpr int STEP = THREADS / DEEP;  // rows, or columns, the block fetches at once
-    __align__(16) __shared__ Factor<Tile, ROWS> a;
-    __align__(16) __shared__ Factor<Tile, COLUMNS> b;
+    __align__(16) __shared__ Layer<Tile, ROWS> a[2][DEEP];
+    __align__(16) __shared__ Layer<Tile, COLUMNS> b[2][DEEP];
     __shared__ Tap taps[COLUMNS];
 
     const int OG = s.O / s.groups, CG = s.C / s.groups, plane = s.H * s.W, K = CG * s.KH * s.KW;
@@ -161,8 +125,10 @@ __device__ void weight_gradient(const real* dy, const real* x, real* partial, in
     const int start = begin + layer;
     int n = start / (s.OH * s.OW), oh = start / s.OW % s.OH, ow = start % s.OW;
     real a_next[ROWS / STEP], b_next[COLUMNS / STEP];
-    auto fetch = [&](int cell) {  // and on to the cell DEEP further
-        const bool inside = cell < end;
+    int step = begin - DEEP;
+    auto next = [&] { return (step += DEEP) < end; };
+    auto fetch = [&] {
+        const bool inside = step + layer < end;
         const int h0 = oh * s.SH - s.PT, w0 = ow * s.SW - s.PL;
         const real* gradient = dy + ((n * s.O + group * OG + first_row) * s.OH + oh) * s.OW + ow;
         const real* picture = x + (n * s.C + group * CG) * plane;
@@ -178,7 +144,7 @@ __device__ void weight_gradient(const real* dy, const real* x, real* partial, in
             const bool seen = inside && h >= 0 && h < s.H && w >= 0 && w < s.W;
             b_next[i] = seen ? picture[h0 * s.W + w0 + tap.offset] : real(0);
         }
-        for (ow += DEEP; ow >= s.OW; ow -= s.OW)
+        for (ow += DEEP; ow >= s.OW; ow -= s.OW)  // on to the cell that is DEEP further
             if (++oh == s.OH) {
                 oh = 0;
                 n++;
@@ -194,19 +160,7 @@ __device__ void weight_gradient(const real* dy, const real* x, real* partial, in
     };
 
     Tile tile;
-    if (begin < end) {
-        fetch(start);
-        put(0);
-    }
-    __syncthreads();
-    for (int cell = begin, buffer = 0; cell < end; cell += DEEP, buffer ^= 1) {
-        const bool more = cell + DEEP < end;
-        if (more) fetch(start - begin + cell + DEEP);
-        tile.add(a[buffer], b[buffer]);
-        if (more) put(buffer ^ 1);
-        __syncthreads();
-    }
-
+    sum_products(tile, a, b, next, fetch, put);
     tile.each([&](int row, int column, real sum) {
         if (first_row + row >= OG || first_column + column >= K) return;
         partial[(part * s.O + group * OG + first_row + row) * K + first_column + column] = sum;

@@ -1,27 +1,51 @@
-"""The fully connected layer: three products of matrices, which NVIDIA's cuBLAS computes."""
+"""The fully connected layer: three products of matrices, of which none is transposed for it.
+
+These are kernels of our own, where cuBLAS would do: CuPy refuses to call it while a training step is recorded
+as a CUDA graph, and a recorded step has to give, bit by bit, what one does that is not.
+"""
 
 from typing import Any
 
-from minicnn.kernels.cuda.launch import cupy
+from minicnn.kernels.cuda import gemm
+from minicnn.kernels.cuda.launch import cupy, launch
 
 __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
 
 Array = Any  # of CuPy
 
+PART = 64  # products to a number that a block has at least
+
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
-    y = cupy().matmul(x, weight.T)
-    if bias is not None:
-        y += bias
-    return y
+    (N, I), O = x.shape, len(weight)
+    return product(x, weight, bias, (N, O, I), (I, 1, 1, I))
 
 
 def linear_input_gradient(dy: Array, weight: Array) -> Array:
     """dx (N, I) = dy (N, O) weight (O, I)."""
-    return cupy().matmul(dy, weight)
+    (N, O), I = dy.shape, weight.shape[1]
+    return product(dy, weight, None, (N, I, O), (O, 1, I, 1))
 
 
 def linear_weight_gradient(dy: Array, x: Array) -> Array:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
-    return cupy().matmul(dy.T, x)
+    (N, O), I = dy.shape, x.shape[1]
+    return product(dy, x, None, (O, I, N), (1, O, I, 1))
+
+
+def product(
+    a: Array, b: Array, bias: Array | None, sizes: tuple[int, int, int], steps: tuple[int, int, int, int]
+) -> Array:
+    """c (M, N) from sizes M, N, K and steps: to a's next row and next of K, b's next of K and next column."""
+    xp, dtype, (M, N, K) = cupy(), a.dtype, sizes
+    rows, columns = gemm.tile(M, N, max(K // PART, 1))
+    down, across = -(-M // rows), -(-N // columns)
+    deep, layers_each = gemm.split(K, down * across, PART)
+    result = xp.empty((M, N), dtype)
+    partial = gemm.room(deep, result)
+    a, b, bias = (None if v is None else xp.ascontiguousarray(v) for v in (a, b, bias))
+    arguments = a, b, bias if deep == 1 else None, partial, *sizes, *steps, layers_each
+    source, name = gemm.source("linear", dtype), f"product_{rows}x{columns}"
+    launch(source, name, dtype, (across, down, deep), (gemm.THREADS,), arguments)
+    return gemm.add_parts(partial, result, bias)

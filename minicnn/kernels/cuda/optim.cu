@@ -59,7 +59,8 @@ extern "C" __global__ void sgd_momentum(Slots slots, const real* numbers) {
 // state is the largest v so far (AMSGrad); NaN counts as the largest.
 extern "C" __global__ void adam(Slots slots, const real* numbers) {
     const real rate = numbers[0], decay = numbers[1], sign = numbers[2], shrink = numbers[3];
-    const real rest1 = numbers[4], beta2 = numbers[5], rest2 = numbers[6], bias2 = numbers[7], eps = numbers[8];
+    const real rest1 = numbers[4], beta2 = numbers[5], rest2 = numbers[6], bias2 = numbers[7];
+    const real eps = numbers[8];
     const Slot slot = slots.slot[blockIdx.y];
     real *p = slot.param, *m = slot.state[0], *v = slot.state[1], *most = slot.state[2];
     FOR_EACH(i, int(slot.count)) {

@@ -1,11 +1,8 @@
 """Dropout: of elements, of channels, of whole branches."""
 
-import numpy as np
-
 from minicnn import ops
-from minicnn.device import like
 from minicnn.nn.arguments import check_floats, check_tensors, probability
-from minicnn.random import generator
+from minicnn.random import shares
 from minicnn.tensor import Tensor, apply
 
 
@@ -70,7 +67,7 @@ def dropped(
     if not training or p == 0:
         return input
     check_floats(name, input=input)
-    kept = like(generator().random(shape, np.float32) >= p, input.array)
+    kept = shares(shape, input.array) >= p
     mask = Tensor(kept * input.dtype.type(0 if p == 1 else 1 / (1 - p)))
     out = apply(ops.Mask, input, mask)
     return input.assign(name, out) if inplace else out

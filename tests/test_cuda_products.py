@@ -1,4 +1,4 @@
-"""Convolution on the GPU where there is a choice: each size of tile, tensor cores, padding that crops."""
+"""Convolution and fully connected layers on the GPU where there is a choice: tiles, tensor cores, parts."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,10 @@ import kernel_cases
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, numbers
 from minicnn.kernels import reference
-from minicnn.kernels.cuda import conv
+from minicnn.kernels.cuda import conv, gemm
 from minicnn.kernels.geometry import Window
 
-TILES = pytest.mark.parametrize("tile", conv.TILES, ids=["x".join(map(str, tile)) for tile in conv.TILES])
+TILES = pytest.mark.parametrize("tile", gemm.TILES, ids=["x".join(map(str, tile)) for tile in gemm.TILES])
 CASES = {  # x, weight, window, groups
     "more rows than a tile": ((2, 19, 5, 7), (131, 19, 3, 3), Window((3, 3), (1, 1), (1, 1, 0, 2)), 1),
     "steps of several rows": ((2, 6, 9, 17), (8, 3, 4, 3), Window((4, 3), (3, 2), (2, 0, 1, 1), (1, 2)), 2),
@@ -36,8 +36,8 @@ def arguments(x_shape, weight_shape, window, groups, dtype=np.float32):
 @pytest.fixture
 def only(monkeypatch, tile):
     """Everything but depthwise convolution goes through tiles of this size."""
-    monkeypatch.setattr(conv, "TILES", (tile, tile))
-    monkeypatch.setattr(conv, "CROWD", 1)
+    monkeypatch.setattr(gemm, "TILES", (tile, tile))
+    monkeypatch.setattr(gemm, "CROWD", 1)
     monkeypatch.setattr(conv, "MOST_DIRECT", -1)
 
 
@@ -55,7 +55,7 @@ def test_every_tile(only, name, dtype):
 @pytest.mark.parametrize("name", CASES)
 def test_tensor_cores(only, name, monkeypatch):
     """Numbers of at most 11 bits are multiplied as they are; others are rounded first."""
-    monkeypatch.setattr(conv, "allow_tf32", True)
+    monkeypatch.setitem(gemm.allow_tf32, "conv", True)
     *arrays, window, groups = arguments(*CASES[name])
     short = [np.trunc(100 * a) for a in arrays]
     expected = dict(every_result(kernel_cases, *short, window, groups))
@@ -69,7 +69,7 @@ def test_tensor_cores(only, name, monkeypatch):
 
 
 def test_tensor_cores_are_for_float32(monkeypatch):
-    monkeypatch.setattr(conv, "allow_tf32", True)
+    monkeypatch.setitem(gemm.allow_tf32, "conv", True)
     case = arguments(*CASES["1x1 filters"], np.float64)
     expected = dict(every_result(kernel_cases, *case))
     for what, got in every_result(emulated, *case):
@@ -92,6 +92,50 @@ def test_padding_that_crops(direct, groups, monkeypatch):
 def test_a_sum_in_parts_is_the_same_each_time():
     dy, x = numbers(9, 2, 20, 21), numbers(9, 3, 22, 23)
     results = [emulated.conv2d_weight_gradient(dy, x, Window((3, 3)), 1) for _ in range(2)]
-    assert conv.split(9 * 20 * 21, 1)[0] > 3
+    assert gemm.split(9 * 20 * 21, 1, conv.PART)[0] > 3
     assert np.array_equal(*results)
     assert np.array_equal(*(emulated.conv2d_bias_gradient(dy) for _ in range(2)))
+
+
+def every_product(kernels, x, weight, bias, dy):
+    """A fully connected layer and its gradients."""
+    yield "linear", kernels.linear(x, weight, bias)
+    yield "input gradient", kernels.linear_input_gradient(dy, weight)
+    yield "weight gradient", kernels.linear_weight_gradient(dy, x)
+
+
+def products(N, I, O, dtype=np.float32):
+    """Random numbers for them, and what comes out."""
+    shapes = (N, I), (O, I), (O,), (N, O)
+    x, weight, bias, dy = (numbers(*shape, dtype=dtype, seed=seed) for seed, shape in enumerate(shapes))
+    wide = [a.astype(float) for a in (x, weight, bias, dy)]
+    y, dx, dweight = wide[0] @ wide[1].T + wide[2], wide[3] @ wide[1], wide[3].T @ wide[0]
+    return (x, weight, bias, dy), (y.astype(dtype), dx.astype(dtype), dweight.astype(dtype))
+
+
+@TILES
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("N", "I", "O"), [(1, 1, 1), (3, 17, 5), (131, 35, 70), (40, 129, 130)])
+def test_linear_by_every_tile(only, N, I, O, dtype):
+    case, expected = products(N, I, O, dtype)
+    for (what, got), right in zip(every_product(emulated, *case), expected, strict=True):
+        assert_near(got, right, what)
+
+
+@pytest.mark.parametrize("tensor_cores", [False, True])
+def test_linear_in_parts(tensor_cores, monkeypatch):
+    """Few numbers of long sums: several blocks share each, and bias is added once."""
+    monkeypatch.setitem(gemm.allow_tf32, "linear", tensor_cores)
+    (x, weight, bias, dy), (y, _, _) = products(5, 1000, 7)
+    assert gemm.split(1000, 1, 64)[0] > 10
+    got = emulated.linear(x, weight, bias)
+    off = np.abs(got - y).max() / np.abs(y).max()
+    assert 1e-5 < off < 1e-3 if tensor_cores else off < 1e-6
+    assert np.array_equal(got, emulated.linear(x, weight, bias))
+
+
+def test_linear_without_rows():
+    x, weight, bias, dy = (np.ones(shape, np.float32) for shape in ((0, 4), (3, 4), (3,), (0, 3)))
+    results = [result for _, result in every_product(emulated, x, weight, bias, dy)]
+    assert [result.shape for result in results] == [(0, 3), (0, 4), (3, 4)]
+    assert not results[2].any()

@@ -1,0 +1,162 @@
+// A product of matrices, tile by tile.
+//
+// A block of 256 threads makes a tile of ROWS x COLUMNS numbers, DEEP products to each at a time: it fetches
+// DEEP x ROWS numbers of the first factor and DEEP x COLUMNS of the second, and multiplies every one with
+// every one. So each number fetched from memory is used COLUMNS or ROWS times, and 128 x 128 tiles of float
+// do 128 * 128 * 16 * 2 operations to 2 * 128 * 16 * 4 bytes: 32 to a byte, where an H200 needs about 14 (67
+// TFLOP/s, 4.8 TB/s).
+//
+// How the tile lies in registers, and who multiplies (the threads, or tensor cores), is up to the class Tile:
+//     Number, round(x)          what a factor is in shared memory
+//     PAD, place(k, i)          where row i of layer k is there, so that lanes meet in few banks
+//     add(a, b)                 sum += a b for the DEEP layers
+//     each(f)                   f(row, column, sum) for each number of this thread
+
+#pragma once
+#include "common.cuh"
+
+constexpr int THREADS = 256;
+constexpr int DEEP = 64 / sizeof(real);     // 16 floats or 8 doubles
+constexpr int TOGETHER = 8 / sizeof(real);  // blocks a multiprocessor has registers for
+
+// One layer of a factor in shared memory; a factor has two buffers of DEEP layers.
+template <class Tile, int SIZE>
+using Layer = typename Tile::Number[SIZE + Tile::PAD];
+
+// All the products of a tile. While those of one buffer are summed, the numbers for the other are on their
+// way from memory into registers, by `fetch`; when they have come, `put` puts them there. One barrier a step
+// does. `next` goes on to the next DEEP layers, and says whether there are any.
+template <class Tile, class Next, class Fetch, class Put>
+__device__ void sum_products(
+    Tile& tile, const Layer<Tile, Tile::ROWS> (*a)[DEEP], const Layer<Tile, Tile::COLUMNS> (*b)[DEEP],
+    Next next, Fetch fetch, Put put) {
+    bool more = next();
+    if (more) {
+        fetch();
+        put(0);
+    }
+    __syncthreads();
+    for (int buffer = 0; more; buffer ^= 1) {
+        more = next();
+        if (more) fetch();
+        tile.add(a[buffer], b[buffer]);
+        if (more) put(buffer ^ 1);
+        __syncthreads();
+    }
+}
+
+// 16 x 16 threads, each with ROWS/16 x COLUMNS/16 sums in registers: with 8 x 8, two times 8 numbers from
+// shared memory make 64 products, and shared memory (128 bytes a cycle) keeps up with the multipliers (128 a
+// cycle). A thread's rows and columns come in runs of four, which are read at once: 16 bytes of float.
+template <int R, int C>
+struct RegisterTile {
+    static constexpr int ROWS = R, COLUMNS = C, PAD = 4, DOWN = R / 16, ACROSS = C / 16;
+    typedef real Number;
+    real sums[DOWN][ACROSS] = {};
+
+    static __device__ real round(real x) { return x; }
+    static __device__ int place(int, int i) { return i; }
+
+    // where the i-th of a thread's COUNT rows, or columns, is
+    template <int COUNT>
+    static __device__ int at(int thread, int i) {
+        constexpr int RUN = COUNT < 4 ? COUNT : 4;
+        return i / RUN * 16 * RUN + thread * RUN + i % RUN;
+    }
+
+    __device__ void add(const real (*a)[R + PAD], const real (*b)[C + PAD]) {
+        const int down = threadIdx.x / 16, across = threadIdx.x % 16;
+#pragma unroll
+        for (int k = 0; k < DEEP; k++) {
+            real x[DOWN], y[ACROSS];
+#pragma unroll
+            for (int i = 0; i < DOWN; i++) x[i] = a[k][at<DOWN>(down, i)];
+#pragma unroll
+            for (int j = 0; j < ACROSS; j++) y[j] = b[k][at<ACROSS>(across, j)];
+#pragma unroll
+            for (int i = 0; i < DOWN; i++)
+#pragma unroll
+                for (int j = 0; j < ACROSS; j++) sums[i][j] += x[i] * y[j];
+        }
+    }
+
+    template <class F>
+    __device__ void each(F f) const {
+        const int down = threadIdx.x / 16, across = threadIdx.x % 16;
+#pragma unroll
+        for (int j = 0; j < ACROSS; j++)
+#pragma unroll
+            for (int i = 0; i < DOWN; i++) f(at<DOWN>(down, i), at<ACROSS>(across, j), sums[i][j]);
+    }
+};
+
+// A thread's share of SIZE rows (or columns) of a matrix. Lanes take neighbours in memory: layers if those
+// are neighbours, else rows; a warp then reads whole sectors of 32 bytes either way.
+template <class Tile, int SIZE>
+struct Strip {
+    const real* from;
+    int count, step, layer_step;  // rows there are, and how far it is to the next row, and the next layer
+    real next[SIZE * DEEP / THREADS];
+
+    __device__ int row(int i) const {
+        const int at = threadIdx.x + i * THREADS;
+        return layer_step == 1 ? at / DEEP : at % SIZE;
+    }
+    __device__ int layer(int i) const {
+        const int at = threadIdx.x + i * THREADS;
+        return layer_step == 1 ? at % DEEP : at / SIZE;
+    }
+
+    __device__ void fetch(int begin, int end) {
+#pragma unroll
+        for (int i = 0; i < SIZE * DEEP / THREADS; i++) {
+            const int k = begin + layer(i);
+            next[i] = row(i) < count && k < end ? from[row(i) * step + k * layer_step] : real(0);
+        }
+    }
+    __device__ void put(Layer<Tile, SIZE>* layers) const {
+#pragma unroll
+        for (int i = 0; i < SIZE * DEEP / THREADS; i++)
+            layers[layer(i)][Tile::place(layer(i), row(i))] = Tile::round(next[i]);
+    }
+};
+
+// c (parts, M, N) = a (M, K) b (K, N), of each part of the K layers; plus bias (N) if any.
+//
+// Grid: (tiles of N, tiles of M, parts). The steps say how a and b lie, so that nobody has to be transposed.
+template <class Tile>
+__device__ void product(
+    const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row, int a_layer,
+    int b_layer, int b_column, int layers_each) {
+    __align__(16) __shared__ Layer<Tile, Tile::ROWS> left[2][DEEP];
+    __align__(16) __shared__ Layer<Tile, Tile::COLUMNS> right[2][DEEP];
+    const int first_row = blockIdx.y * Tile::ROWS, first_column = blockIdx.x * Tile::COLUMNS;
+    const int begin = blockIdx.z * layers_each, end = min(begin + layers_each, K);
+    Strip<Tile, Tile::ROWS> rows{a + first_row * a_row, M - first_row, a_row, a_layer};
+    Strip<Tile, Tile::COLUMNS> columns{b + first_column * b_column, N - first_column, b_column, b_layer};
+
+    int k = begin - DEEP;
+    Tile tile;
+    auto next = [&] { return (k += DEEP) < end; };
+    auto fetch = [&] {
+        rows.fetch(k, end);
+        columns.fetch(k, end);
+    };
+    auto put = [&](int buffer) {
+        rows.put(left[buffer]);
+        columns.put(right[buffer]);
+    };
+    sum_products(tile, left, right, next, fetch, put);
+    tile.each([&](int i, int j, real sum) {
+        const int row = first_row + i, column = first_column + j;
+        if (row < M && column < N) c[(blockIdx.z * M + row) * N + column] = bias ? sum + bias[column] : sum;
+    });
+}
+
+// The kernel for one size of tile.
+#define PRODUCT_KERNEL(Tile, R, C)                                                                           \
+    extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) product_##R##x##C(                       \
+        const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row,             \
+        int a_layer, int b_layer, int b_column, int layers_each) {                                           \
+        product<Tile<R, C>>(a, b, bias, c, M, N, K, a_row, a_layer, b_layer, b_column, layers_each);         \
+    }

@@ -1,0 +1,52 @@
+"""What launchers of tiled products share: how large tiles are, and sums that several blocks share.
+
+``gemm.cuh`` tells how a block makes a tile, ``parts.cu`` how parts of sums are added.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minicnn.kernels.cuda.launch import cupy, launch
+
+Array = Any  # of CuPy
+
+# Whether the factors of float32 products are rounded to 10 bits, which tensor cores multiply.
+allow_tf32 = {"conv": False, "linear": False}
+THREADS = 256  # of a block
+TILES = ((128, 128), (64, 128), (32, 64))  # rows and columns
+CROWD = 264  # blocks that fill a GPU: two for each of the 132 multiprocessors of an H200
+
+
+def source(family: str, dtype: np.dtype) -> str:
+    """Which source multiplies tiles of such numbers."""
+    return f"{family}_tf32" if allow_tf32[family] and dtype == np.float32 else family
+
+
+def tile(rows: int, columns: int, times: int) -> tuple[int, int]:
+    """The largest tile that is not mostly empty, and of which there can be enough for all multiprocessors."""
+    for tall, wide in TILES[:-1]:
+        full = rows > tall // 2 and columns > wide // 2
+        if full and -(-rows // tall) * -(-columns // wide) * times >= CROWD // 2:
+            return tall, wide
+    return TILES[-1]
+
+
+def split(count: int, blocks: int, least: int) -> tuple[int, int]:
+    """How many parts a sum of `count` numbers has, if each takes this many blocks, and how long a part is."""
+    parts = max(1, min(-(-CROWD // max(blocks, 1)), count // least))
+    return parts, -(-count // parts)
+
+
+def room(parts: int, result: Array) -> Array:
+    """Where the blocks write: to the result, if there is one part."""
+    return result if parts == 1 else cupy().empty((parts, *result.shape), result.dtype)
+
+
+def add_parts(partial: Array, result: Array, bias: Array | None = None) -> Array:
+    """The sum of the parts, if there are several, plus bias to each row; else the result has all of that."""
+    if partial is not result:
+        columns = 1 if bias is None else len(bias)
+        arguments = partial, bias, result, len(partial), result.size, columns
+        launch("parts", "sum_parts", result.dtype, (-(-result.size // 32),), (32, 16), arguments)
+    return result

@@ -50,6 +50,7 @@ OWN = {
     "nn.StochasticDepth F.stochastic_depth": "torchvision's `StochasticDepth`",
     "nn.LocalContrastNorm F.local_contrast_norm": "Jarrett et al. 2009: subtractive and divisive",
     "Tensor.std_mean Tensor.var_mean": "the functions of the same name as methods",
+    "cuda.graph cuda.CaptureError": "a training step as one CUDA graph, and why it cannot be one",
     "cuda.Properties": "what `cuda.get_device_properties` gives",
     "cuda.why_unavailable": "why `cuda.is_available` says no",
 }

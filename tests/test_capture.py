@@ -4,6 +4,7 @@ On the emulated GPU a graph fails where memory that it uses could be in other ha
 """
 
 import gc
+import sys
 
 import numpy as np
 import pytest
@@ -158,6 +159,8 @@ READS = {
     "numpy": lambda x: x.cpu(),
     "mask": lambda x: x[x > 0],
     "tensor": lambda x: x + mc.tensor([1.0, 2.0], device="cuda"),
+    "past the seam": lambda x: x + mc.Tensor(sys.modules["cupy"].asarray(np.ones(2, np.float32))),
+    "many parts": lambda x: mc.cat([x] * 9),
     "random": lambda x: x + mc.rand(2, device="cuda"),
 }
 

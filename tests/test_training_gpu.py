@@ -68,6 +68,14 @@ def test_steps_are_captured_and_change_nothing(cuda, monkeypatch):
     assert model.calls == 3 * (3 + 1) and twin.calls == 3 * (6 + 1)
 
 
+def test_batches_of_one_size_are_captured(cuda):
+    model = Net()
+    own = Trainer(model, optim.SGD(model.parameters(), lr=0.1), device=cuda)
+    cuts = [(0, 4), (4, 6), (6, 10), (10, 12), (12, 16), (16, 18)]
+    own.fit([(mc.tensor(X[a:b]), mc.tensor(Y[a:b])) for a, b in cuts], 1, verbose=False)
+    assert model.calls == 2 + 3  # a step as it is and the capture; and all of the other size
+
+
 def test_nothing_waits_for_the_gpu_within_an_epoch(cuda, real_gpu, monkeypatch):
     if real_gpu:
         pytest.skip("the emulated GPU tells who waits")

@@ -142,26 +142,30 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        due = [
-            (p, p.grad, number)
-            for number, group in enumerate(self.param_groups)
-            for p in group["params"]
-            if p.grad is not None
-        ]
-        if all(type(p.array) is np.ndarray for p, _, _ in due):
-            self._take(due)
-        else:
-            self._take_on_gpu(due)
+        first = self.param_groups[0]["params"]
+        if first and type(first[0].array) is not np.ndarray:
+            self._step_on_gpu()
+            return loss
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._step_one(p, p.grad.array, group)
         return loss
 
     def _take(self, due: list[Due]) -> None:
         for p, grad, number in due:
             self._step_one(p, grad.array, self.param_groups[number])
 
-    def _take_on_gpu(self, due: list[Due]) -> None:
+    def _step_on_gpu(self) -> None:
         """The steps of all parameters in a few launches, which may be captured for a CUDA graph."""
         from minicnn.kernels.cuda.optim import together
 
+        due = [
+            (p, p.grad, number)
+            for number, group in enumerate(self.param_groups)
+            for p in group["params"]
+            if p.grad is not None
+        ]
         capture = recording()
         if capture is not None:
             Repeated(self, due).take_part(capture)

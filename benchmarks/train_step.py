@@ -2,27 +2,47 @@
 one run.
 
     python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64] [--threads 2]
+    python -m benchmarks.train_step --device cuda [--tf32]
 
 PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (channels_last memory,
 fused Adam); the best of all is "best". Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
+
+On a GPU minicnn's step is a CUDA graph; PyTorch's is eager, a CUDA graph, and compiled. What comes out is
+kept in results/train_step_cuda.md, or train_step_cuda_rounded.md with --tf32.
 """
 
 import argparse
+import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
 import torch
 
 import minicnn as mc
+from benchmarks import gpu
 from benchmarks.timing import alternate, median_ms, spread_ms
 
-INPUTS = {"lenet5": (1, 32, 32), "simplecnn": (1, 28, 28), "simplecnn_cifar": (3, 32, 32)}
+INPUTS = {
+    "lenet5": (1, 32, 32),
+    "simplecnn": (1, 28, 28),
+    "simplecnn_cifar": (3, 32, 32),
+    "resnet18_cifar": (3, 32, 32),
+    "resnet50": (3, 224, 224),
+}
+ON_GPU = {"lenet5": 64, "simplecnn": 64, "resnet18_cifar": 256, "resnet50": 64}  # batch sizes
 
 
-def torch_twin(model: mc.nn.Module) -> torch.nn.Module:
+def torch_twin(model: mc.nn.Module, name: str = "") -> torch.nn.Module:
     """The same layers in PyTorch, with the same weights."""
+    if name.startswith("resnet"):
+        from tests.zoo.compare import same_weights
+        from tests.zoo.resnet import TWINS
+
+        twin = TWINS[name]()
+        same_weights(model, twin)
+        return twin
     layers: list[torch.nn.Module] = []
     for layer in model.children():
         kind = getattr(torch.nn, type(layer).__name__)
@@ -43,10 +63,13 @@ def torch_twin(model: mc.nn.Module) -> torch.nn.Module:
     return twin
 
 
-def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
-    """A training step in minicnn."""
+def minicnn_step(
+    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "cpu"
+) -> Callable[[], object]:
+    """A training step in minicnn; on a GPU it is captured."""
+    model.to(device)
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
-    inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
+    inputs, targets = mc.from_numpy(x).to(device), mc.from_numpy(y).to(device)
 
     def step() -> mc.Tensor:
         optimizer.zero_grad()
@@ -55,7 +78,7 @@ def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[
         optimizer.step()
         return loss
 
-    return step
+    return step if device == "cpu" else mc.cuda.graph(step)
 
 
 def torch_step(
@@ -81,19 +104,79 @@ def torch_step(
     return step
 
 
-def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise AssertionError unless the loss and all gradients agree with PyTorch's."""
-    twin = torch_twin(model)
-    ours = mc.nn.CrossEntropyLoss()(model(mc.from_numpy(x)), mc.from_numpy(y))
-    theirs = torch.nn.CrossEntropyLoss()(twin(torch.from_numpy(x)), torch.from_numpy(y))
+def torch_steps_on_gpu(twin: torch.nn.Module, x: np.ndarray, y: np.ndarray) -> dict[str, Callable]:
+    """Training steps in PyTorch's modes for a GPU, each with a model of its own."""
+    inputs, targets = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
+    loss_fn = torch.nn.CrossEntropyLoss()
+
+    def step_of(wrap: Callable, **settings: bool) -> Callable[[], object]:
+        model = copy.deepcopy(twin).cuda()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **settings)
+        model = wrap(model)
+
+        def step() -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = loss_fn(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    return {
+        "eager": step_of(lambda model: model),
+        "eager, fused": step_of(lambda model: model, fused=True),
+        "CUDA graph": gpu.captured_by_torch(step_of(lambda model: model, capturable=True)),
+        "CUDA graph, fused": gpu.captured_by_torch(step_of(lambda model: model, capturable=True, fused=True)),
+        "compiled": step_of(lambda model: torch.compile(model, mode="max-autotune"), fused=True),
+    }
+
+
+def check(
+    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, name: str = "", device: str = "cpu", tf32: bool = False
+) -> None:
+    """Raise AssertionError unless the loss and all gradients agree with PyTorch's, within the rounding."""
+    twin = torch_twin(model, name).to(device)
+    model.to(device)
+    loss, share = (1e-2, 5e-2) if tf32 else (1e-5, 1e-4) if device == "cpu" else (1e-4, 1e-3)
+    inputs, targets = (mc.from_numpy(a).to(device) for a in (x, y))
+    ours = mc.nn.CrossEntropyLoss()(model(inputs), targets)
+    inputs, targets = (torch.from_numpy(a).to(device) for a in (x, y))
+    theirs = torch.nn.CrossEntropyLoss()(twin(inputs), targets)
     ours.backward()
     theirs.backward()
-    np.testing.assert_allclose(ours.item(), theirs.item(), rtol=1e-5)
+    np.testing.assert_allclose(ours.item(), theirs.item(), rtol=loss)
     for (name, p), q in zip(model.named_parameters(), twin.parameters(), strict=True):
-        expected = q.grad.numpy()
+        expected = q.grad.cpu().numpy()
         np.testing.assert_allclose(
-            p.grad.numpy(), expected, rtol=0, atol=1e-4 * np.abs(expected).max(), err_msg=name
+            p.grad.numpy(force=True), expected, rtol=0, atol=share * np.abs(expected).max(), err_msg=name
         )
+
+
+def measure_on_gpu(names: Sequence[str], batch_size: int | None, tf32: bool, threads: int) -> None:
+    """Measure, print a table and keep it."""
+    report = gpu.Report("Training step on the GPU")
+    report.add(gpu.setting("cuda", tf32, threads))
+    report.add("Milliseconds a step (Adam): median. Ratio = PyTorch's / minicnn's.")
+    report.add()
+    report.add("| model | | ms | ratio |")
+    report.add("| --- | --- | --- | --- |")
+    rng = np.random.default_rng(0)
+    for name in names:
+        size = batch_size or ON_GPU.get(name, 64)
+        mc.manual_seed(0)
+        x = rng.standard_normal((size, *INPUTS[name]), np.float32)
+        y = rng.integers(0, 10, size)
+        check(mc.models.create(name, num_classes=10), x, y, name, "cuda", tf32)
+        model = mc.models.create(name, num_classes=10)
+        theirs = torch_steps_on_gpu(torch_twin(model, name), x, y)
+        steps = [(minicnn_step(model, x, y, "cuda"), gpu.OurEvent)]
+        steps += [(step, gpu.their_event) for step in theirs.values()]
+        ours, *others = map(gpu.milliseconds, gpu.alternate_on_gpu(steps))
+        report.add(f"| {name}, batch {size} | minicnn, CUDA graph | {ours:.3f} | |")
+        for mode, time in zip(theirs, others, strict=True):
+            report.add(f"| | PyTorch, {mode} | {time:.3f} | {time / ours:.2f} |")
+    report.save("train_step_cuda_rounded.md" if tf32 else "train_step_cuda.md")
 
 
 def main() -> None:
@@ -101,28 +184,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", default=["lenet5", "simplecnn"], choices=list(INPUTS))
-    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--models", nargs="+", choices=list(INPUTS), help="lenet5 simplecnn; on a GPU more")
+    parser.add_argument("--batch-size", type=int, help="64; on a GPU as each model usually has")
+    gpu.add_arguments(parser)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=4.0, help="measuring time for each variant")
     args = parser.parse_args()
+    gpu.check_device(parser, args.device, args.tf32)
+    if args.device == "cuda":
+        measure_on_gpu(args.models or [*ON_GPU], args.batch_size, args.tf32, args.threads)
+        return
+    batch_size = args.batch_size or 64
     torch.set_num_threads(args.threads)
     numba.set_num_threads(args.threads)
     print(
-        f"batch {args.batch_size}, {args.threads} threads, "
-        f"PyTorch {torch.__version__}, Numba {numba.__version__}"
+        f"batch {batch_size}, {args.threads} threads, PyTorch {torch.__version__}, Numba {numba.__version__}"
     )
     print("milliseconds a step: median (quartiles)")
     rng = np.random.default_rng(0)
-    for name in args.models:
+    for name in args.models or ["lenet5", "simplecnn"]:
         mc.manual_seed(0)
-        x = rng.standard_normal((args.batch_size, *INPUTS[name]), np.float32)
-        y = rng.integers(0, 10, args.batch_size)
-        check(mc.models.create(name), x, y)
-        model = mc.models.create(name)
+        x = rng.standard_normal((batch_size, *INPUTS[name]), np.float32)
+        y = rng.integers(0, 10, batch_size)
+        check(mc.models.create(name, num_classes=10), x, y, name)
+        model = mc.models.create(name, num_classes=10)
         modes = {"default": (False, False), "fused": (True, False), "channels_last, fused": (True, True)}
         steps = [minicnn_step(model, x, y)]
-        steps += [torch_step(torch_twin(model), x, y, *mode) for mode in modes.values()]
+        steps += [torch_step(torch_twin(model, name), x, y, *mode) for mode in modes.values()]
         times = alternate(steps, args.seconds)
         ours = median_ms(times[0])
         print(f"{name}\n  {'minicnn':28} {ours:7.2f} ({spread_ms(times[0])})")

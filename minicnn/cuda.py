@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from minicnn.capture import CaptureError, graph
 from minicnn.device import OutOfMemoryError, gpu, placed, start
 from minicnn.device import device as Device
 
@@ -128,9 +129,8 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
 
 
 __all__ = [
-    "OutOfMemoryError", "Properties", "current_device", "device_count", "empty_cache",
-    "get_device_capability",
-    "get_device_name", "get_device_properties", "is_available", "manual_seed", "manual_seed_all",
-    "mem_get_info", "memory_allocated", "memory_reserved", "memory_summary", "set_device", "synchronize",
-    "why_unavailable",
+    "CaptureError", "OutOfMemoryError", "Properties", "current_device", "device_count", "empty_cache",
+    "get_device_capability", "get_device_name", "get_device_properties", "graph", "is_available",
+    "manual_seed", "manual_seed_all", "mem_get_info", "memory_allocated", "memory_reserved",
+    "memory_summary", "set_device", "synchronize", "why_unavailable",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ FLOORS = (
     {"nn", "optim"},
     {"tensor", "random"},
     {"ops"},
-    {"autograd", "device", "cuda", "accelerator", "backends", "outside"},
+    {"autograd", "device", "capture", "cuda", "accelerator", "backends", "outside"},
     {"kernels"},
 )
 TELLINGS = {"reference", "cpu", "cuda"}  # of kernels; none imports another

@@ -162,6 +162,12 @@ def _parser() -> argparse.ArgumentParser:
         help="in place of MNIST: DIR/train/CLASS/PICTURE and DIR/val/...,\n"
         "DIR/CLASS/PICTURE (every fifth is for the test), or four IDX files",
     )
+    add(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default auto: a GPU if there is one",
+    )
     add("--out", metavar="DIR", help="where to keep the run (default runs/MODEL or the next free name)")
     add("--overwrite", action="store_true", help="let --out replace an earlier run")
 

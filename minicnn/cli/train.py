@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minicnn.cli import version
+from minicnn.cuda import why_unavailable
 from minicnn.data import DataLoader
 from minicnn.nn import Module
 from minicnn.random import manual_seed
@@ -19,13 +20,15 @@ from minicnn.training.run import holds_run, save_run
 
 def run(args: argparse.Namespace) -> int:
     """Train, with a line for each epoch, and keep what there is after each and after Ctrl-C."""
+    if args.device == "cuda" and (reason := why_unavailable()):
+        raise ValueError(f"--device cuda: {reason}")
     settings = _settings(args)
     data, test_data = (pictures(args.model, args.data, train, settings["size"]) for train in (True, False))
     settings["classes"] = class_names(data)
     manual_seed(args.seed)
     model = _model(args.model, settings)
     optimizer = make_optimizer(settings["optimizer"], model, settings["lr"], settings["momentum"] or 0.0)
-    trainer = Trainer(model, optimizer)
+    trainer = Trainer(model, optimizer, device=args.device)
     size = settings["batch_size"]
     alone = len(data) > size > 1 == len(data) % size  # batch normalisation cannot use one last picture
     train = DataLoader(data, size, shuffle=True, drop_last=alone)
@@ -66,7 +69,7 @@ def _model(name: str, settings: dict[str, Any]) -> Module:
     size = settings["size"]
     try:
         model = create(name, size, len(settings["classes"]))
-        Trainer(model).predict(zeros(1, recipe(name).channels, size, size))
+        Trainer(model, device="cpu").predict(zeros(1, recipe(name).channels, size, size))
     except (AssertionError, RuntimeError) as error:  # the model's and the operations' own
         raise ValueError(f"{name} does not take pictures of {size}x{size}: {error}") from error
     return model

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import enable_grad, note_write
+from minicnn.capture import Recording, recording
 from minicnn.device import check_same, move
 from minicnn.tensor import Tensor
+
+Due = tuple[Tensor, Tensor, int]  # a parameter, its gradient, the number of its group
 
 # Settings that choose among PyTorch's implementations of one formula: kept, but here there is only one.
 VARIANTS = {"foreach", "fused", "capturable", "differentiable"}
@@ -139,11 +142,38 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        first = self.param_groups[0]["params"]
+        if first and type(first[0].array) is not np.ndarray:
+            self._step_on_gpu()
+            return loss
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
                     self._step_one(p, p.grad.array, group)
         return loss
+
+    def _take(self, due: list[Due]) -> None:
+        for p, grad, number in due:
+            self._step_one(p, grad.array, self.param_groups[number])
+
+    def _step_on_gpu(self) -> None:
+        """The steps of all parameters in a few launches, which may be captured for a CUDA graph."""
+        from minicnn.kernels.cuda.optim import together
+
+        due = [
+            (p, p.grad, number)
+            for number, group in enumerate(self.param_groups)
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        capture = recording()
+        if capture is not None:
+            Repeated(self, due).take_part(capture)
+        known = sum(map(len, self.state.values()))
+        with together():
+            self._take(due)
+        if capture is not None and sum(map(len, self.state.values())) != known:
+            raise RuntimeError(f"{type(self).__name__} has made its state, which each replay would make anew")
 
     def _step_one(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
         array = p.array
@@ -217,6 +247,39 @@ class Optimizer:
 
     def _all(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
+
+
+class Repeated:
+    """The steps of parameters that a CUDA graph repeats, and what is left for the CPU to do each time."""
+
+    def __init__(self, optimizer: Optimizer, due: list[Due]) -> None:
+        self.optimizer, self.due = optimizer, due
+        self.remember()
+
+    def take_part(self, capture: Recording) -> None:
+        """Be asked by a capture."""
+        capture.before.append(self.again)
+        capture.on_failure.append(self.take_back)
+
+    def remember(self) -> None:
+        """Keep the counts; the Tensors among the states change on the GPU alone."""
+        self.state = {p: dict(memory) for p, memory in self.optimizer.state.items()}
+
+    def again(self) -> None:
+        """Before a replay: count the step, and give its launches the numbers of today."""
+        from minicnn.kernels.cuda.optim import together
+
+        self.remember()
+        self.optimizer.stepped = True
+        for p, grad, _ in self.due:
+            if p.grad is not grad:  # of a step without the graph
+                p.grad = grad
+        with together():
+            self.optimizer._take(self.due)
+
+    def take_back(self) -> None:
+        """The step is not done."""
+        self.optimizer.state = defaultdict(dict, self.state)
 
 
 def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:

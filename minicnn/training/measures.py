@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from minicnn import nn
+from minicnn.device import CPU
 from minicnn.nn import functional as F
-from minicnn.tensor import Tensor
+from minicnn.tensor import Tensor, zeros
 
 Metric = Callable[[Any, Any], Any]
 AUXILIARY = 0.3  # what the loss of an auxiliary head counts: Szegedy et al., Going deeper with convolutions
@@ -21,7 +24,7 @@ def classification_loss(outputs: Any, targets: Tensor) -> Tensor:
     return main + AUXILIARY * sum(auxiliary)
 
 
-def accuracy(outputs: Tensor, targets: Tensor) -> float:
+def accuracy(outputs: Tensor, targets: Tensor) -> float | Tensor:
     """The share of right answers: scores (N, classes, ...), targets (N, ...) or, one-hot, like the scores."""
     if not isinstance(targets, Tensor):
         raise TypeError(
@@ -31,7 +34,8 @@ def accuracy(outputs: Tensor, targets: Tensor) -> float:
     scores, labels = outputs.array, targets.array
     if labels.ndim == scores.ndim:
         labels = labels.argmax(1)
-    return float((scores.argmax(1) == labels).mean())
+    share = (scores.argmax(1) == labels).mean()
+    return float(share) if outputs.device is CPU else Tensor(share)  # a GPU goes on with its work
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
@@ -51,25 +55,43 @@ def named(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
 
 
 class Means:
-    """The loss and the metrics of many batches, averaged over their samples."""
+    """The loss and the metrics of many batches, averaged over their samples.
 
-    def __init__(self, metrics: dict[str, Metric]) -> None:
+    Those of a GPU are added up there and stay until somebody asks; so an epoch goes by without a wait.
+
+    Attributes
+    ----------
+    count : int
+        Samples so far, which whoever adds their figures counts.
+    """
+
+    def __init__(self, metrics: dict[str, Metric], device: Any = CPU) -> None:
         self.metrics = metrics
-        self.sums = dict.fromkeys(("loss", *metrics), 0.0)
         self.count = 0
+        self.sums: dict[str, Any] = dict.fromkeys(("loss", *metrics), 0.0)
+        if device is not CPU:
+            self.sums = {name: zeros((), dtype=np.float64, device=device) for name in self.sums}
 
-    def add(self, samples: int, loss: float, outputs: Any, targets: Any) -> None:
-        """One more batch."""
-        self.count += samples
-        self.sums["loss"] += loss * samples
+    def add(self, samples: int, loss: Tensor, outputs: Any, targets: Any) -> None:
+        """The figures of one more batch."""
+        self.add_one("loss", loss, samples)
         if self.metrics:
             first = (outputs[0] if isinstance(outputs, tuple) else outputs).detach()
             for name, metric in self.metrics.items():
-                self.sums[name] += float(metric(first, targets)) * samples
+                self.add_one(name, metric(first, targets), samples)
+
+    def add_one(self, name: str, value: Any, samples: int) -> None:
+        """One figure of them."""
+        total = self.sums[name]
+        if isinstance(total, float):
+            self.sums[name] = total + float(value) * samples
+        else:
+            there = value.array if isinstance(value, Tensor) else float(value)
+            total.array[...] += there * samples  # in its place, where a CUDA graph finds it again
 
     def values(self) -> dict[str, float]:
         """The means so far."""
-        return {name: total / self.count for name, total in self.sums.items()}
+        return {name: float(total) / self.count for name, total in self.sums.items()}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 REFRESH_SECONDS = 0.1
 
@@ -29,13 +29,13 @@ class Progress:
                 bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
             )
 
-    def step(self, means: Mapping[str, float], images_per_second: float) -> None:
-        """One more batch is done."""
+    def step(self, means: Callable[[], Mapping[str, float]], images_per_second: float) -> None:
+        """One more batch is done; the means are asked for when they are shown."""
         if self.bar is None:
             return
         self.waiting += 1
         if time.perf_counter() - self.drawn >= REFRESH_SECONDS:
-            self.bar.set_postfix_str(f"{figures(means)}, {images_per_second:.0f} images/s", refresh=False)
+            self.bar.set_postfix_str(f"{figures(means())}, {images_per_second:.0f} images/s", refresh=False)
             self.bar.update(self.waiting)
             self.waiting = 0
             self.drawn = time.perf_counter()

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,15 +10,17 @@ import numpy as np
 
 from minicnn import nn
 from minicnn.autograd import no_grad
-from minicnn.data import DataLoader, Dataset
+from minicnn.cuda import is_available
+from minicnn.data import Dataset
+from minicnn.data.resident import resident
+from minicnn.device import CPU, placed
 from minicnn.optim import Optimizer
 from minicnn.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from minicnn.tensor import Tensor, cat, tensor
+from minicnn.tensor import Tensor, cat
+from minicnn.training.batches import Batches, Captured, as_tensor, batches_of, move_state, pairs_of
 from minicnn.training.history import History
 from minicnn.training.measures import Means, Metric, best_kept, classification_loss, named
 from minicnn.training.progress import Progress, figures
-
-Batches = Iterable[Any]  # of pairs (x, y)
 
 
 class Trainer:
@@ -41,8 +43,14 @@ class Trainer:
     clip_norm : float, optional
         The largest norm that the gradients of all parameters together may have; longer ones are scaled.
 
+    device : str or device
+        Where to work: "cpu", "cuda", or "auto", which is the GPU if there is one. The model is moved there
+        when work begins, and stays; each batch is moved when it comes.
+
     Attributes
     ----------
+    device : device
+        Where the trainer works.
     history : History
         The figures of every epoch so far, also after an interrupted `fit`.
     """
@@ -56,6 +64,7 @@ class Trainer:
         *,
         scheduler: LRScheduler | None = None,
         clip_norm: float | None = None,
+        device: Any = "auto",
     ) -> None:
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"Trainer: expected an optimizer such as optim.Adam(...), got {optimizer!r}")
@@ -67,6 +76,8 @@ class Trainer:
             raise ValueError("Trainer: expected a scheduler of the trainer's own optimizer")
         if clip_norm is not None and not clip_norm > 0:
             raise ValueError(f"Trainer: clip_norm must be above 0, got {clip_norm!r}")
+        chosen = ("cuda" if is_available() else "cpu") if device == "auto" else device
+        self.device = placed("Trainer", chosen)
         self.model = model
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -120,18 +131,23 @@ class Trainer:
         ValueError
             There are no batches, or an empty one.
         FloatingPointError
-            The loss is NaN or infinite; the step that showed it has not changed the weights.
+            The loss is NaN or infinite; the step that showed it has not changed the weights. A GPU is asked
+            at the end of an epoch.
         """
         optimizer = self.optimizer
         if optimizer is None:
             raise ValueError("fit: the trainer has no optimizer; make it with Trainer(model, optimizer)")
         _check_count("fit: epochs", epochs)
-        train = _batches(train, batch_size, shuffle=True, name="train")
+        self._place()
+        train = batches_of(train, batch_size, shuffle=True, name="train")
         if validation is not None:
-            validation = _batches(validation, batch_size, shuffle=False, name="validation")
+            validation = batches_of(validation, batch_size, shuffle=False, name="validation")
         names = ["loss", *self.metrics]
         if validation is not None:
             names += [f"val_{name}" for name in names]
+        if self.device is not CPU:
+            train = resident(train, self.device)
+            validation = None if validation is None else resident(validation, self.device)
         done = self.history.epochs
         with best_kept(self.model, keep_best, names) as look:
             for epoch in range(done + 1, done + epochs + 1):
@@ -158,42 +174,64 @@ class Trainer:
                     )
         return self.history
 
+    def _place(self) -> None:
+        """Bring all that takes part to the device."""
+        self.model.to(self.device)
+        if isinstance(self.loss, nn.Module):
+            self.loss.to(self.device)
+        if self.optimizer is not None:
+            move_state(self.optimizer, self.device)
+
     def _train_epoch(
         self, batches: Batches, optimizer: Optimizer, epoch: int, title: str, verbose: bool
     ) -> tuple[dict[str, float], int]:
         """Go through the batches once: the means over the epoch, and the number of samples."""
-        means = Means(self.metrics)
+        means = Means(self.metrics, self.device)
         progress = Progress(title, len(batches) if isinstance(batches, Sized) else None, verbose)
+        on_gpu, steps = self.device is not CPU, 0
         start = time.perf_counter()
+
+        def learn(x: Tensor, y: Any) -> None:
+            nonlocal steps
+            steps += 1
+            optimizer.zero_grad()
+            outputs = self.model(x)
+            loss = self.loss(outputs, y)
+            if not on_gpu:
+                _check_finite(loss.item(), f"in epoch {epoch}, step {steps}", optimizer)
+            loss.backward()
+            if self.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            optimizer.step()
+            means.add(len(x), loss.detach(), outputs, y)
+
+        take = Captured(learn) if on_gpu else learn
         try:
             with _mode(self.model, training=True):
-                for step, (x, y) in enumerate(_pairs(batches, "fit"), 1):
-                    optimizer.zero_grad()
-                    outputs = self.model(x)
-                    loss = self.loss(outputs, y)
-                    value = loss.item()
-                    _check_finite(value, f"in epoch {epoch}, step {step}", optimizer)
-                    loss.backward()
-                    if self.clip_norm is not None:
-                        nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-                    optimizer.step()
-                    means.add(len(x), value, outputs, y)
-                    progress.step(means.values(), means.count / (time.perf_counter() - start))
+                for x, y in pairs_of(batches, "fit", self.device):
+                    take(x, y)
+                    means.count += len(x)
+                    progress.step(means.values, means.count / (time.perf_counter() - start))
         finally:
             progress.close()
-        return means.values(), means.count
+        found = means.values()
+        _check_finite(found["loss"], f"in epoch {epoch}", optimizer)
+        return found, means.count
 
     def evaluate(self, data: Batches | Dataset, *, batch_size: int = 64) -> dict[str, float]:
         """Measure the model on batches (x, y) or a Dataset: "loss" and each metric, means of all samples."""
-        means = Means(self.metrics)
+        self._place()
+        means = Means(self.metrics, self.device)
         with no_grad(), _mode(self.model, training=False):
-            for x, y in _pairs(_batches(data, batch_size, shuffle=False, name="data"), "evaluate"):
+            batches = batches_of(data, batch_size, shuffle=False, name="data")
+            for x, y in pairs_of(batches, "evaluate", self.device):
                 outputs = self.model(x)
-                means.add(len(x), self.loss(outputs, y).item(), outputs, y)
+                means.add(len(x), self.loss(outputs, y), outputs, y)
+                means.count += len(x)
         return means.values()
 
     def predict(self, data: Any, *, batch_size: int = 64) -> Tensor:
-        """The model's outputs for all samples, in order: (N, classes) for a classifier.
+        """The model's outputs for all samples, in order, on the CPU: (N, classes) for a classifier.
 
         Parameters
         ----------
@@ -208,16 +246,18 @@ class Trainer:
             There are no samples.
         """
         _check_count("predict: batch_size", batch_size)
+        self._place()
         if isinstance(data, Tensor | np.ndarray):
-            samples = _tensor(data)
+            samples = as_tensor(data)
             batches: Batches = (samples[i : i + batch_size] for i in range(0, len(samples), batch_size))
         else:
-            batches = _batches(data, batch_size, shuffle=False, name="data")
+            batches = batches_of(data, batch_size, shuffle=False, name="data")
         with no_grad(), _mode(self.model, training=False):
-            outputs = [self.model(_tensor(b[0] if isinstance(b, tuple | list) else b)) for b in batches]
+            inputs = (as_tensor(b[0] if isinstance(b, tuple | list) else b) for b in batches)
+            outputs = [self.model(x.to(self.device)) for x in inputs]
         if not outputs:
             raise ValueError("predict: there are no samples")
-        return cat(outputs)
+        return cat(outputs).cpu()
 
 
 @contextmanager
@@ -232,37 +272,9 @@ def _mode(model: nn.Module, training: bool) -> Iterator[None]:
             module.training = mode
 
 
-def _batches(data: Batches | Dataset, batch_size: int, shuffle: bool, name: str) -> Batches:
-    if isinstance(data, Sized) and len(data) == 0:
-        raise ValueError(f"{name} is empty: expected at least one batch")
-    return DataLoader(data, batch_size=batch_size, shuffle=shuffle) if isinstance(data, Dataset) else data
-
-
-def _pairs(batches: Batches, who: str) -> Iterator[tuple[Tensor, Any]]:
-    """The batches, each checked to be a pair with samples in it; arrays and numbers as Tensors."""
-    number = 0
-    for number, batch in enumerate(batches, 1):
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise ValueError(
-                f"{who}: expected batches (x, y), got {type(batch).__name__} as batch {number}; "
-                "for whole arrays give TensorDataset(x, y)"
-            )
-        x, y = _tensor(batch[0]), batch[1]
-        if len(x) == 0:
-            raise ValueError(f"{who}: batch {number} is empty, x is {x.shape}")
-        several = isinstance(y, tuple | list) and any(isinstance(one, Tensor | Mapping) for one in y)
-        yield x, y if several or isinstance(y, Mapping) else _tensor(y)
-    if number == 0:
-        raise ValueError(f"{who}: there are no batches; mind that a generator gives them only once")
-
-
 def _check_count(what: str, number: Any) -> None:
     if not isinstance(number, int) or number < 1:
         raise ValueError(f"{what} must be a whole number of at least 1, got {number!r}")
-
-
-def _tensor(x: Any) -> Tensor:
-    return x if isinstance(x, Tensor) else tensor(x)
 
 
 def _check_finite(loss: float, where: str, optimizer: Optimizer) -> None:

@@ -40,6 +40,7 @@ NOT_COVERED = {
     "cuda.OutOfMemoryError cuda.current_device cuda.get_device_capability cuda.get_device_name "
     "cuda.get_device_properties cuda.mem_get_info cuda.memory_allocated cuda.memory_reserved "
     "cuda.memory_summary cuda.set_device": "test_device.py: they need a GPU",
+    "cuda.graph": "test_capture.py: a call that makes a CUDA graph of a step; PyTorch's records a with block",
 }
 
 # minicnn's own names -> what they are
@@ -50,6 +51,7 @@ OWN = {
     "nn.StochasticDepth F.stochastic_depth": "torchvision's `StochasticDepth`",
     "nn.LocalContrastNorm F.local_contrast_norm": "Jarrett et al. 2009: subtractive and divisive",
     "Tensor.std_mean Tensor.var_mean": "the functions of the same name as methods",
+    "cuda.CaptureError": "why a training step cannot be one CUDA graph",
     "cuda.Properties": "what `cuda.get_device_properties` gives",
     "cuda.why_unavailable": "why `cuda.is_available` says no",
 }

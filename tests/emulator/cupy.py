@@ -3,6 +3,8 @@
 It is as strict as CuPy, or stricter: its arrays do not mix with NumPy's, and become one by `get` and
 `asnumpy` alone; operations give arrays, never numbers; what CuPy lacks is missing. `install` puts it where
 ``import cupy`` finds it.
+
+Longer than 350 lines because it is one module to those who import it.
 """
 
 import ctypes
@@ -16,6 +18,7 @@ import scipy.special
 from emulator import gpu as cuda
 from emulator.build import build
 from emulator.gpu import pool
+from emulator.stream import instead, noted, synchronous
 
 __version__ = "14.0.0"
 NUMBERS = (bool, int, float, np.generic)
@@ -38,25 +41,21 @@ mean min nbytes ndim nonzero prod ravel repeat reshape shape size squeeze std st
 tolist transpose var view
 """
 FUNCTIONS, ATTRIBUTES = FUNCTIONS.split(), ATTRIBUTES.split()
+LOOKING = {"nonzero", "argwhere", "item", "tolist"}  # what has to wait for numbers
+CHANGING = {"fill", "at"}  # what gives nothing back
 ADDED_AT = (np.float16, np.float32, np.float64, np.int32, np.uint32, np.uint64)  # by atomics
 
 
 class ndarray:  # noqa: N801 (CuPy's name)
     """An array "on the GPU"."""
 
-    __slots__ = ("__weakref__", "base", "host")
+    __slots__ = ("__weakref__", "base", "host", "memory")
     __array_priority__ = 100
     __hash__ = None
 
     def __init__(self, host: np.ndarray, base: "ndarray | None" = None) -> None:
-        self.host, self.base = host, ()
-        if base is None:
-            cuda.allocator(host.nbytes)
-        self.base = base
-
-    def __del__(self, pool: Any = pool) -> None:  # kept here: some arrays live longer than this module
-        if self.base is None:
-            pool.used -= self.host.nbytes
+        self.host, self.base = host, base
+        self.memory = cuda.allocator(host.nbytes) if base is None else None
 
     @property
     def device(self) -> cuda.Device:
@@ -74,6 +73,8 @@ class ndarray:  # noqa: N801 (CuPy's name)
             raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
         value = getattr(self.host, name)
         if callable(value) and not isinstance(value, np.ndarray):
+            if name in LOOKING:
+                synchronous()
             return lambda *args, **kwargs: call(value, args, kwargs, self)
         return wrapped(value, [self]) if isinstance(value, np.ndarray) else value
 
@@ -84,6 +85,7 @@ class ndarray:  # noqa: N801 (CuPy's name)
 
     def get(self) -> np.ndarray:
         """A copy in NumPy's world."""
+        synchronous()
         return self.host.copy()
 
     def diagonal(self, *where: int) -> "ndarray":
@@ -100,7 +102,10 @@ class ndarray:  # noqa: N801 (CuPy's name)
 
     def set(self, values: np.ndarray) -> None:
         """Take over the values of an array of NumPy's."""
-        self.host[...] = values
+        staged(values.nbytes)
+        # A graph would copy from the same memory of the CPU, where long since something else is.
+        if not instead(lambda: self.host.fill(0x55), self):
+            self.host[...] = values
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
@@ -112,10 +117,15 @@ class ndarray:  # noqa: N801 (CuPy's name)
         raise TypeError(f"{function.__name__} of NumPy got an array on the GPU")
 
     def __getitem__(self, index: Any) -> Any:
+        for part in index if isinstance(index, tuple) else (index,):
+            if isinstance(part, ndarray) and part.dtype == bool:
+                synchronous()  # how many there are
         return call(self.host.__getitem__, (index,), {}, self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.host[bare(index)] = bare(value)
+        where, values = bare(index), bare(value)
+        if not instead(lambda: self.host.__setitem__(where, values), self, *arrays_in(index, value)):
+            self.host[where] = values
 
     def __len__(self) -> int:
         return len(self.host)
@@ -124,21 +134,27 @@ class ndarray:  # noqa: N801 (CuPy's name)
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        synchronous()
         return bool(self.host)
 
     def __int__(self) -> int:
+        synchronous()
         return int(self.host)
 
     def __float__(self) -> float:
+        synchronous()
         return float(self.host)
 
     def __index__(self) -> int:
+        synchronous()
         return self.host.__index__()
 
     def __repr__(self) -> str:
+        synchronous()
         return repr(self.host)
 
     def __format__(self, spec: str) -> str:
+        synchronous()
         return format(self.host, spec)
 
 
@@ -153,8 +169,12 @@ for name in [
         others = tuple(others)
         if any(isinstance(x, np.ndarray) or not isinstance(x, (ndarray, *NUMBERS)) for x in others):
             return NotImplemented if not isinstance(others[0], np.ndarray) else unsupported(others[0])
-        out = getattr(self.host, name)(*map(bare, others))
-        return self if out is self.host else wrapped(out, [])
+        operator, given = getattr(self.host, name), [*map(bare, others)]
+        if name.startswith("__i") and name != "__invert__":
+            if not instead(lambda: operator(*given), self, *arrays_in(*others)):
+                operator(*given)
+            return self
+        return noted(wrapped(operator(*given), []), lambda: operator(*given), [self, *arrays_in(*others)])
 
     setattr(ndarray, name, method)
 
@@ -195,9 +215,27 @@ def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
     """A function of NumPy on arrays of this module."""
     if kwargs.keys() & {"initial", "where"}:
         raise TypeError(f"{function.__name__}: CuPy takes neither initial nor where")
-    sources = [*own, *(x for x in [*args, *kwargs.values()] if isinstance(x, ndarray))]
-    result = function(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
-    return wrapped(result, sources)
+    sources = [*own, *arrays_in(*args, *kwargs.values())]
+    given, named = [*map(bare, args)], {name: bare(value) for name, value in kwargs.items()}
+
+    def job() -> Any:
+        return function(*given, **named)
+
+    if function is np.concatenate and len(args[0]) > 8:
+        staged(8 * len(args[0]))  # CuPy's kernel for many arrays gets a table of their addresses
+    if function.__name__ in LOOKING:
+        synchronous()
+    changes = kwargs.get("out") is not None or function.__name__ in CHANGING
+    changes = changes or (isinstance(function, np.ufunc) and len(args) > function.nin)
+    if changes and instead(job, *sources):
+        return kwargs.get("out")
+    return noted(wrapped(job(), sources), job, sources, function not in (np.empty, np.empty_like))
+
+
+def arrays_in(*values: Any) -> list[ndarray]:
+    """The arrays among values, also inside lists."""
+    inside = [v for value in values if isinstance(value, list | tuple) for v in arrays_in(*value)]
+    return [value for value in values if isinstance(value, ndarray)] + inside
 
 
 def __getattr__(name: str) -> Any:
@@ -230,12 +268,26 @@ def asarray(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
     """Numbers as an array here; those of NumPy are copied."""
     if isinstance(values, ndarray) and (dtype is None or values.dtype == dtype):
         return values
-    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+    return array(values, dtype)
 
 
 def array(values: Any, dtype: Any = None, **kwargs: Any) -> ndarray:
     """A copy of numbers, here."""
-    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype=dtype, order="C"))
+    given = arrays_in(values)
+
+    def job() -> np.ndarray:
+        return np.array(bare(values) if given else values, dtype=dtype, order="C")
+
+    out = ndarray(job())
+    if not given and out.host.ndim:  # a single number comes as the argument of a kernel
+        staged(out.nbytes)
+        return noted(out, lambda: np.full_like(out.host, 85), [])  # see `ndarray.set`
+    return noted(out, job, given)
+
+
+def staged(size: int) -> None:
+    """Memory of the CPU that the GPU can read, on the way of numbers from one to the other."""
+    cuda.pinned(size)
 
 
 def from_dlpack(x: Any) -> ndarray:
@@ -274,7 +326,9 @@ class RawKernel:
             raise ValueError(
                 f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared"
             )
-        self.launcher(*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters))
+        given = [*sizes, ctypes.c_size_t(shared_mem), *map(self.checked, args, self.parameters)]
+        if not instead(lambda: self.launcher(*given), *arrays_in(*args)):
+            self.launcher(*given)
 
     def checked(self, argument: Any, parameter: Any) -> Any:
         """An argument for C; CuPy would pass the wrong kind on without a word."""
@@ -309,7 +363,7 @@ def get_default_memory_pool() -> cuda.MemoryPool:
 
 def get_default_pinned_memory_pool() -> SimpleNamespace:
     """Where memory of the host comes from that the GPU can read."""
-    return SimpleNamespace(free_all_blocks=lambda: None)
+    return SimpleNamespace(free_all_blocks=lambda: None, malloc=lambda size: None)
 
 
 def erf(x: ndarray) -> ndarray:
@@ -330,7 +384,14 @@ class Generator:
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> ndarray:
         """Uniform in [0, 1)."""
-        return ndarray(np.asarray(self.source.random(size, dtype)))
+        out = ndarray(np.empty(size, dtype))
+
+        def draw() -> None:
+            out.host[...] = self.source.random(size, dtype)
+
+        if not instead(draw, out):  # in a graph, each replay goes on where the last one ended
+            draw()
+        return out
 
 
 random = SimpleNamespace(Generator=Generator, Philox4x3210=lambda seed: seed)

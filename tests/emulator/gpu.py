@@ -1,38 +1,11 @@
 """What `cupy.cuda` says of the emulated GPU, which has 1 GiB: one device, one stream, a pool of memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-TOTAL = 1 << 30
-
-
-class OutOfMemoryError(MemoryError):
-    """CuPy's."""
-
-
-class MemoryPool:
-    """Counts the bytes of arrays."""
-
-    used = 0
-
-    def malloc(self, size: int) -> None:
-        """Take so many bytes."""
-        if self.used + size > TOTAL:
-            raise OutOfMemoryError(
-                f"Out of memory allocating {size:,} bytes (allocated so far: {self.used:,} bytes)"
-            )
-        self.used += size
-
-    def used_bytes(self) -> int:
-        """Of arrays."""
-        return self.used
-
-    def total_bytes(self) -> int:
-        """Of arrays, and what is kept for the next ones."""
-        return self.used
-
-    def free_all_blocks(self) -> None:
-        """Give back what is kept."""
+from emulator.stream import TOTAL, Event, MemoryPool, OutOfMemoryError, Stream, stack, synchronous
 
 
 class Device:
@@ -48,20 +21,13 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait for it: an emulated one is done at once."""
-
-
-class Stream:
-    """A row of work."""
-
-    def is_capturing(self) -> bool:
-        """Whether a graph takes it down."""
-        return False
+        synchronous()
 
 
 pool = MemoryPool()
 allocator: Any = pool.malloc
+pinned: Any = lambda size: None  # noqa: E731
 memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
-stream = Stream()
 runtime = SimpleNamespace(
     getDeviceCount=lambda: 1,
     getDevice=lambda: 0,
@@ -82,6 +48,28 @@ def set_allocator(function: Any) -> None:
     allocator = function
 
 
+@contextmanager
+def using_allocator(function: Any) -> Iterator[None]:
+    """Take the memory of arrays from elsewhere for a while."""
+    global allocator
+    before, allocator = allocator, function
+    try:
+        yield
+    finally:
+        allocator = before
+
+
+def set_pinned_memory_allocator(function: Any) -> None:
+    """Where memory of the CPU comes from that the GPU can read."""
+    global pinned
+    pinned = function
+
+
 def get_current_stream() -> Stream:
     """Where work goes."""
-    return stream
+    return stack[-1]
+
+
+def get_elapsed_time(start: Event, end: Event) -> float:
+    """Milliseconds, in which an emulated GPU has done all."""
+    return 0.0

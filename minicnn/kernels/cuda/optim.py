@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minicnn.kernels.cuda.launch import BLOCK, cupy, launch
+from minicnn.kernels.cuda.replay import numbers_for
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 Array = Any  # of CuPy
 SLOTS = 80  # parameters in one launch, as in optim.cu
 WORDS = 6  # of 8 bytes in a slot: parameter, gradient, three states, count
-NUMBERS = 10  # of a step, at most
 EACH = 4  # numbers of a parameter for each thread, at least
 MOST_BLOCKS = 2048  # for a parameter
 
@@ -70,8 +70,10 @@ def take(steps: list[Step]) -> None:
         kind = step.name, param.dtype, step.numbers, times[param.data.ptr]
         kinds.setdefault(kind, []).append(step)
     for (name, dtype, values, _), alike in kinds.items():
-        numbers = cupy().empty(NUMBERS, dtype)
-        launch("optim", "put", dtype, (1,), (1,), [numbers, *values, *[0.0] * (NUMBERS - len(values))])
+        places = tuple(a if a is None else a.data.ptr for step in alike for a in step.arrays)
+        numbers = numbers_for((name, dtype, places), values, dtype)
+        if numbers is None:
+            continue
         for first in range(0, len(alike), SLOTS):
             start(name, dtype, numbers, [step.arrays for step in alike[first : first + SLOTS]])
 

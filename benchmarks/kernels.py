@@ -1,0 +1,239 @@
+"""Single operations at the sizes that known networks have, in minicnn and in PyTorch, in turn in one run.
+
+    python -m benchmarks.kernels [--nets LeNet ResNet] [--batch-size 64] [--threads 2]
+    python -m benchmarks.kernels --device cuda [--tf32]
+
+Each operation is validated before it is timed: forward, without gradients; and forward and backward, for the
+gradients of its input and its weights. GFLOP/s, or GB/s where memory is the limit (what has to be read and
+written at least), follow from the operation's size, not from what a library does. Ratio = PyTorch's median /
+minicnn's: above 1, minicnn is faster. On a GPU both run as CUDA graphs, so that launches do not count;
+PyTorch's eager and compiled modes are told too, and all is kept in results/kernels_cuda.md, or
+kernels_cuda_rounded.md with --tf32.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import torch
+
+import minicnn as mc
+from benchmarks import gpu
+from benchmarks.timing import alternate, median_ms
+
+Shape = tuple[int, ...]
+
+
+class Case(NamedTuple):
+    """An operation: of which network, which it is, its function, shapes without the batch, and its size.
+
+    `work` is multiplications and additions for one sample, forward; 0 where bytes count.
+    """
+
+    net: str
+    name: str
+    function: Callable[..., Any]  # of a library's functional module and Tensors
+    x: Shape
+    weights: tuple[Shape, ...]
+    work: int
+
+
+def conv(
+    net: str, channels: int, outputs: int, size: int, kernel: int, stride: int = 1, groups: int = 1
+) -> Case:
+    """A convolution of square pictures that keeps their size but for its stride."""
+    padding = kernel // 2 if net != "LeNet" else 0
+    out = (size + 2 * padding - kernel) // stride + 1
+    weight = (outputs, channels // groups, kernel, kernel)
+    what = "depthwise" if groups == channels > 1 else "conv"
+    return Case(
+        net,
+        f"{what} {kernel}x{kernel}/{stride} {channels}>{outputs} at {size}",
+        lambda F, x, w: F.conv2d(x, w, stride=stride, padding=padding, groups=groups),
+        (channels, size, size),
+        (weight,),
+        2 * int(np.prod(weight)) * out * out,
+    )
+
+
+def linear(net: str, inputs: int, outputs: int, tokens: Shape = ()) -> Case:
+    """A fully connected layer, for each of some tokens."""
+    work = 2 * inputs * outputs * int(np.prod(tokens, dtype=int))
+    name = f"linear {inputs}>{outputs}" + (f" of {tokens[0]} tokens" if tokens else "")
+    shapes = (outputs, inputs), (outputs,)
+    return Case(net, name, lambda F, x, w, b: F.linear(x, w, b), (*tokens, inputs), shapes, work)
+
+
+def batch_norm(net: str, channels: int, size: int) -> Case:
+    """Batch normalisation in training."""
+    return Case(
+        net,
+        f"batch norm {channels} at {size}",
+        lambda F, x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        (channels, size, size),
+        ((channels,), (channels,)),
+        0,
+    )
+
+
+CASES = [
+    conv("LeNet", 1, 6, 32, 5),
+    conv("LeNet", 6, 16, 14, 5),
+    Case("LeNet", "tanh 6 at 28", lambda F, x: x.tanh(), (6, 28, 28), (), 0),
+    Case("LeNet", "average pool 2x2 6 at 28", lambda F, x: F.avg_pool2d(x, 2), (6, 28, 28), (), 0),
+    linear("LeNet", 400, 120),
+    conv("VGG", 3, 64, 224, 3),
+    conv("VGG", 64, 64, 112, 3),
+    conv("VGG", 256, 256, 28, 3),
+    conv("VGG", 512, 512, 14, 3),
+    Case("VGG", "max pool 2x2 64 at 224", lambda F, x: F.max_pool2d(x, 2), (64, 224, 224), (), 0),
+    linear("VGG", 25088, 4096),
+    conv("ResNet", 3, 64, 224, 7, 2),
+    conv("ResNet", 64, 64, 56, 3),
+    conv("ResNet", 64, 256, 56, 1),
+    conv("ResNet", 256, 128, 56, 1),
+    conv("ResNet", 128, 128, 28, 3),
+    conv("ResNet", 256, 256, 14, 3),
+    conv("ResNet", 512, 512, 7, 3),
+    batch_norm("ResNet", 64, 112),
+    batch_norm("ResNet", 256, 56),
+    Case("ResNet", "relu 256 at 56", lambda F, x: F.relu(x), (256, 56, 56), (), 0),
+    conv("MobileNet", 32, 32, 112, 3, 1, 32),
+    conv("MobileNet", 144, 144, 56, 3, 2, 144),
+    conv("MobileNet", 384, 384, 14, 3, 1, 384),
+    conv("MobileNet", 24, 144, 56, 1),
+    Case("MobileNet", "relu6 96 at 112", lambda F, x: F.relu6(x), (96, 112, 112), (), 0),
+    conv("ViT", 3, 768, 224, 16, 16),
+    linear("ViT", 768, 3072, (197,)),
+    Case(
+        "ViT",
+        "layer norm 197x768",
+        lambda F, x, w, b: F.layer_norm(x, (768,), w, b),
+        (197, 768),
+        ((768,), (768,)),
+        0,
+    ),
+    Case("ViT", "softmax 12x197x197", lambda F, x: F.softmax(x, -1), (12, 197, 197), (), 0),
+    Case("ViT", "gelu 197x3072", lambda F, x: F.gelu(x), (197, 3072), (), 0),
+]
+NETS = list(dict.fromkeys(case.net for case in CASES))
+
+
+class Both:
+    """A case with numbers, for minicnn and for PyTorch."""
+
+    def __init__(self, case: Case, batch: int, device: str) -> None:
+        rng = np.random.default_rng(0)
+        self.case, self.device = case, device
+        shapes = [(batch, *case.x), *case.weights]
+        self.arrays = [
+            rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(np.prod(shape[1:])) if i else 1)
+            for i, shape in enumerate(shapes)
+        ]
+        given = [torch.from_numpy(a) for a in self.arrays]
+        with torch.no_grad():
+            self.slope = np.ones(case.function(torch.nn.functional, *given).shape, np.float32)
+        self.slope *= rng.random(self.slope.shape, np.float32)
+        self.batch = batch
+
+    def call(self, module: ModuleType, backward: bool, wrap: Callable = lambda f: f) -> Callable[[], Any]:
+        """The operation on one library's Tensors; `wrap` makes another function of it."""
+        tensors = [module.from_numpy(a).to(self.device).requires_grad_(backward) for a in self.arrays]
+        slope = module.from_numpy(self.slope).to(self.device)
+        function = wrap(lambda *given: self.case.function(module.nn.functional, *given))
+
+        def run() -> Any:
+            if not backward:
+                with module.no_grad():
+                    return function(*tensors)
+            for tensor in tensors:
+                tensor.grad = None
+            function(*tensors).backward(slope)
+            return [tensor.grad for tensor in tensors]
+
+        return run
+
+    def check(self, share: float) -> None:
+        """Raise AssertionError unless both give the same, to a share of the largest number."""
+        for backward in (False, True):
+            ours, theirs = (self.call(module, backward)() for module in (mc, torch))
+            for a, b in zip(*(x if backward else [x] for x in (ours, theirs)), strict=True):
+                expected = b.detach().cpu().numpy()
+                got = a.detach().numpy(force=True)
+                most = np.abs(expected).max()
+                np.testing.assert_allclose(got, expected, rtol=0, atol=share * most, err_msg=self.case.name)
+
+    def rate(self, seconds: float, backward: bool) -> str:
+        """GFLOP/s; or GB/s: forward reads the input and writes the output, backward three times as much."""
+        if self.case.work:
+            return f"{self.case.work * self.batch * (3 if backward else 1) / seconds / 1e9:8.0f} GFLOP/s"
+        moved = (self.arrays[0].nbytes + self.slope.nbytes) * (2.5 if backward else 1)
+        return f"{moved / seconds / 1e9:8.0f} GB/s"
+
+
+def measure_on_gpu(cases: list[Case], batch: int, tf32: bool, threads: int) -> None:
+    """Measure, print a table and keep it."""
+    report = gpu.Report("Operations on the GPU")
+    report.add(f"{gpu.setting('cuda', tf32, threads)} Batch {batch}.")
+    report.add()
+    report.add("| net | operation | | minicnn us | | PyTorch graph us | ratio | eager us | compiled us |")
+    report.add("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for case in cases:
+        both = Both(case, batch, "cuda")
+        both.check(1e-2 if tf32 else 2e-4)
+        for backward in (False, True):
+            eager = both.call(torch, backward)
+            functions = [
+                (mc.cuda.graph(both.call(mc, backward)), gpu.OurEvent),
+                (gpu.captured_by_torch(eager), gpu.their_event),
+                (eager, gpu.their_event),
+                (both.call(torch, backward, torch.compile), gpu.their_event),
+            ]
+            ours, *theirs = (gpu.milliseconds(t) * 1e3 for t in gpu.alternate_on_gpu(functions))
+            what = "and backward" if backward else "forward"
+            report.add(
+                f"| {case.net} | {case.name} | {what} | {ours:.1f} | {both.rate(ours / 1e6, backward)} "
+                f"| {theirs[0]:.1f} | {theirs[0] / ours:.2f} | {theirs[1]:.1f} | {theirs[2]:.1f} |"
+            )
+    report.save("kernels_cuda_rounded.md" if tf32 else "kernels_cuda.md")
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nets", nargs="+", default=NETS, choices=NETS)
+    parser.add_argument("--batch-size", type=int, help="8; on a GPU 64")
+    gpu.add_arguments(parser)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--seconds", type=float, default=0.5, help="on the CPU for each operation")
+    args = parser.parse_args()
+    gpu.check_device(parser, args.device, args.tf32)
+    cases = [case for case in CASES if case.net in args.nets]
+    if args.device == "cuda":
+        measure_on_gpu(cases, args.batch_size or 64, args.tf32, args.threads)
+        return
+    batch = args.batch_size or 8
+    torch.set_num_threads(args.threads)
+    numba.set_num_threads(args.threads)
+    print(f"{gpu.setting('cpu', False, args.threads)} Batch {batch}.")
+    for case in cases:
+        both = Both(case, batch, "cpu")
+        both.check(2e-4)
+        for backward in (False, True):
+            functions = [both.call(module, backward) for module in (mc, torch)]
+            ours, theirs = (median_ms(t) for t in alternate(functions, args.seconds, 5))
+            print(
+                f"{case.net:9} {case.name:34} {'and backward' if backward else 'forward':12} {ours:9.3f} ms "
+                f"{both.rate(ours / 1e3, backward)}   PyTorch {theirs:9.3f} ms   ratio {theirs / ours:.2f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

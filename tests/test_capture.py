@@ -1,0 +1,224 @@
+"""A step captured as a CUDA graph against the same step without: bit for bit, for as long as it is repeated.
+
+On the emulated GPU a graph fails where memory that it uses could be in other hands by then.
+"""
+
+import gc
+import sys
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+import minicnn.nn.functional as F
+from minicnn import nn, optim
+
+RNG = np.random.default_rng(11)
+OPTIMIZERS = {
+    "SGD": lambda params: optim.SGD(params, lr=0.1),
+    "momentum": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True),
+    "Adam": lambda params: optim.Adam(params, lr=0.01),
+    "AdamW": lambda params: optim.AdamW(params, lr=0.01, amsgrad=True),
+    "RMSprop": lambda params: optim.RMSprop(params, lr=0.01, momentum=0.9),
+    "Adagrad": lambda params: optim.Adagrad(params, lr=0.1, lr_decay=0.1),
+}
+
+
+def net():
+    mc.manual_seed(3)
+    return nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3)).to("cuda")
+
+
+def batch(size=6):
+    x, y = RNG.standard_normal((size, 5), np.float32), RNG.integers(0, 3, size)
+    return mc.tensor(x, device="cuda"), mc.tensor(y, device="cuda")
+
+
+def step_of(model, optimizer):
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+class Twins:
+    """Two equal models with optimizers: one takes its steps through a graph."""
+
+    def __init__(self, make=OPTIMIZERS["Adam"]):
+        self.models = net(), net()
+        self.optimizers = [make(model.parameters()) for model in self.models]
+        step, self.eager = map(step_of, self.models, self.optimizers)
+        self.graph = mc.cuda.graph(step)
+
+    def step(self, size=6):
+        x, y = batch(size)
+        ours = self.graph(x, y)
+        np.testing.assert_array_equal(ours.numpy(force=True), self.eager(x, y).numpy(force=True))
+        self.compare()
+
+    def compare(self):
+        left, right = ({**m.state_dict()} for m in self.models)
+        for name in left:
+            np.testing.assert_array_equal(left[name].numpy(force=True), right[name].numpy(force=True), name)
+        for p, q in zip(*(m.parameters() for m in self.models), strict=True):
+            np.testing.assert_array_equal(p.grad.numpy(force=True), q.grad.numpy(force=True))
+            for key, value in self.optimizers[0].state[p].items():
+                other = self.optimizers[1].state[q][key]
+                assert value.equal(other) if isinstance(value, mc.Tensor) else value == other
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_replay_gives_what_the_step_gives(name, cuda):
+    twins = Twins(OPTIMIZERS[name])
+    schedulers = [optim.lr_scheduler.ExponentialLR(optimizer, 0.8) for optimizer in twins.optimizers]
+    for number in range(12):
+        twins.step()
+        if number % 3 == 2:
+            for scheduler in schedulers:
+                scheduler.step()
+    assert len(twins.graph.recordings) == 1
+
+
+def test_dropout_draws_new_masks(cuda):
+    x, masks = mc.ones(64, device="cuda"), []
+    for step in (F.dropout, mc.cuda.graph(F.dropout)):
+        mc.manual_seed(8)
+        masks.append([step(x).tolist() for _ in range(5)])
+    assert masks[0] == masks[1] and len({tuple(mask) for mask in masks[0]}) == 5
+
+
+def test_a_replay_runs_no_python(cuda):
+    calls = []
+    step = mc.cuda.graph(lambda x: calls.append(1) or x * 2, warmup=1)
+    results = [step(mc.full((2,), float(i), device="cuda")).tolist() for i in range(5)]
+    assert results == [[2.0 * i] * 2 for i in range(5)] and len(calls) == 2
+
+
+def test_outputs_stay_where_they_are(cuda):
+    step = mc.cuda.graph(lambda x: {"sum": x.sum(), "parts": [x + 1, "text"]}, warmup=1)
+    first, second, third = (step(mc.ones(3, device="cuda") * i) for i in range(3))
+    assert second["sum"] is third["sum"] and third["sum"].item() == 6 and first["sum"].item() == 0
+    assert third["parts"][0].tolist() == [3, 3, 3] and third["parts"][1] == "text"
+
+
+def test_every_kind_of_arguments_has_its_graph(cuda):
+    twins = Twins()
+    for size in (6, 6, 6, 4, 6, 4, 4, 6, 4):
+        twins.step(size)
+    assert len(twins.graph.recordings) == 2
+    step = mc.cuda.graph(lambda x, factor: x * factor, warmup=1)
+    x = mc.ones(2, device="cuda")
+    assert [step(x, factor).tolist() for factor in (2, 2, 3, 3, 3, 2)] == [[f, f] for f in (2, 2, 3, 3, 3, 2)]
+
+
+def test_settings_may_change_and_states_be_loaded(cuda):
+    twins = Twins(lambda params: optim.SGD([{"params": [p]} for p in params], lr=0.1, momentum=0.9))
+    for _ in range(4):
+        twins.step()
+    for optimizer in twins.optimizers:
+        optimizer.param_groups[0]["lr"] = 0.01  # two launches from now on
+    for _ in range(2):
+        twins.step()
+    for optimizer in twins.optimizers:
+        optimizer.load_state_dict(optimizer.state_dict())  # in other memory
+    for _ in range(2):
+        twins.step()
+    assert len(twins.graph.recordings) == 1
+
+
+def test_steps_beside_the_graph(cuda):
+    twins = Twins()
+    for number in range(8):
+        twins.step()
+        if number % 3 == 2:
+            x, y = batch(4)
+            plain = twins.graph.step
+            assert plain(x, y).item() == twins.eager(x, y).item()
+            twins.compare()
+
+
+def test_the_memory_of_a_graph_is_its_own(cuda):
+    twins = Twins()
+    for _ in range(4):
+        twins.step()
+        gc.collect()
+        others = [mc.full((n,), 7.0, device="cuda") for n in range(1, 60)]
+        assert all((x == 7).all().item() for x in others)
+    mc.cuda.empty_cache()
+    twins.step()
+
+
+READS = {
+    "item": lambda x: mc.tensor(x.sum().item()),
+    "bool": lambda x: x if x.sum() > 0 else -x,
+    "print": lambda x: (str(x), x)[1],
+    "numpy": lambda x: x.cpu(),
+    "mask": lambda x: x[x > 0],
+    "tensor": lambda x: x + mc.tensor([1.0, 2.0], device="cuda"),
+    "past the seam": lambda x: x + mc.Tensor(sys.modules["cupy"].asarray(np.ones(2, np.float32))),
+    "many parts": lambda x: mc.cat([x] * 9),
+    "random": lambda x: x + mc.rand(2, device="cuda"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_what_cannot_be_captured(name, cuda):
+    step = mc.cuda.graph(READS[name], warmup=1)
+    x = mc.ones(2, device="cuda")
+    step(x)
+    with pytest.raises(mc.cuda.CaptureError, match=r"graph: the step cannot be captured: .*; while a step"):
+        step(x)
+    assert (mc.zeros(2, device="cuda") + mc.tensor([1.0, 2.0], device="cuda")).tolist() == [1, 2]
+
+
+def test_a_failed_capture_is_no_step(cuda):
+    model = net()
+    optimizer = optim.Adam(model.parameters())
+    step = step_of(model, optimizer)
+    reads = mc.cuda.graph(lambda x, y: step(x, y).item(), warmup=2)
+    x, y = batch()
+    reads(x, y), reads(x, y)
+    before = {key: value.numpy(force=True).copy() for key, value in model.state_dict().items()}
+    with pytest.raises(mc.cuda.CaptureError):
+        reads(x, y)
+    assert {memory["step"] for memory in optimizer.state.values()} == {2}
+    for key, value in model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(force=True), before[key])
+
+
+def test_states_are_made_before(cuda):
+    model = net()
+    optimizer = optim.Adam(model.parameters())
+    late = []
+
+    def step(x, y):
+        loss = F.cross_entropy(model(x), y)
+        if late:
+            loss.backward()
+            optimizer.step()
+        return loss
+
+    graph = mc.cuda.graph(step, warmup=1)
+    graph(*batch())
+    late.append(1)
+    with pytest.raises(mc.cuda.CaptureError, match="made its state"):
+        graph(*batch())
+    assert not any(optimizer.state.values())
+
+
+def test_wrong_arguments(cuda):
+    with pytest.raises(TypeError, match="expected a function, got int"):
+        mc.cuda.graph(3)
+    with pytest.raises(ValueError, match="warmup of at least 1, got 0"):
+        mc.cuda.graph(abs, warmup=0)
+    with pytest.raises(RuntimeError, match="argument 1 is on cpu"):
+        mc.cuda.graph(lambda x, y: x)(mc.ones(1, device="cuda"), mc.ones(1))
+
+
+def test_no_gpu():
+    with pytest.raises(RuntimeError, match="graph: cuda is not available"):
+        mc.cuda.graph(abs)

@@ -1,6 +1,8 @@
 """What the architectures of the table can be asked for: widths, initial weights, auxiliary heads, memory."""
 
+import inspect
 import math
+import sys
 import tracemalloc
 
 import numpy as np
@@ -198,3 +200,86 @@ def test_the_comparison_finds_faults(fault):
     fault(model)
     with pytest.raises(AssertionError, match=r"bn2\.running_|gradient of conv1\.weight"):
         train_alike(model, resnet.TWINS["resnet20"](), (4, 3, 32, 32), 0.01)
+
+
+BUILDERS = [
+    name
+    for name in models.list()
+    if "kwargs" in inspect.signature(models.MODELS[name]).parameters and name != "yolov1"
+]
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_builder_takes_the_keywords_of_its_class(name, monkeypatch):
+    """All that have a usual value, and the dropout that EfficientNet asks for."""
+    build = models.MODELS[name]
+    kind = inspect.signature(build).return_annotation
+    parameters = inspect.signature(kind).parameters
+    given = {key: object() for key, p in parameters.items() if p.default is not p.empty or key == "dropout"}
+    calls = []
+
+    def record(*args, **kwargs):
+        calls.append(inspect.signature(kind).bind(*args, **kwargs).arguments)
+        return mc.nn.Module()
+
+    monkeypatch.setattr(sys.modules[build.__module__], kind.__name__, record)
+    build(**given)
+    assert {key: calls[0][key] for key in given} == given
+
+
+def test_what_a_vision_transformer_tells_of_itself():
+    model = models.VisionTransformer(32, 16, 1, 2, 8, 12, 0.1, 0.2, 5, 6)
+    sizes = model.hidden_dim, model.mlp_dim, model.num_classes, model.representation_size
+    assert sizes == (8, 12, 5, 6)
+    assert (model.dropout, model.attention_dropout) == (0.1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("resnext50_32x4d", 25_028_904), ("wide_resnet50_2", 68_883_240)]
+)
+def test_residual_networks_of_other_widths(name, parameters, monkeypatch):
+    monkeypatch.setattr(models.resnet, "initialize", lambda *unused: None)
+    assert count(models.create(name)) == parameters
+    assert count(getattr(models, name)(num_classes=10)) == parameters - 990 * 2049
+
+
+def test_residual_networks_that_keep_the_size():
+    def make(**kwargs):
+        return models.ResNet(models.resnet.Bottleneck, [1, 2, 1, 2], num_classes=3, **kwargs).eval()
+
+    strided, dilated = make(), make(replace_stride_with_dilation=[False, True, True])
+    dilated.load_state_dict(strided.state_dict())
+    x = mc.randn(1, 3, 64, 64)
+
+    def stages(model):
+        y = model.layer2(model.layer1(model.maxpool(model.relu(model.bn1(model.conv1(x))))))
+        z = model.layer3(y)
+        return z, model.layer4(z)
+
+    with mc.no_grad():
+        (a3, a4), (b3, b4) = stages(strided), stages(dilated)
+    assert b3.shape[2:] == b4.shape[2:] == (8, 8)
+    assert a4.shape[2:] == (2, 2)
+    # The first block of a stage is not yet dilated: every second position is the strided network's.
+    np.testing.assert_allclose(b3[:, :, ::2, ::2].numpy(), a3.numpy(), rtol=1e-4, atol=1e-5)
+    assert [b.conv2.dilation for b in (*dilated.layer3, *dilated.layer4)] == [(1, 1), (2, 2), (4, 4)]
+    assert [b.conv2.padding for b in (*dilated.layer3, *dilated.layer4)] == [(1, 1), (2, 2), (4, 4)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"groups": 2}, {"width_per_group": 128}, {"replace_stride_with_dilation": [True] * 3}]
+)
+def test_basic_blocks_are_neither_grouped_nor_dilated(arguments):
+    with pytest.raises(ValueError, match="BasicBlock: expected groups=1, base_width=64 and dilation=1, got"):
+        models.resnet18(**arguments)
+    with pytest.raises(ValueError, match="None or three bools"):
+        models.resnet50(replace_stride_with_dilation=[True])
+
+
+def test_every_name_is_a_function():
+    for name in models.list():
+        assert getattr(models, name) is models.MODELS[name]
+    assert type(models.lenet5(4)) is models.LeNet5
+    assert models.simplecnn(num_classes=4, in_channels=2)(mc.zeros(1, 2, 28, 28)).shape == (1, 4)
+    assert models.threeconv()(mc.zeros(1, 1, 28, 28)).shape == (1, 10)
+    assert models.twolayer(3)(mc.zeros(1, 1, 28, 28)).shape == (1, 3)

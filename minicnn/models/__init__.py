@@ -20,7 +20,7 @@ from minicnn.models.efficientnet import (
     efficientnet_b7,
 )
 from minicnn.models.googlenet import GoogLeNet, googlenet
-from minicnn.models.lenet import LeNet5
+from minicnn.models.lenet import LeNet5, lenet5
 from minicnn.models.mobilenet import MobileNetV1, MobileNetV2, mobilenet_v1, mobilenet_v2
 from minicnn.models.pretrained import WEIGHTS, takes_weights
 from minicnn.models.resnet import (
@@ -32,8 +32,18 @@ from minicnn.models.resnet import (
     resnet50,
     resnet101,
     resnet152,
+    resnext50_32x4d,
+    wide_resnet50_2,
 )
-from minicnn.models.simple import SimpleCNN, ThreeConv, TwoLayer, simplecnn_cifar
+from minicnn.models.simple import (
+    SimpleCNN,
+    ThreeConv,
+    TwoLayer,
+    simplecnn,
+    simplecnn_cifar,
+    threeconv,
+    twolayer,
+)
 from minicnn.models.unet import UNet, unet
 from minicnn.models.vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from minicnn.models.vit import VisionTransformer, vit_b_16, vit_l_16, vit_s_16
@@ -74,6 +84,7 @@ __all__ = [
     "efficientnet_b6",
     "efficientnet_b7",
     "googlenet",
+    "lenet5",
     "list",
     "mobilenet_v1",
     "mobilenet_v2",
@@ -84,7 +95,11 @@ __all__ = [
     "resnet50",
     "resnet101",
     "resnet152",
+    "resnext50_32x4d",
+    "simplecnn",
     "simplecnn_cifar",
+    "threeconv",
+    "twolayer",
     "unet",
     "vgg11",
     "vgg11_bn",
@@ -97,6 +112,7 @@ __all__ = [
     "vit_b_16",
     "vit_l_16",
     "vit_s_16",
+    "wide_resnet50_2",
     "yolov1",
 ]
 
@@ -116,7 +132,7 @@ MODELS: dict[str, Callable[..., Module]] = {
     "efficientnet_b6": efficientnet_b6,
     "efficientnet_b7": efficientnet_b7,
     "googlenet": googlenet,
-    "lenet5": LeNet5,
+    "lenet5": lenet5,
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
     "resnet101": resnet101,
@@ -126,10 +142,11 @@ MODELS: dict[str, Callable[..., Module]] = {
     "resnet20": resnet20,
     "resnet34": resnet34,
     "resnet50": resnet50,
-    "simplecnn": SimpleCNN,
+    "resnext50_32x4d": resnext50_32x4d,
+    "simplecnn": simplecnn,
     "simplecnn_cifar": simplecnn_cifar,
-    "threeconv": ThreeConv,
-    "twolayer": TwoLayer,
+    "threeconv": threeconv,
+    "twolayer": twolayer,
     "unet": unet,
     "vgg11": vgg11,
     "vgg11_bn": vgg11_bn,
@@ -142,6 +159,7 @@ MODELS: dict[str, Callable[..., Module]] = {
     "vit_b_16": vit_b_16,
     "vit_l_16": vit_l_16,
     "vit_s_16": vit_s_16,
+    "wide_resnet50_2": wide_resnet50_2,
     "yolov1": yolov1,
 }
 

@@ -119,7 +119,7 @@ class ConvNeXt(nn.Module):
         return self.classifier(self.avgpool(self.features(x)))
 
 
-def _convnext(width: int, third: int, stochastic_depth_prob: float, **kwargs: Any) -> ConvNeXt:
+def _convnext(width: int, third: int, stochastic_depth_prob: float, /, **kwargs: Any) -> ConvNeXt:
     """Stages of 3, 3, `third` and 3 blocks, each twice as wide as the one before."""
     stages = [
         CNBlockConfig(width, 2 * width, 3),

@@ -180,4 +180,4 @@ class DenseNet(nn.Module):
 @takes_weights
 def densenet121(**kwargs: Any) -> DenseNet:
     """DenseNet-121: 7,978,856 parameters for 1000 classes. Keywords are those of `DenseNet`."""
-    return DenseNet(32, (6, 12, 24, 16), 64, **kwargs)
+    return DenseNet(**kwargs)

@@ -160,7 +160,7 @@ class EfficientNet(nn.Module):
 SLOW_NORM = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)  # of the three largest
 
 
-def _efficientnet(width_mult: float, depth_mult: float, dropout: float, **kwargs: Any) -> EfficientNet:
+def _efficientnet(width_mult: float, depth_mult: float, dropout: float, /, **kwargs: Any) -> EfficientNet:
     """B0 with more channels and more blocks."""
     stages = [stage.scaled(width_mult, depth_mult) for stage in STAGES]
     return EfficientNet(stages, **{"dropout": dropout, **kwargs})

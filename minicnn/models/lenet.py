@@ -1,6 +1,9 @@
 """LeNet-5, the network that read the digits on cheques."""
 
+from typing import Any
+
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 
 
 class LeNet5(nn.Sequential):
@@ -30,3 +33,9 @@ class LeNet5(nn.Sequential):
                 "fc3": nn.Linear(84, num_classes),
             }
         )
+
+
+@takes_weights
+def lenet5(*args: Any, **kwargs: Any) -> LeNet5:
+    """`LeNet5`, with its arguments."""
+    return LeNet5(*args, **kwargs)

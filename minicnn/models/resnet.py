@@ -4,7 +4,7 @@ Source: He, Zhang, Ren and Sun, Deep residual learning for image recognition, 20
 bottleneck has its stride in the 3x3 convolution.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from minicnn import nn
@@ -15,9 +15,11 @@ from minicnn.tensor import Tensor
 NormLayer = Callable[[int], nn.Module]
 
 
-def conv3x3(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
+def conv3x3(
+    in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, dilation: int = 1
+) -> nn.Conv2d:
     """A 3x3 convolution with padding."""
-    return nn.Conv2d(in_planes, out_planes, kernel_size=3, stride=stride, padding=1, bias=False)
+    return nn.Conv2d(in_planes, out_planes, 3, stride, dilation, dilation, groups, bias=False)
 
 
 def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
@@ -36,6 +38,8 @@ class BasicBlock(nn.Module):
         Of the first convolution.
     downsample : Module, optional
         What brings the input to the shape of the output; without it, they have the same.
+    groups, base_width, dilation : int
+        Only for `Bottleneck`: of its 3x3 convolution, which has planes * base_width / 64 * groups channels.
     norm_layer : callable, optional
         Makes a normalisation of so many channels; BatchNorm2d unless given.
     """
@@ -48,9 +52,17 @@ class BasicBlock(nn.Module):
         planes: int,
         stride: int = 1,
         downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+        dilation: int = 1,
         norm_layer: NormLayer | None = None,
     ) -> None:
         super().__init__()
+        if (groups, base_width, dilation) != (1, 64, 1):
+            raise ValueError(
+                "BasicBlock: expected groups=1, base_width=64 and dilation=1, "
+                f"got {groups}, {base_width} and {dilation}; networks of Bottleneck take others"
+            )
         norm_layer = norm_layer or nn.BatchNorm2d
         self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm_layer(planes)
@@ -81,15 +93,19 @@ class Bottleneck(nn.Module):
         planes: int,
         stride: int = 1,
         downsample: nn.Module | None = None,
+        groups: int = 1,
+        base_width: int = 64,
+        dilation: int = 1,
         norm_layer: NormLayer | None = None,
     ) -> None:
         super().__init__()
         norm_layer = norm_layer or nn.BatchNorm2d
-        self.conv1 = conv1x1(inplanes, planes)
-        self.bn1 = norm_layer(planes)
-        self.conv2 = conv3x3(planes, planes, stride)
-        self.bn2 = norm_layer(planes)
-        self.conv3 = conv1x1(planes, planes * self.expansion)
+        width = int(planes * (base_width / 64)) * groups
+        self.conv1 = conv1x1(inplanes, width)
+        self.bn1 = norm_layer(width)
+        self.conv2 = conv3x3(width, width, stride, groups, dilation)
+        self.bn2 = norm_layer(width)
+        self.conv3 = conv1x1(width, planes * self.expansion)
         self.bn3 = norm_layer(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
@@ -118,6 +134,10 @@ class ResNet(nn.Module):
         Of the output.
     zero_init_residual : bool
         Start with each block as the identity: weight 0 in its last normalisation.
+    groups, width_per_group : int
+        Of the 3x3 convolutions of bottlenecks; the first stage has groups * width_per_group channels there.
+    replace_stride_with_dilation : sequence of three bools, optional
+        For the stages after the first: keep the size, and dilate the 3x3 convolutions instead.
     norm_layer : callable, optional
         Makes a normalisation of so many channels; BatchNorm2d unless given.
     """
@@ -128,19 +148,32 @@ class ResNet(nn.Module):
         layers: list[int],
         num_classes: int = 1000,
         zero_init_residual: bool = False,
+        groups: int = 1,
+        width_per_group: int = 64,
+        replace_stride_with_dilation: Sequence[bool] | None = None,
         norm_layer: NormLayer | None = None,
     ) -> None:
         super().__init__()
+        dilate = (False, False, False)
+        if replace_stride_with_dilation is not None:
+            dilate = tuple(replace_stride_with_dilation)  # type: ignore[assignment]
+        if len(dilate) != 3:
+            raise ValueError(
+                "ResNet: expected replace_stride_with_dilation None or three bools, "
+                f"got {replace_stride_with_dilation}"
+            )
         norm_layer = norm_layer or nn.BatchNorm2d
+        self.groups, self.base_width = groups, width_per_group
         self.inplanes = 64  # channels so far
+        self.dilation = 1  # so far
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)  # 224 -> 112
         self.bn1 = norm_layer(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool: nn.Module = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)  # -> 56
-        self.layer1 = self._make_layer(block, 64, layers[0], 1, norm_layer)
-        self.layer2 = self._make_layer(block, 128, layers[1], 2, norm_layer)  # -> 28
-        self.layer3 = self._make_layer(block, 256, layers[2], 2, norm_layer)  # -> 14
-        self.layer4 = self._make_layer(block, 512, layers[3], 2, norm_layer)  # -> 7
+        self.layer1 = self._make_layer(block, 64, layers[0], 1, False, norm_layer)
+        self.layer2 = self._make_layer(block, 128, layers[1], 2, dilate[0], norm_layer)  # -> 28
+        self.layer3 = self._make_layer(block, 256, layers[2], 2, dilate[1], norm_layer)  # -> 14
+        self.layer4 = self._make_layer(block, 512, layers[3], 2, dilate[2], norm_layer)  # -> 7
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
         initialize(self, zero_init_residual)
@@ -151,16 +184,26 @@ class ResNet(nn.Module):
         planes: int,
         blocks: int,
         stride: int,
+        dilate: bool,
         norm_layer: NormLayer,
     ) -> nn.Sequential:
         """A stage: blocks of equal size, of which the first may change the size."""
         downsample, channels = None, planes * block.expansion
+        sizes: dict[str, Any] = {
+            "groups": self.groups,
+            "base_width": self.base_width,
+            "dilation": self.dilation,
+        }
+        if dilate:
+            self.dilation *= stride
+            stride = 1
         if stride != 1 or self.inplanes != channels:
             downsample = nn.Sequential(conv1x1(self.inplanes, channels, stride), norm_layer(channels))
-        first = block(self.inplanes, planes, stride, downsample, norm_layer)
+        first = block(self.inplanes, planes, stride, downsample, **sizes, norm_layer=norm_layer)
         self.inplanes = channels
+        sizes["dilation"] = self.dilation
         return nn.Sequential(
-            first, *(block(channels, planes, norm_layer=norm_layer) for _ in range(1, blocks))
+            first, *(block(channels, planes, **sizes, norm_layer=norm_layer) for _ in range(1, blocks))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -207,6 +250,18 @@ def resnet101(**kwargs: Any) -> ResNet:
 def resnet152(**kwargs: Any) -> ResNet:
     """ResNet-152: 60,192,808 parameters for 1000 classes. Keywords are those of `ResNet`."""
     return ResNet(Bottleneck, [3, 8, 36, 3], **kwargs)
+
+
+@takes_weights
+def resnext50_32x4d(**kwargs: Any) -> ResNet:
+    """ResNeXt-50, 32 groups of 4 channels: 25,028,904 parameters. Keywords are those of `ResNet`."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], **{"groups": 32, "width_per_group": 4, **kwargs})
+
+
+@takes_weights
+def wide_resnet50_2(**kwargs: Any) -> ResNet:
+    """ResNet-50 with 3x3 convolutions twice as wide: 68,883,240 parameters."""
+    return ResNet(Bottleneck, [3, 4, 6, 3], **{"width_per_group": 128, **kwargs})
 
 
 def resnet18_cifar(num_classes: int = 10, in_channels: int = 3, **kwargs: Any) -> ResNet:

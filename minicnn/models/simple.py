@@ -1,6 +1,9 @@
 """Small networks of 3x3 convolutions, ReLU and max pooling, as tutorials train them on MNIST and CIFAR-10."""
 
+from typing import Any
+
 from minicnn import nn
+from minicnn.models.pretrained import takes_weights
 
 
 class SimpleCNN(nn.Sequential):
@@ -102,3 +105,21 @@ class ThreeConv(nn.Sequential):
                 "fc2": nn.Linear(64, num_classes),
             }
         )
+
+
+@takes_weights
+def simplecnn(*args: Any, **kwargs: Any) -> SimpleCNN:
+    """`SimpleCNN`, with its arguments."""
+    return SimpleCNN(*args, **kwargs)
+
+
+@takes_weights
+def twolayer(*args: Any, **kwargs: Any) -> TwoLayer:
+    """`TwoLayer`, with its arguments."""
+    return TwoLayer(*args, **kwargs)
+
+
+@takes_weights
+def threeconv(*args: Any, **kwargs: Any) -> ThreeConv:
+    """`ThreeConv`, with its arguments."""
+    return ThreeConv(*args, **kwargs)

@@ -130,6 +130,12 @@ class VisionTransformer(nn.Module):
             )
         self.image_size = image_size
         self.patch_size = patch_size
+        self.hidden_dim = hidden_dim
+        self.mlp_dim = mlp_dim
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.num_classes = num_classes
+        self.representation_size = representation_size
         self.conv_proj = nn.Conv2d(in_channels, hidden_dim, kernel_size=patch_size, stride=patch_size)
         start_with_variance_1(self.conv_proj)
         self.class_token = nn.Parameter(zeros(1, 1, hidden_dim))

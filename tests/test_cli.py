@@ -190,7 +190,7 @@ def failure(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("train lenet", "no model 'lenet'; did you mean 'lenet5'? The models are"),
+        ("train lenet", "no model 'lenet'; did you mean 'lenet5'?\n"),
         ("summary xyz", "no model 'xyz'. The models are"),
         ("train unet", "unet is no classifier; examples/segment_digits.py shows"),
         ("train yolov1", "examples/detect_digits.py shows"),

@@ -152,3 +152,24 @@ def test_errors():
         nms(mc.zeros(3, 4), mc.zeros(2), 0.5)
     with pytest.raises(RuntimeError, match="box_iou: expected boxes"):
         box_iou(mc.zeros(4), mc.zeros(3, 4))
+    with pytest.raises(
+        RuntimeError, match=r"batched_nms: expected idxs \(3,\) for boxes \(3, 4\), got \(2,\)"
+    ):
+        batched_nms(mc.zeros(3, 4), mc.zeros(3), mc.zeros(2), 0.5)
+    with pytest.raises(TypeError, match="nms: expected boxes to be a Tensor, got list"):
+        nms([[0, 0, 1, 1]], [0.5], 0.5)
+    with pytest.raises(TypeError, match="nms: expected scores to be a Tensor, got list"):
+        nms(mc.zeros(1, 4), [0.5], 0.5)
+
+
+def test_pictures_without_boxes():
+    """An empty list makes a Tensor (0,), which has no boxes either."""
+    none, label = mc.tensor([]), mc.tensor([1])
+    box = mc.tensor([[0.0, 0.0, 2.0, 2.0]])
+    targets = [{"boxes": none, "labels": none}, {"boxes": box, "labels": label}]
+    right = {"boxes": box, "labels": label, "scores": mc.tensor([0.5])}
+    nothing = {"boxes": none, "labels": none, "scores": none}
+    assert mean_average_precision([nothing, right], targets) == 1
+    assert mean_average_precision([right, nothing], targets) == 0
+    with pytest.raises(RuntimeError, match=r"mean_average_precision: expected boxes \(N, 4\), got \(4,\)"):
+        mean_average_precision([nothing, {**right, "boxes": box[0]}], targets)

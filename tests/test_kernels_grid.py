@@ -90,16 +90,36 @@ def test_any_place(padding, corners, size, at, nearest):
     )  # fmt: skip
 
 
+@KERNELS
+def test_no_place_is_not_hidden(kernels):
+    x, nan = np.float32([[[[1, 2], [3, 4]]]]), np.nan
+    rows, columns = np.float32([[[nan, 0, nan, 5, 1e9]]]), np.float32([[[0, nan, nan, nan, 0]]])
+    assert np.isnan(kernels.sample(x, rows, columns)).tolist() == [[[[True] * 4 + [False]]]]
+    dy = np.ones((1, 1, 1, 5), np.float32)
+    assert not kernels.sample_gradient(dy, rows, columns, (2, 2)).any()
+    by_row, by_column = kernels.sample_place_gradient(dy, x, rows, columns)
+    assert (np.isnan(by_row) == np.isnan(columns)).all()
+    assert (np.isnan(by_column) == np.isnan(rows)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
-def test_no_place_at_all(padding):
-    """PyTorch dies of some of these."""
-    x = mc.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
-    odd = [float("nan"), float("inf"), -float("inf"), 3e38]
-    grid = mc.tensor([[[[a, 0.0], [0.0, a]] for a in odd]])
-    y = mc.nn.functional.grid_sample(x, grid, padding_mode=padding, align_corners=True)
-    assert ((y >= 0) & (y <= 4)).all()
-    if padding == "border":
-        assert y[0, 0].tolist() == [[2, 1.5], [3, 3.5], [2, 1.5], [3, 3.5]]
+@pytest.mark.parametrize("corners", [True, False])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_no_place_at_all(padding, corners, mode, dtype):
+    ats = [0.3, 3e9, 1e30, -1e30, np.nan, np.inf, -np.inf]
+    grid = np.array([[[[a, b] for a in ats] for b in ats]], dtype)
+    settings = {"mode": mode, "padding_mode": padding, "align_corners": corners}
+    x = numbers(1, 2, 4, 5, dtype=dtype)
+    deadly = slice(4 if padding != "zeros" and mode == "bilinear" else None)  # backward kills PyTorch
+    found = []
+    for m in (mc, torch):
+        found.append([m.nn.functional.grid_sample(m.tensor(x), m.tensor(grid), **settings)])
+        leaves = [m.tensor(a).requires_grad_() for a in (x, grid[:, deadly, deadly])]
+        m.nn.functional.grid_sample(*leaves, **settings).sum().backward()
+        found[-1] += [leaf.grad for leaf in leaves]
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -138,6 +158,7 @@ def test_only_wanted_gradients():
         ("grid_sample(m.ones(1, 1, 3, 4), m.zeros(1, 2, 2, 2), padding_mode='same')", ValueError, "'same'"),
         ("grid_sample([1], m.zeros(1, 2, 2, 2))", TypeError, "input to be a Tensor"),
         ("affine_grid(m.zeros(1, 3, 3), (1, 1, 2, 3))", ValueError, r"theta \(1, 2, 3\)"),
+        ("affine_grid(m.zeros(2, 2, 3), (1, 1, 2, 3))", RuntimeError, r"theta \(1, 2, 3\) .* \(2, 2, 3\)"),
         ("affine_grid(m.zeros(1, 2, 3), (1, 1, 0, 3))", ValueError, "at least 1"),
         ("affine_grid(m.zeros(1, 2, 3), (1, 1, 3))", NotImplementedError, r"\(N, C, OH, OW\)"),
         ("affine_grid(m.zeros(1, 2, 3), (1, 1, 3, 3.0))", TypeError, "size as an int"),
@@ -151,6 +172,7 @@ def test_errors(call, error, words):
 
 
 def test_what_is_not_there():
-    for x, mode in ((mc.ones(1, 1, 3, 4), "bicubic"), (mc.ones(1, 1, 2, 3, 4), "bilinear")):
-        with pytest.raises(NotImplementedError, match="there are the modes"):
-            mc.nn.functional.grid_sample(x, mc.zeros(1, 2, 2, 2), mode)
+    with pytest.raises(NotImplementedError, match=r"modes 'bilinear' and 'nearest', got 'bicubic'$"):
+        mc.nn.functional.grid_sample(mc.ones(1, 1, 3, 4), mc.zeros(1, 2, 2, 2), "bicubic")
+    with pytest.raises(NotImplementedError, match=r"input \(N, C, H, W\), got input \(1, 1, 2, 3, 4\)$"):
+        mc.nn.functional.grid_sample(mc.ones(1, 1, 2, 3, 4), mc.zeros(1, 2, 2, 2, 3))

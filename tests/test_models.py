@@ -41,7 +41,7 @@ def test_simple_cnn_of_other_sizes():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("lenet", "there is no model 'lenet'; did you mean 'lenet5'"),
+        ("lenet", r"there is no model 'lenet'; did you mean 'lenet5'\?$"),
         ("SimpleCNN", "did you mean 'simplecnn'"),
         ("vgg16bn", "did you mean 'vgg16_bn'"),
         ("inception", "The models are alexnet, alexnet_2012, .*, threeconv, twolayer, "),

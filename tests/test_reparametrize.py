@@ -88,3 +88,24 @@ def test_errors(m):
         m.nn.utils.remove_spectral_norm(m.nn.Linear(2, 3))
     with pytest.raises(ValueError, match="parameter"):
         m.nn.utils.spectral_norm(m.nn.LazyLinear(3))
+
+
+@pytest.mark.parametrize("norm", ["spectral_norm", "weight_norm"])
+def test_no_such_parameter(norm):
+    apply = getattr(mc.nn.utils, norm)
+    with pytest.raises(AttributeError, match=f"^{norm}: ReLU has no parameter 'weight'$"):
+        apply(mc.nn.ReLU())
+    with pytest.raises(AttributeError, match=f"^{norm}: Linear has no parameter 'bias'$"):
+        apply(mc.nn.Linear(2, 3, bias=False), "bias")
+
+
+@BOTH
+@pytest.mark.parametrize("norm", ["spectral_norm", "weight_norm"])
+def test_a_norm_is_given_once(m, norm):
+    layer = m.nn.Linear(2, 3)
+    with warnings.catch_warnings(action="ignore"):
+        apply = getattr(m.nn.utils, norm)
+        apply(layer)
+        with pytest.raises(RuntimeError, match="weight") as error:
+            apply(layer)
+    assert m is torch or str(error.value) == f"{norm}: 'weight' of Linear is computed by {norm} already"

@@ -79,6 +79,15 @@ def test_errors():
         iou(mc.zeros(1, 2, 3, 3), mc.zeros(1, 1, 3, 3))
 
 
+@pytest.mark.parametrize("measure", [dice, dice_loss, iou])
+@pytest.mark.parametrize(("classes", "label", "last"), [(3, 255, 2), (3, -1, 2), (2, 2, 1), (1, 2, 1)])
+def test_labels_that_are_no_class(measure, classes, label, last):
+    with pytest.raises(
+        ValueError, match=f"{measure.__name__}: expected classes from 0 to {last}, got {label}$"
+    ):
+        measure(mc.zeros(1, classes, 1, 2), mc.tensor([[[0, label]]]))
+
+
 def scores(classes, count):
     """Scores that say these classes."""
     return mc.tensor(np.moveaxis(np.eye(count)[classes], -1, 1) * 3 - 1)

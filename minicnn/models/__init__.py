@@ -190,12 +190,10 @@ def create(name: str, **kwargs: Any) -> Any:
     Raises
     ------
     ValueError
-        There is no such name; the message suggests one.
+        There is no such name; the message suggests one, or has all.
     """
     if name not in MODELS:
         close = difflib.get_close_matches(str(name).lower(), MODELS, n=1, cutoff=0.5)
-        meant = f"; did you mean {close[0]!r}?" if close else "."
-        raise ValueError(
-            f"models.create: there is no model {name!r}{meant} The models are {', '.join(list())}"
-        )
+        meant = f"; did you mean {close[0]!r}?" if close else f". The models are {', '.join(list())}"
+        raise ValueError(f"models.create: there is no model {name!r}{meant}")
     return takes_weights(MODELS[name], name)(**kwargs)

@@ -49,10 +49,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
         Indices of the boxes that are kept, the best first.
     """
     check_boxes("nms", boxes)
-    if scores.shape != boxes.shape[:1]:
-        raise RuntimeError(
-            f"nms: expected scores ({len(boxes)},) for boxes {boxes.shape}, got {scores.shape}"
-        )
+    check_each("nms", boxes, scores=scores)
     left = np.argsort(-scores.array, kind="stable")
     kept = []
     while len(left):
@@ -65,6 +62,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
     """`nms` among the boxes of each class by itself; idxs (N) are the classes."""
     check_boxes("batched_nms", boxes)
+    check_each("batched_nms", boxes, scores=scores, idxs=idxs)
     kept = [np.empty(0, np.int64)]
     for label in np.unique(idxs.array):
         (own,) = np.nonzero(idxs.array == label)
@@ -74,9 +72,25 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
 
 
 def check_boxes(name: str, boxes: Tensor) -> None:
-    """Raise RuntimeError unless they are boxes (N, 4)."""
+    """Raise TypeError or RuntimeError unless they are boxes (N, 4)."""
+    check_tensor(name, "boxes", boxes)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise RuntimeError(f"{name}: expected boxes (N, 4), got {boxes.shape}")
+
+
+def check_each(name: str, boxes: Tensor, **values: Tensor) -> None:
+    """Raise TypeError or RuntimeError unless there is one value for each box."""
+    for role, value in values.items():
+        check_tensor(name, role, value)
+        if value.shape != boxes.shape[:1]:
+            raise RuntimeError(
+                f"{name}: expected {role} ({len(boxes)},) for boxes {boxes.shape}, got {value.shape}"
+            )
+
+
+def check_tensor(name: str, role: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name}: expected {role} to be a Tensor, got {type(value).__name__}")
 
 
 def mean_average_precision(
@@ -112,14 +126,23 @@ def mean_average_precision(
     for label in labels:
         said = [
             (
-                one["boxes"].array[one["labels"].array == label],
+                boxes_of(one)[one["labels"].array == label],
                 one["scores"].array[one["labels"].array == label],
             )
             for one in predictions
         ]
-        true = [one["boxes"].array[one["labels"].array == label] for one in targets]
+        true = [boxes_of(one)[one["labels"].array == label] for one in targets]
         precisions.append(average_precision(said, true, iou_threshold))
     return float(np.mean(precisions))
+
+
+def boxes_of(picture: Mapping[str, Tensor]) -> np.ndarray:
+    """Of a prediction or a target; none at all are (0, 4), also where an empty list made them."""
+    boxes = picture["boxes"]
+    if isinstance(boxes, Tensor) and boxes.shape == (0,):
+        return boxes.array.reshape(0, 4)
+    check_boxes("mean_average_precision", boxes)
+    return boxes.array
 
 
 def average_precision(

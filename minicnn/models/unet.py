@@ -199,9 +199,14 @@ def mean_fraction(above: np.ndarray, below: np.ndarray) -> float:
 
 
 def check_areas(name: str, scores: Tensor, classes: Tensor) -> None:
-    """Raise RuntimeError unless there is a class for each pixel."""
+    """Raise RuntimeError unless there is a class for each pixel, ValueError unless it is one of those."""
     if scores.ndim != 4 or classes.shape != (scores.shape[0], *scores.shape[2:]):
         raise RuntimeError(
             f"{name}: expected scores (N, C, H, W) and classes (N, H, W), "
             f"got {scores.shape} and {classes.shape}"
         )
+    count = max(scores.shape[1], 2)  # a single one is there or not
+    labels = classes.array
+    outside = labels[~((labels >= 0) & (labels < count))]
+    if len(outside):
+        raise ValueError(f"{name}: expected classes from 0 to {count - 1}, got {outside[0]}")

@@ -34,10 +34,19 @@ class Computed:
 
     def install(self, module: Layer) -> Layer:
         """Put the parts in the place of the parameter."""
-        weight = getattr(module, self.name)
-        if not isinstance(weight, Parameter) or is_lazy(weight):
+        for hook, _ in module._own_hooks().before.values():
+            if isinstance(hook, Computed) and hook.name == self.name:
+                raise RuntimeError(
+                    f"{self.function}: {self.name!r} of {type(module).__name__} is computed by "
+                    f"{hook.function} already"
+                )
+        weight = getattr(module, self.name, None)
+        if not isinstance(weight, Parameter):
+            raise AttributeError(f"{self.function}: {type(module).__name__} has no parameter {self.name!r}")
+        if is_lazy(weight):
             raise ValueError(
-                f"{self.function}: expected a parameter {self.name!r} with values, got {weight!r}"
+                f"{self.function}: expected a parameter {self.name!r} with values; it gets them in the first "
+                "forward pass"
             )
         delattr(module, self.name)
         for part, value in zip(self.parts, self.divided(weight), strict=True):

@@ -13,15 +13,15 @@ __all__ = ["sample", "sample_gradient", "sample_place_gradient"]
 def split(place):
     """The last whole number before a place, and the rest; math.floor would take three times as long."""
     low = np.floor(place)
-    return np.int32(low), place - low
+    return np.int32(low) if low > -2 else np.int32(-2), place - low  # -2 for NaN, too
 
 
 @jit
 def part(plane, h, w, weight):
-    """What a cell adds: nothing if it has no weight, or is outside."""
+    """What a cell adds: nothing if it has no weight, or is outside; NaN if the weight is."""
     H, W = plane.shape
     if weight == 0 or h < 0 or h >= H or w < 0 or w >= W:
-        return plane.dtype.type(0)
+        return plane.dtype.type(0) * weight
     return plane[h, w] * weight
 
 

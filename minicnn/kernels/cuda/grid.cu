@@ -11,8 +11,10 @@ struct Place {
     int h, w;
     real down, across;
 
-    // A place that touches no cell goes to -2, -2; so does one too far away for an int, and one that is NaN.
-    __device__ Place(real row, real column, int H, int W) : h(-2), w(-2), down(0), across(0) {
+    // A place that touches no cell goes to -2, -2; so does one too far away for an int, and one that is NaN,
+    // which down or across keep.
+    __device__ Place(real row, real column, int H, int W)
+        : h(-2), w(-2), down(row - row), across(column - column) {
         if (!(row >= -1 && row < H && column >= -1 && column < W)) return;
         h = int(floor(row));
         w = int(floor(column));
@@ -26,9 +28,10 @@ struct Plane {
     const real* cells;
     int H, W;
 
-    // What a cell adds: nothing if it has no weight (whatever stands in it), or is outside.
+    // What a cell adds: nothing if it has no weight (whatever stands in it), or is outside; NaN if the
+    // weight is.
     __device__ real part(int h, int w, real weight) const {
-        return weight == 0 || h < 0 || h >= H || w < 0 || w >= W ? real(0) : cells[h * W + w] * weight;
+        return weight == 0 || h < 0 || h >= H || w < 0 || w >= W ? 0 * weight : cells[h * W + w] * weight;
     }
 };
 

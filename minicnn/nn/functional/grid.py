@@ -35,7 +35,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         raise NotImplementedError(f"affine_grid: expected a size (N, C, OH, OW), got {tuple(size)}")
     N, _, OH, OW = (integer("affine_grid", "size", n, 1, ValueError) for n in size)
     if theta.shape != (N, 2, 3):
-        raise ValueError(f"affine_grid: expected theta ({N}, 2, 3) for size {tuple(size)}, got {theta.shape}")
+        error = RuntimeError if theta.shape[1:] == (2, 3) else ValueError  # as in PyTorch
+        raise error(f"affine_grid: expected theta ({N}, 2, 3) for size {tuple(size)}, got {theta.shape}")
     base = np.ones((OH, OW, 3), theta.dtype)
     base[..., 0] = centres(OW, bool(align_corners), theta.dtype)
     base[..., 1] = centres(OH, bool(align_corners), theta.dtype)[:, None]
@@ -70,7 +71,8 @@ def grid_sample(
     ----------
     input : Tensor (N, C, H, W)
     grid : Tensor (N, OH, OW, 2)
-        How far across, and how far down: -1 and 1 are the edges of a picture. NaN counts as -1.
+        How far across, and how far down: -1 and 1 are the edges of a picture. NaN gives NaN where
+        it is blended with zeros, nothing where the nearest cell is taken with zeros, and else counts as -1.
     mode : "bilinear" or "nearest"
         Blend the four cells around a place, or take the nearest, which gives the grid no gradient.
     padding_mode : "zeros", "border" or "reflection"
@@ -85,10 +87,15 @@ def grid_sample(
     Source: Jaderberg et al., Spatial transformer networks, 2015, section 3.3.
     """
     check_floats("grid_sample", input=input, grid=grid)
-    if mode == "bicubic" or input.ndim == 5:
-        raise NotImplementedError(f"grid_sample: there are the modes {MODES} for input (N, C, H, W)")
+    if input.ndim == 5:
+        raise NotImplementedError(f"grid_sample: expected input (N, C, H, W), got input {input.shape}")
+    if mode == "bicubic":
+        there = " and ".join(map(repr, MODES))
+        raise NotImplementedError(f"grid_sample: there are the modes {there}, got {mode!r}")
     for role, value, known in (("mode", mode, MODES), ("padding_mode", padding_mode, PADDING_MODES)):
         if value not in known:
-            raise ValueError(f"grid_sample: expected {role} as one of {known}, got {value!r}")
+            raise ValueError(
+                f"grid_sample: expected {role} as one of {', '.join(map(repr, known))}, got {value!r}"
+            )
     settings = {"nearest": mode == "nearest", "padding": padding_mode, "align_corners": bool(align_corners)}
     return apply(ops.GridSample, input, grid, **settings)

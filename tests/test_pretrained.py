@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 import minicnn as mc
 from minicnn import models
+from minicnn.cli import main
 from minicnn.models import pretrained
 from parity import assert_close
 
@@ -71,6 +72,15 @@ def test_the_hub(hub, state, arguments):
     assert same(models.resnet18(**arguments), state)
     where = ("timm/resnet18.tv_in1k", "model.safetensors")
     assert hub.calls == [(where, {"revision": "bbd144b3e5565108aad885f145491d11bc6ce807"})]
+
+
+@pytest.mark.parametrize("arguments", [(True,), (True, False)])
+def test_pretrained_without_its_name(hub, state, arguments):
+    assert same(models.resnet18(*arguments), state)
+    del hub.calls[:]
+    assert models.resnet18(False, num_classes=4).fc.out_features == 4
+    assert models.lenet5(3).fc3.out_features == 3
+    assert hub.calls == []
 
 
 def test_create_and_no_weights(hub, state):
@@ -141,6 +151,46 @@ def test_paths(tmp_path, make):
         assert same(models.create("lenet5", weights=make(tmp_path / name)), wanted)
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"model": {f"module.{name}": value for name, value in state.items()}},
+        lambda state: {f"module.{name}": value for name, value in state.items()},
+    ],
+    ids=["state_dict", "parallel", "module"],
+)
+def test_weights_among_other_things(tmp_path, wrap):
+    wanted = weights_like(models.lenet5())
+    torch.save(wrap(wanted), tmp_path / "net.pth")
+    assert same(models.lenet5(weights=tmp_path / "net.pth"), wanted)
+    assert main(["weights", "convert", str(tmp_path / "net.pth")]) == 0
+    assert mc.load(tmp_path / "net.safetensors").keys() == wanted.keys()
+
+
+def test_a_file_without_weights(tmp_path):
+    torch.save({"state_dict": {"a": 1}}, tmp_path / "net.pth")
+    with pytest.raises(
+        ValueError, match=r"net\.pth: expected a dict of names to Tensors, by itself or as state"
+    ):
+        models.lenet5(weights=tmp_path / "net.pth")
+
+
+def test_weights_of_googlenet(tmp_path):
+    """They want pictures as they have learnt them, and come with heads that need not be kept."""
+    wanted = weights_like(models.googlenet(num_classes=3, init_weights=False))
+    save_file(wanted, tmp_path / "net.safetensors")
+    given = {"weights": tmp_path / "net.safetensors", "num_classes": 3, "init_weights": False}
+    model = models.googlenet(**given)
+    assert same(model, wanted)
+    assert model.transform_input
+    assert not models.googlenet(init_weights=False).transform_input
+    model = models.create("googlenet", **given, aux_logits=False, transform_input=False)
+    assert not model.transform_input
+    assert model.aux1 is model.aux2 is None
+    assert same(model, {name: value for name, value in wanted.items() if not name.startswith("aux")})
+
+
 def test_files_from_before_batches_were_counted(tmp_path, state):
     """As in PyTorch; torchvision's oldest files are such."""
     old = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
@@ -205,8 +255,33 @@ def test_the_pictures_they_have_learnt():
     got = models.ResNet18_Weights.DEFAULT.transforms()(picture)
     expected = torch.tensor([(1 - 0.485) / 0.229, -0.456 / 0.224, (0.4 - 0.406) / 0.225])
     assert_close(got, expected[:, None, None].expand(3, 224, 224))
-    with pytest.raises(ValueError, match="no IMAGENET1K_V2 to fetch"):
-        models.ResNet50_Weights.IMAGENET1K_V2.transforms()
+
+
+@pytest.mark.parametrize(
+    ("weights", "size", "crop"),
+    [
+        (models.GoogLeNet_Weights.DEFAULT, 256, 224),
+        (models.ResNet50_Weights.IMAGENET1K_V2, 232, 224),
+        (models.MobileNet_V2_Weights.IMAGENET1K_V1, 256, 224),
+        (models.ConvNeXt_Tiny_Weights.DEFAULT, 236, 224),
+        (models.EfficientNet_B1_Weights.IMAGENET1K_V1, 256, 240),
+        (models.EfficientNet_B1_Weights.IMAGENET1K_V2, 255, 240),
+        (models.ViT_L_16_Weights.DEFAULT, 242, 224),
+    ],
+    ids=str,
+)
+def test_pictures_for_weights_that_are_not_on_the_hub(weights, size, crop):
+    from PIL import Image
+
+    image = np.random.default_rng(0).integers(0, 256, (size, size + 9, 3), np.uint8)
+    got = weights.transforms()(Image.fromarray(image))  # of the size that it is made
+    top, left = round((size - crop) / 2), round((size + 9 - crop) / 2)
+    part = image[top : top + crop, left : left + crop].transpose(2, 0, 1) / 255
+    mean, std = (np.array(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    np.testing.assert_allclose(got.numpy(), (part - mean) / std, rtol=1e-4, atol=1e-5)
+    steps = weights.transforms().transforms
+    bicubic = weights is models.EfficientNet_B1_Weights.IMAGENET1K_V1
+    assert steps[0].interpolation == ("bicubic" if bicubic else "bilinear")
 
 
 class ConvHead(torch.nn.Module):

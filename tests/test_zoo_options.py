@@ -99,6 +99,21 @@ def test_resnet_with_another_normalisation():
     assert model(mc.zeros(1, 3, 33, 33)).shape == (1, 5)
 
 
+def test_mobilenet_with_another_normalisation():
+    model = models.mobilenet_v2(num_classes=5, norm_layer=lambda channels: mc.nn.GroupNorm(4, channels))
+    assert not list(model.buffers())
+    assert count(model) == 3_504_872 - 1281 * 995
+    assert model(mc.zeros(1, 3, 33, 33)).shape == (1, 5)
+
+
+def test_convnext_with_another_normalisation():
+    stages = [models.convnext.CNBlockConfig(8, 12, 1), models.convnext.CNBlockConfig(12, None, 1)]
+    model = models.ConvNeXt(stages, num_classes=5, norm_layer=lambda channels: mc.nn.GroupNorm(2, channels))
+    kinds = [type(m).__name__ for m in model.modules() if "Norm" in type(m).__name__]
+    assert kinds == ["GroupNorm", "LayerNorm", "GroupNorm", "LayerNorm", "GroupNorm"]
+    assert model(mc.zeros(1, 3, 32, 32)).shape == (1, 5)
+
+
 def test_small_resnets_for_grey_pictures():
     for name in ("resnet18_cifar", "resnet20"):
         model = models.create(name, num_classes=7, in_channels=1)

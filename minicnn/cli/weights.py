@@ -1,14 +1,10 @@
 """``minicnn weights convert FILE.pth``."""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from minicnn.interop import load, save_file
-from minicnn.tensor import Tensor
-
-WRAPPERS = ("state_dict", "model_state_dict", "model")  # where checkpoints keep a model's weights
+from minicnn.interop.state import weights_in
 
 
 def run(args: argparse.Namespace) -> int:
@@ -22,17 +18,3 @@ def run(args: argparse.Namespace) -> int:
     count = sum(tensor.numel() for tensor in weights.values())
     print(f"{target}: {len(weights)} tensors, {count:,} numbers")
     return 0
-
-
-def weights_in(content: Any, path: Any) -> dict[str, Tensor]:
-    """The state_dict that a file holds, by itself or among other things."""
-    places = [content]
-    if isinstance(content, Mapping):
-        places += [content[name] for name in WRAPPERS if name in content]
-    for place in places:
-        if isinstance(place, Mapping) and place and all(isinstance(x, Tensor) for x in place.values()):
-            return dict(place)
-    raise ValueError(
-        f"{path}: expected a dict of names to Tensors, by itself or as {', '.join(WRAPPERS)}; "
-        "save model.state_dict() in PyTorch"
-    )

@@ -3,7 +3,8 @@
 Source: Liu et al., A ConvNet for the 2020s, 2022. Names and details as torchvision's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from minicnn import nn
@@ -75,6 +76,9 @@ class ConvNeXt(nn.Module):
         What the blocks' branches are at first multiplied by.
     num_classes : int
         Of the output.
+    norm_layer : callable, optional
+        Makes a normalisation of so many channels, for (N, C, H, W); `LayerNorm2d` with eps 1e-6 unless given.
+        As in torchvision, the blocks keep LayerNorm.
     """
 
     def __init__(
@@ -83,10 +87,12 @@ class ConvNeXt(nn.Module):
         stochastic_depth_prob: float = 0.0,
         layer_scale: float = 1e-6,
         num_classes: int = 1000,
+        norm_layer: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
+        norm_layer = norm_layer or partial(LayerNorm2d, eps=1e-6)
         first, last = block_setting[0].input_channels, block_setting[-1].input_channels
-        stem = nn.Sequential(nn.Conv2d(3, first, kernel_size=4, stride=4), LayerNorm2d(first, eps=1e-6))
+        stem = nn.Sequential(nn.Conv2d(3, first, kernel_size=4, stride=4), norm_layer(first))
         layers = [stem]
         blocks = sum(cnf.num_layers for cnf in block_setting)
         block = 0
@@ -100,15 +106,13 @@ class ConvNeXt(nn.Module):
             if cnf.out_channels is not None:
                 layers.append(
                     nn.Sequential(
-                        LayerNorm2d(cnf.input_channels, eps=1e-6),
+                        norm_layer(cnf.input_channels),
                         nn.Conv2d(cnf.input_channels, cnf.out_channels, kernel_size=2, stride=2),
                     )
                 )
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(
-            LayerNorm2d(last, eps=1e-6), nn.Flatten(1), nn.Linear(last, num_classes)
-        )
+        self.classifier = nn.Sequential(norm_layer(last), nn.Flatten(1), nn.Linear(last, num_classes))
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 init.trunc_normal_(module.weight, std=0.02)

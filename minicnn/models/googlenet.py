@@ -176,6 +176,6 @@ class GoogLeNet(nn.Module):
 def googlenet(**kwargs: Any) -> GoogLeNet:
     """GoogLeNet: 13,004,888 parameters for 1000 classes with the auxiliary heads, 6,624,904 without.
 
-    torchvision's weights want ``transform_input=True``.
+    With weights, ``transform_input`` is True unless it is given, as torchvision's want it.
     """
     return GoogLeNet(**kwargs)

@@ -4,12 +4,16 @@ Sources: Howard et al., MobileNets: efficient convolutional neural networks for 
 2017; Sandler, Howard, Zhu, Zhmoginov and Chen, MobileNetV2: inverted residuals and linear bottlenecks, 2018.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from minicnn import nn
 from minicnn.models.blocks import Conv2dNormActivation, make_divisible
 from minicnn.models.pretrained import takes_weights
 from minicnn.tensor import Tensor
+
+NormLayer = Callable[[int], nn.Module]
 
 # The paper's table 2: expansion t, channels c, repetitions n, stride s of the first.
 BLOCKS = [
@@ -48,19 +52,25 @@ class InvertedResidual(nn.Module):
         Of the 3x3 convolution, 1 or 2.
     expand_ratio : int
         How many times as many channels there are inside; with 1, the first convolution is left out.
+    norm_layer : callable, optional
+        Makes a normalisation of so many channels; BatchNorm2d unless given.
     """
 
-    def __init__(self, inp: int, oup: int, stride: int, expand_ratio: int) -> None:
+    def __init__(
+        self, inp: int, oup: int, stride: int, expand_ratio: int, norm_layer: NormLayer | None = None
+    ) -> None:
         super().__init__()
+        norm_layer = norm_layer or nn.BatchNorm2d
+        conv = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=nn.ReLU6)
         self.use_res_connect = stride == 1 and inp == oup
         hidden = inp * expand_ratio
         layers: list[nn.Module] = []
         if expand_ratio != 1:
-            layers.append(Conv2dNormActivation(inp, hidden, kernel_size=1, activation_layer=nn.ReLU6))
+            layers.append(conv(inp, hidden, kernel_size=1))
         layers += [
-            Conv2dNormActivation(hidden, hidden, stride=stride, groups=hidden, activation_layer=nn.ReLU6),
+            conv(hidden, hidden, stride=stride, groups=hidden),
             nn.Conv2d(hidden, oup, kernel_size=1, bias=False),
-            nn.BatchNorm2d(oup),
+            norm_layer(oup),
         ]
         self.conv = nn.Sequential(*layers)
 
@@ -85,6 +95,8 @@ class MobileNetV2(nn.Module):
         See width_mult.
     dropout : float
         Probability, before the linear layer.
+    norm_layer : callable, optional
+        Makes a normalisation of so many channels; BatchNorm2d unless given.
     """
 
     def __init__(
@@ -94,21 +106,21 @@ class MobileNetV2(nn.Module):
         inverted_residual_setting: list[tuple[int, int, int, int]] | None = None,
         round_nearest: int = 8,
         dropout: float = 0.2,
+        norm_layer: NormLayer | None = None,
     ) -> None:
         super().__init__()
+        norm_layer = norm_layer or nn.BatchNorm2d
+        conv = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=nn.ReLU6)
         channels = make_divisible(32 * width_mult, round_nearest)
         # Narrow networks keep a wide end: the paper's section 6.1.
         self.last_channel = make_divisible(1280 * max(1.0, width_mult), round_nearest)
-        stem = Conv2dNormActivation(3, channels, stride=2, activation_layer=nn.ReLU6)
-        features: list[nn.Module] = [stem]
+        features: list[nn.Module] = [conv(3, channels, stride=2)]
         for t, c, n, s in inverted_residual_setting or BLOCKS:
             wide = make_divisible(c * width_mult, round_nearest)
             for i in range(n):
-                features.append(InvertedResidual(channels, wide, s if i == 0 else 1, expand_ratio=t))
+                features.append(InvertedResidual(channels, wide, s if i == 0 else 1, t, norm_layer))
                 channels = wide
-        features.append(
-            Conv2dNormActivation(channels, self.last_channel, kernel_size=1, activation_layer=nn.ReLU6)
-        )
+        features.append(conv(channels, self.last_channel, kernel_size=1))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes))
         initialize(self)

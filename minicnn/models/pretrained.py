@@ -91,20 +91,38 @@ class Weights(Enum):
     """
 
     def transforms(self) -> Callable[[Any], Any]:
-        """What makes of a Pillow picture the input that the network has learnt: Tensor (3, 224, 224)."""
+        """What makes of a Pillow picture the input that the network has learnt: Tensor (3, H, H)."""
         from minicnn.data import transforms
 
-        published(self.value[0], self)  # those on the hub have learnt the same
+        name = self.value[0]
+        crop, size = PICTURES.get((name, self.name), PICTURES.get(name, (224, 256)))
+        if name not in PICTURES and self.name == "IMAGENET1K_V2":
+            size = 232
+        first = name.startswith("efficientnet") and self.name == "IMAGENET1K_V1"
         return transforms.Compose(
             [
-                transforms.Resize(256),
-                transforms.CenterCrop(224),
+                transforms.Resize(size, "bicubic" if first else "bilinear"),
+                transforms.CenterCrop(crop),
                 transforms.ToTensor(),
                 transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
             ]
         )
 
 
+PICTURES: dict[Any, tuple[int, int]] = {  # sides after cropping and, the shorter one, before; else 224, 256
+    "convnext_tiny": (224, 236),
+    "convnext_small": (224, 230),
+    "convnext_base": (224, 232),
+    "efficientnet_b1": (240, 256),
+    ("efficientnet_b1", "IMAGENET1K_V2"): (240, 255),
+    "efficientnet_b2": (288, 288),
+    "efficientnet_b3": (300, 320),
+    "efficientnet_b4": (380, 384),
+    "efficientnet_b5": (456, 456),
+    "efficientnet_b6": (528, 528),
+    "efficientnet_b7": (600, 600),
+    "vit_l_16": (224, 242),
+}
 NAMES = (
     "AlexNet", "ConvNeXt_Tiny", "ConvNeXt_Small", "ConvNeXt_Base", "DenseNet121", "EfficientNet_B0",
     "EfficientNet_B1", "EfficientNet_B2", "EfficientNet_B3", "EfficientNet_B4", "EfficientNet_B5",
@@ -141,12 +159,16 @@ def takes_weights(build: Callable[..., M], name: str | None = None) -> Callable[
     callable
         ``weights=None`` is as before. A path gives the weights in a file of safetensors or of torch.save.
         ``"hub"``, ``"IMAGENET1K_V1"``, ``"DEFAULT"`` and members of `Weights` give torchvision's; so does
-        ``pretrained=True``. `progress` is accepted: the hub shows a download's progress.
+        ``pretrained=True``, also as the first argument, without its name. `progress` is accepted: the hub
+        shows a download's progress. A file may hold the weights among other things, as
+        ``minicnn weights convert`` takes them. GoogLeNet's come with ``transform_input=True`` unless that
+        is given.
 
     Raises
     ------
     ValueError
-        The hub does not have the weights, or has another file than the one whose SHA-256 is known here.
+        The hub does not have the weights, or has another file than the one whose SHA-256 is known here; there
+        are no weights in the file.
     ImportError
         They are to be fetched, and huggingface_hub is not installed.
     OSError
@@ -160,6 +182,9 @@ def takes_weights(build: Callable[..., M], name: str | None = None) -> Callable[
     def with_weights(
         *args: Any, weights: Any = None, pretrained: bool = False, progress: bool = True, **kwargs: Any
     ) -> M:
+        if args and isinstance(args[0], bool):  # torchvision's old form: pretrained, progress
+            pretrained, args = args[0], args[1:]
+            args = args[1:] if args and isinstance(args[0], bool) else args
         if weights is None and pretrained:
             weights = "hub"
         if weights is None:
@@ -171,6 +196,8 @@ def takes_weights(build: Callable[..., M], name: str | None = None) -> Callable[
                 "load them without num_classes, then replace the last layer"
             )
         content = Path(weights).read_bytes() if file is None else fetch(known, file)
+        if known == "googlenet":
+            kwargs.setdefault("transform_input", True)
         model = build(*args, **kwargs)
         fill(model, content, known, weights)
         return model
@@ -226,12 +253,15 @@ def fetch(name: str, file: HubFile) -> bytes:
 def fill(model: Module, content: bytes, name: str, source: Any) -> None:
     """Copy the weights in the content of a file into a new network."""
     from minicnn.interop import load
+    from minicnn.interop.state import weights_in
 
     file = io.BytesIO(content)
     file.name = str(source)  # for errors
-    state = load(file)
+    state = torchvision_names(weights_in(load(file), source))
+    if getattr(model, "aux_logits", None) is False:  # GoogLeNet without the heads that its file has
+        state = {key: value for key, value in state.items() if not key.startswith(("aux1.", "aux2."))}
     try:
-        model.load_state_dict(torchvision_names(state) if isinstance(state, dict) else state)
+        model.load_state_dict(state)
     except RuntimeError as error:
         raise RuntimeError(
             f"models.{name}: the weights of {source} do not fit; if only the classes differ, load them with "

@@ -156,6 +156,7 @@ if not TYPE_CHECKING:  # where this function is seen, every name is taken for on
 
 outside.explain(autograd, cuda, nn, nn.functional, nn.init, nn.modules, nn.utils, optim, optim.lr_scheduler)
 outside.stand_for(autograd, "function variable")
+outside.stand_for(nn.utils, "clip_grad convert_parameters spectral_norm weight_norm")
 
 
 def __dir__() -> list[str]:

@@ -132,6 +132,11 @@ def test_other_names_are_plain_errors():
         "from torch.utils.data.dataset import Dataset, random_split",
         "from torch.utils.data.dataloader import DataLoader, default_collate",
         "from torch.autograd.function import Function",
+        "from torch.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_",
+        "from torch.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters",
+        "from torch.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm",
+        "from torch.nn.utils.weight_norm import remove_weight_norm, weight_norm",
+        "import torch.nn.utils.weight_norm; library = torch.nn.utils.weight_norm",
         "from torch.autograd.variable import Variable",
         "from torch.optim.optimizer import Optimizer",
         "from torch.optim.lr_scheduler import StepLR",
@@ -142,7 +147,7 @@ def test_import_lines_find_pytorchs_files(line):
     exec(line, theirs)
     exec(line.replace("torch", "minicnn"), found)
     last = [name for name in theirs if not name.startswith("__")][-1]
-    places = [mc.nn, mc.utils.data, mc.autograd, mc.optim, mc.optim.lr_scheduler]
+    places = [mc.nn, mc.nn.utils, mc.utils.data, mc.autograd, mc.optim, mc.optim.lr_scheduler]
     assert any(vars(place).get(theirs[last].__name__) is found[last] for place in places)
 
 
@@ -172,6 +177,8 @@ def test_inner_classes_of_layers():
         ("from minicnn.fx import symbolic_trace", "instead: leave it away"),
         ("from minicnn.utils.checkpoint import checkpoint", "instead: call the function as it is"),
         ("from minicnn.nn.modules.rnn import LSTM", "module 'minicnn.nn.modules' has no rnn"),
+        ("from minicnn.nn.utils.fusion import fuse_conv_bn_eval", "no fusion, .* instead: nn.BatchNorm2d"),
+        ("from minicnn.nn.utils.parametrizations import weight_norm", "instead: nn.utils.spectral_norm"),
         ("from minicnn.utils.data.distributed import DistributedSampler", "instead: one process"),
     ],
 )

@@ -69,9 +69,13 @@ def explain(*modules: ModuleType) -> None:
 
 
 def stand_for(module: ModuleType, files: str) -> None:
-    """Let a module be found under the names of the files that PyTorch has divided it into."""
+    """Let a module be found under the names of the files that PyTorch has divided it into.
+
+    A function that has the name of its file keeps it; then import lines alone find the file.
+    """
     for file in files.split():
-        setattr(module, file, module)
+        if not callable(vars(module).get(file)):
+            setattr(module, file, module)
         sys.modules[f"{module.__name__}.{file}"] = module
 
 

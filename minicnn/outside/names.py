@@ -209,7 +209,7 @@ GROUPS = [
     ),
     (
         "`nn.BatchNorm2d` in evaluation, as it is",
-        "fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval fuse_linear_bn_weights",
+        "fuse_conv_bn_eval fuse_conv_bn_weights fuse_linear_bn_eval fuse_linear_bn_weights fusion",
     ),
     ("`nn.init.normal_`", "sparse_"),
     (

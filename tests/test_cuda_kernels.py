@@ -13,7 +13,7 @@ import pytest
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, every_kernel, numbers, run
 from minicnn.kernels import reference
-from minicnn.kernels.cuda import launch, optim
+from minicnn.kernels.cuda import launch, optim, replay
 
 SOURCES = sorted(launch.FOLDER.glob("*.cu"))
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
@@ -76,7 +76,8 @@ def test_steps_together_are_the_steps_alone_in_fewer_launches(dtype, monkeypatch
         started.append(name)
         launch.launch(source, name, *arguments)
 
-    monkeypatch.setattr(optim, "launch", note)
+    for file in (optim, replay):
+        monkeypatch.setattr(file, "launch", note)
     steps(alone)
     assert len(started) == 4 * len(alone)  # a step, and before it its numbers
     started.clear()

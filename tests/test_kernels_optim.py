@@ -19,7 +19,10 @@ def sgd_steps(kernels, arrays, *settings):
     lr, momentum, dampening, decay, nesterov, maximize = settings
     for step in range(3):
         kernels.sgd_step(
-            param, grad * (1 + step), buffer, lr, momentum, dampening, decay, nesterov, maximize, step == 0
+            param,
+            np.asarray(grad * (1 + step)),
+            buffer,
+            *(lr, momentum, dampening, decay, nesterov, maximize, step == 0),
         )
     return param, buffer
 
@@ -27,28 +30,28 @@ def sgd_steps(kernels, arrays, *settings):
 def adam_steps(kernels, arrays, *settings):
     param, grad, m, v = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adam_step(param, grad * step, m, v, None, *settings, step)
+        kernels.adam_step(param, np.asarray(grad * step), m, v, None, *settings, step)
     return param, m, v
 
 
 def amsgrad_steps(kernels, arrays, *settings):
     param, grad, m, v, most = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adam_step(param, grad / step, m, v, most, *settings, step)
+        kernels.adam_step(param, np.asarray(grad / step), m, v, most, *settings, step)
     return param, m, v, most
 
 
 def rmsprop_steps(kernels, arrays, *settings):
     param, grad, *state = (None if a is None else a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.rmsprop_step(param, grad * step, *state, *settings)
+        kernels.rmsprop_step(param, np.asarray(grad * step), *state, *settings)
     return [param, *(a for a in state if a is not None)]
 
 
 def adagrad_steps(kernels, arrays, *settings):
     param, grad, total = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adagrad_step(param, grad * step, total, *settings, step)
+        kernels.adagrad_step(param, np.asarray(grad * step), total, *settings, step)
     return param, total
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from minicnn.device import check_device
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.arguments import integer
@@ -83,6 +84,7 @@ class RunningNorm(Affine):
         self.affine = affine
         self.track_running_stats = track_running_stats
         kept = track_running_stats
+        check_device(type(self).__name__, device)
         self.register_buffer(
             "running_mean", zeros(num_features, dtype=dtype, device=device) if kept else None
         )

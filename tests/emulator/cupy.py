@@ -28,8 +28,8 @@ FUNCTIONS = """
 abs absolute add all allclose amax amin any arange arccos arcsin arctan arctan2 argmax argmin argsort
 argwhere array_equal ascontiguousarray atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor
 broadcast_to ceil clip concatenate copy cos cosh count_nonzero cumprod cumsum divide dot empty empty_like
-equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmod full full_like greater greater_equal
-invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and
+equal exp exp2 expand_dims expm1 eye flip floor floor_divide fmax fmin fmod full full_like greater
+greater_equal invert isclose isfinite isinf isnan left_shift less less_equal log log10 log1p log2 logical_and
 logical_not logical_or matmul maximum may_share_memory mean minimum moveaxis multiply negative nonzero
 not_equal ones ones_like pad power prod ravel reciprocal remainder repeat reshape right_shift rint sign
 sin sinh split sqrt stack subtract sum swapaxes take tan tanh tensordot transpose tri tril triu

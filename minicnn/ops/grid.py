@@ -1,7 +1,5 @@
 """Sampling at any places: each cell of the result blends, or takes, cells of x that a grid points at."""
 
-import numpy as np
-
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
 
@@ -25,9 +23,8 @@ class GridSample(Function):
         if 0 in x.shape[2:]:
             raise RuntimeError(f"grid_sample: expected a picture with cells, got input {x.shape}")
         xp = array_module(x)
-        with np.errstate(invalid="ignore", over="ignore"):
-            columns, self.across = places(xp, grid[..., 0], x.shape[3], padding, align_corners, nearest)
-            rows, self.down = places(xp, grid[..., 1], x.shape[2], padding, align_corners, nearest)
+        columns, self.across = places(xp, grid[..., 0], x.shape[3], padding, align_corners, nearest)
+        rows, self.down = places(xp, grid[..., 1], x.shape[2], padding, align_corners, nearest)
         self.nearest, self.size = nearest, x.shape[2:]
         self.rows, self.columns = (xp.rint(rows), xp.rint(columns)) if nearest else (rows, columns)
         self.x = x if self.needs[1] and not nearest else None

@@ -11,7 +11,6 @@ import numpy as np
 from minicnn.autograd import Function
 from minicnn.device import array_module
 
-
 add_up: Any = np.add.reduce
 
 

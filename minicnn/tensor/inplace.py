@@ -195,7 +195,7 @@ class InPlace(Products):
         return self.put(name, ..., Variable.wrap(like(values, self.array)))
 
     def _check_float(self, name: str) -> None:
-        if category(self) < 2:
+        if self.array.dtype.kind != "f":
             raise RuntimeError(f"{name}: expected floating point numbers, got {self.array.dtype}")
 
     def fill_(self, value: Any) -> "Tensor":

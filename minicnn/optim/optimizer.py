@@ -159,7 +159,7 @@ class Optimizer:
             params = [p for p in group["params"] if p.grad is not None]
             rows = [params] if len(set(params)) == len(params) else [[p] for p in params]
             for row in rows:
-                yield row, [p.grad for p in row], number  # type: ignore[misc]
+                yield row, [p.grad for p in row], number
 
     def _take(self, due: list[Due]) -> None:
         """Take the steps: those of parameters that are alike in one go, which is one launch on a GPU."""

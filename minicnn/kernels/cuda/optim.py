@@ -33,21 +33,21 @@ def update(name: str, numbers: tuple[float, ...], *lists: Arrays | None) -> None
         start(name, dtype, where, rows[first : first + SLOTS])
 
 
-def start(name: str, dtype: np.dtype, numbers: Array, updates: Sequence[Sequence[Array | None]]) -> None:
+def start(name: str, dtype: np.dtype, numbers: Array, updates: Sequence[tuple]) -> None:
     """Launch a kernel for a few parameters, each with its gradient and states, in place."""
     xp = cupy()
-    rows = [[a if a is None else xp.ascontiguousarray(a) for a in arrays] for arrays in updates]
+    rows: list[list[Any]] = [[a if a is None else xp.ascontiguousarray(a) for a in row] for row in updates]
     table = np.zeros((SLOTS, WORDS), np.uint64)
-    for slot, arrays in zip(table, rows, strict=False):
-        slot[: len(arrays)] = [0 if a is None else a.data.ptr for a in arrays]
-        slot[-1] = arrays[0].size  # type: ignore[union-attr]
+    for slot, row in zip(table, rows, strict=False):
+        slot[: len(row)] = [0 if a is None else a.data.ptr for a in row]
+        slot[-1] = row[0].size
     slots = table.reshape(-1).view(np.dtype((np.void, table.nbytes)))  # one thing, which goes by value
     blocks = min(-(-int(table[:, -1].max()) // (EACH * BLOCK)), MOST_BLOCKS)
     launch("optim", name, dtype, (blocks, len(rows)), (BLOCK,), [slots, numbers])
     for arrays, copies in zip(updates, rows, strict=True):
         for i, (a, copy) in enumerate(zip(arrays, copies, strict=True)):
             if i != 1 and a is not copy:  # all but the gradient have changed
-                a[...] = copy  # type: ignore[index]
+                a[...] = copy
 
 
 def sgd_step(

@@ -87,9 +87,7 @@ def test_set_num_threads(monkeypatch):
     assert mc.get_num_threads() == 1
     assert parts(5) == [5]
     for wrong, kind in ((2.0, "float"), (True, "bool"), (None, "NoneType")):
-        with pytest.raises(
-            RuntimeError, match=f"set_num_threads: expected an int, got {kind}"
-        ):
+        with pytest.raises(RuntimeError, match=f"set_num_threads: expected an int, got {kind}"):
             mc.set_num_threads(wrong)
     for wrong in (0, -1):
         with pytest.raises(RuntimeError, match=f"set_num_threads: expected a positive integer, got {wrong}"):

@@ -171,6 +171,8 @@ def every_kernel(
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
         yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
         yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
+        yield f"matmul {N, I, O}", kernels.matmul(draw(2, 1, N, I), draw(3, O, I).swapaxes(-1, -2))
+        yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)
         yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)
         yield f"tanh gradient {N, I}", kernels.tanh_gradient(draw(N, I, seed=1), x)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from minicnn.backends import cudnn
 from minicnn.cuda import is_available
-from minicnn.device import round_products, telling
+from minicnn.device import telling
 
 PRECISIONS = ("highest", "high", "medium")
 
@@ -25,7 +25,6 @@ class Matmul:
     @allow_tf32.setter
     def allow_tf32(self, on: bool) -> None:
         telling("cuda.gemm").allow_tf32["linear"] = bool(on)
-        round_products(bool(on))
 
 
 cuda = SimpleNamespace(matmul=Matmul(), is_built=is_available)

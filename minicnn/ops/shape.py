@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn.autograd import Function
-from minicnn.device import array_module, device_of, move
+from minicnn.device import array_module, device_of, kernels_for, move
 from minicnn.ops.order import add_at
 
 
@@ -119,8 +119,10 @@ class Concatenate(Function):
     """Arrays one after the other along an axis."""
 
     def forward(self, arrays, axis):
+        if len({(x.ndim, x.shape[:axis], x.shape[axis + 1 :]) for x in arrays}) > 1:
+            raise ValueError(f"cat: {[x.shape for x in arrays]} do not fit along axis {axis}")
         self.axis, self.sizes = axis, [x.shape[axis] for x in arrays]
-        return array_module(arrays[0]).concatenate(arrays, axis)
+        return kernels_for(arrays[0]).concatenate(arrays, axis)
 
     def backward(self, grad):
         ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
@@ -131,8 +133,10 @@ class Stack(Function):
     """Arrays of one shape along a new axis."""
 
     def forward(self, arrays, axis):
+        if len({x.shape for x in arrays}) > 1:
+            raise ValueError(f"stack: expected arrays of one shape, got {[x.shape for x in arrays]}")
         self.axis, new = axis, (*(slice(None),) * axis, None)
-        return array_module(arrays[0]).concatenate([x[new] for x in arrays], axis=axis)
+        return kernels_for(arrays[0]).concatenate([x[new] for x in arrays], axis)
 
     def backward(self, grad):
         return tuple(array_module(grad).moveaxis(grad, self.axis, 0))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.ops.conv import FLOATS
@@ -13,13 +11,14 @@ class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
     def forward(self, x, y):
-        check_factors(x, y)
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
-        x, y = x[None] if self.row else x, y[:, None] if self.column else y
-        self.stacked = x.ndim > 2 == y.ndim
-        self.x: Any = x if self.needs[1] else None
-        self.y: Any = y if self.needs[0] else None
-        out = kernels_for(x).matmul(x, y)
+        left, right = x[None] if self.row else x, y[:, None] if self.column else y
+        self.x: Any = left if self.needs[1] else None
+        self.y: Any = right if self.needs[0] else None
+        try:
+            out = kernels_for(x).matmul(left, right)
+        except ValueError:
+            refuse(x, y)
         out = out[..., 0, :] if self.row else out
         return out[..., 0] if self.column else out
 
@@ -32,29 +31,24 @@ class MatMul(Function):
             by_x = matmul(grad, self.y.swapaxes(-1, -2))
             by_x = by_x[..., 0, :] if self.row else by_x
         if self.needs[1]:
-            x = self.x
-            if self.stacked:  # all their rows meet the one y
-                x, grad = (a.reshape(-1, a.shape[-1]) for a in (x, grad))
-            by_y = matmul(x.swapaxes(-1, -2), grad)
+            by_y = matmul(self.x.swapaxes(-1, -2), grad)
             by_y = by_y[..., 0] if self.column else by_y
         return by_x, by_y
 
 
-def check_factors(x, y):
-    """Raise RuntimeError unless x @ y is defined."""
+def refuse(x, y):
+    """Say why x @ y is not defined."""
     if not (x.ndim and y.ndim):
         raise RuntimeError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}")
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
-    if x.ndim > 2 < y.ndim and x.shape[:-2] != y.shape[:-2]:
-        try:
-            np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-        except ValueError:
-            raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast") from None
+    raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast")
 
 
 class Linear(Function):
     """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
+
+    silent = True
 
     def forward(self, x, weight, bias=None):
         if weight.ndim != 2:

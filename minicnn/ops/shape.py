@@ -119,9 +119,9 @@ class Concatenate(Function):
     """Arrays one after the other along an axis."""
 
     def forward(self, arrays, axis):
-        if len({(x.ndim, x.shape[:axis], x.shape[axis + 1 :]) for x in arrays}) > 1:
-            raise ValueError(f"cat: {[x.shape for x in arrays]} do not fit along axis {axis}")
-        self.axis, self.sizes = axis, [x.shape[axis] for x in arrays]
+        self.axis = axis
+        if any(self.needs):
+            self.sizes = [x.shape[axis] for x in arrays]
         return kernels_for(arrays[0]).concatenate(arrays, axis)
 
     def backward(self, grad):
@@ -133,8 +133,6 @@ class Stack(Function):
     """Arrays of one shape along a new axis."""
 
     def forward(self, arrays, axis):
-        if len({x.shape for x in arrays}) > 1:
-            raise ValueError(f"stack: expected arrays of one shape, got {[x.shape for x in arrays]}")
         self.axis, new = axis, (*(slice(None),) * axis, None)
         return kernels_for(arrays[0]).concatenate([x[new] for x in arrays], axis)
 

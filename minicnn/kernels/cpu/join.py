@@ -8,5 +8,5 @@ __all__ = ["concatenate"]
 
 
 def concatenate(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """Arrays one after the other along an axis; along the others they are alike."""
+    """Arrays one after the other along an axis; ValueError unless they are alike along the others."""
     return np.concatenate(arrays, axis)

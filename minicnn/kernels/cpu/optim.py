@@ -6,10 +6,9 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import flat, run
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
@@ -17,15 +16,17 @@ Arrays = Sequence[np.ndarray]
 
 
 @jit
-def plain(p, g, lr, decay, sign):
+def plain(p, g, lr, decay, sign, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
+    p, g = p[begin:end], g[begin:end]
     for i in range(p.size):
         p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
 @jit
-def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
+def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
+    p, g, b = p[begin:end], g[begin:end], b[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         b[i] = momentum * b[i] + damp * d
@@ -33,11 +34,12 @@ def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
 
 
 @jit
-def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad):
+def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
     `most`, the largest v so far, is empty unless amsgrad; NaN counts as the largest.
     """
+    p, g, m, v, most = p[begin:end], g[begin:end], m[begin:end], v[begin:end], most[begin:end]
     for i in range(p.size):
         old = shrink * p[i]
         d = sign * g[i] + decay * old
@@ -50,8 +52,9 @@ def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2
 
 
 @jit
-def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered):
+def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered, begin, end):
     """mean and b are empty where they are not wanted; rest = 1 - alpha."""
+    p, g, s, mean, b = p[begin:end], g[begin:end], s[begin:end], mean[begin:end], b[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         s[i] = alpha * s[i] + rest * d * d
@@ -67,52 +70,18 @@ def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, cente
 
 
 @jit
-def adagrad(p, g, s, rate, eps, decay, sign):
+def adagrad(p, g, s, rate, eps, decay, sign, begin, end):
+    p, g, s = p[begin:end], g[begin:end], s[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         s[i] += d * d
         p[i] -= rate * d / (math.sqrt(s[i]) + eps)
 
 
-@parallel
-def share_plain(p, g, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        plain(p[lo:hi], g[lo:hi], *numbers)
-
-
-@parallel
-def share_heavy_ball(p, g, b, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        heavy_ball(p[lo:hi], g[lo:hi], b[lo:hi], *numbers)
-
-
-@parallel
-def share_adam(p, g, m, v, most, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], most[lo:hi], *numbers)
-
-
-@parallel
-def share_rmsprop(p, g, s, mean, b, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        rmsprop(p[lo:hi], g[lo:hi], s[lo:hi], mean[lo:hi], b[lo:hi], *numbers)
-
-
-@parallel
-def share_adagrad(p, g, s, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adagrad(p[lo:hi], g[lo:hi], s[lo:hi], *numbers)
-
-
-def update(alone: Callable, shared: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
-    """Run a step in place on a parameter, its gradient and its states, given in this order."""
-    rows = [flat(a) for a in arrays]
-    run(alone, shared, rows, *numbers)
+def update(step: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
+    """Run a step in place on a parameter, its gradient and its state, given in this order."""
+    rows = [a.reshape(-1) for a in arrays]
+    run(step, rows[0].size, rows[0].size, *rows, *numbers)
     for i, (a, row) in enumerate(zip(arrays, rows, strict=True)):
         if i != 1 and not a.flags.c_contiguous:  # row is a copy; all but the gradient have changed
             a[...] = row.reshape(a.shape)
@@ -143,12 +112,12 @@ def sgd_step(
     memory = number(momentum), number(1 if first else 1 - dampening), nesterov
     if buffers is None:
         for arrays in each(params, grads):
-            update(plain, share_plain, arrays, rate, decay, sign)
+            update(plain, arrays, rate, decay, sign)
         return
     for arrays in each(params, grads, buffers):
         if first:
             arrays[2][...] = 0  # whatever it held, 0 times nan would not go away
-        update(heavy_ball, share_heavy_ball, arrays, rate, decay, sign, *memory)
+        update(heavy_ball, arrays, rate, decay, sign, *memory)
 
 
 def adam_step(
@@ -172,7 +141,7 @@ def adam_step(
     numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
     rounded = [*map(params[0].dtype.type, numbers)]
     for arrays in each(params, grads, ms, vs, v_maxes):
-        update(adam, share_adam, arrays, *rounded, v_maxes is not None)
+        update(adam, arrays, *rounded, v_maxes is not None)
 
 
 def rmsprop_step(
@@ -193,7 +162,7 @@ def rmsprop_step(
     numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
     rounded = [*map(params[0].dtype.type, numbers)]
     for arrays in each(params, grads, squares, means, buffers):
-        update(rmsprop, share_rmsprop, arrays, *rounded, means is not None)
+        update(rmsprop, arrays, *rounded, means is not None)
 
 
 def adagrad_step(
@@ -211,4 +180,4 @@ def adagrad_step(
     numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
     rounded = [*map(params[0].dtype.type, numbers)]
     for arrays in each(params, grads, totals):
-        update(adagrad, share_adagrad, arrays, *rounded)
+        update(adagrad, arrays, *rounded)

@@ -18,7 +18,9 @@ WORDS: dict[int, np.dtype] = {4: np.dtype(np.float32), 8: np.dtype(np.float64)} 
 
 
 def concatenate(arrays: Sequence[Array], axis: int) -> Array:
-    """Arrays one after the other along an axis; along the others they are alike."""
+    """Arrays one after the other along an axis; ValueError unless they are alike along the others."""
+    if len({(x.ndim, x.shape[:axis], x.shape[axis + 1 :]) for x in arrays}) > 1 or axis >= arrays[0].ndim:
+        raise ValueError(f"arrays of shapes {[x.shape for x in arrays]} do not fit along axis {axis}")
     xp, kind, shape = cupy(), arrays[0].dtype, [*arrays[0].shape]
     if kind.itemsize not in WORDS:
         return xp.concatenate(arrays, axis)

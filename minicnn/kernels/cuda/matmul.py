@@ -16,8 +16,11 @@ Array = Any  # of CuPy
 def matmul(x: Array, y: Array) -> Array:
     """z (..., M, N) from x (..., M, K) and y (..., K, N); the stacks broadcast.
 
-    For whole numbers CuPy has a kernel of its own; for others it asks cuBLAS, see `linear.py`.
+    ValueError if they do not, or if the K differ. For whole numbers CuPy has a kernel of its own; for others
+    it asks cuBLAS, see `linear.py`.
     """
+    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-2]:
+        raise ValueError(f"there is no product {x.shape} @ {y.shape}")
     if x.dtype not in REAL:
         return x @ y
     stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])

@@ -19,7 +19,7 @@ import torch
 
 import minicnn as mc
 from benchmarks.timing import median_ms
-from benchmarks.train_step import torch_twin
+from benchmarks.twins import twin
 from minicnn.data import DataLoader, datasets, transforms
 
 LR, MOMENTUM, BATCH = 0.01, 0.9, 64
@@ -76,7 +76,7 @@ def main() -> None:
     numba.set_num_threads(args.threads)
     mc.manual_seed(args.seed)
     model = mc.models.simplecnn_cifar()
-    both = Run(mc, model), Run(torch, torch_twin(model))
+    both = Run(mc, model), Run(torch, twin(model))
     print(f"seed {args.seed}, threads {args.threads}, PyTorch {torch.__version__}, Numba {numba.__version__}")
     print(f"{'':27} {'minicnn':>8} {'PyTorch':>8}")
     for epoch in range(1, args.epochs + 1):

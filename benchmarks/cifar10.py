@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import median_ms
+from benchmarks.timing import median_ms, set_threads
 from benchmarks.twins import twin
 from minicnn.data import DataLoader, datasets, transforms
 
@@ -72,8 +72,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
+    set_threads(args.threads)
     mc.manual_seed(args.seed)
     model = mc.models.simplecnn_cifar()
     both = Run(mc, model), Run(torch, twin(model))

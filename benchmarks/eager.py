@@ -11,12 +11,11 @@ import statistics
 from collections.abc import Callable
 from types import ModuleType
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import alternate, median_ms
+from benchmarks.timing import alternate, median_ms, set_threads
 
 CALLS = 100  # in one timing
 
@@ -68,8 +67,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=0.3, help="for each operation and library")
     seconds = parser.parse_args().seconds
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
+    set_threads(1)
     print(f"minicnn, PyTorch {torch.__version__}, NumPy {np.__version__}; one thread")
     print(f"{'':20}  constants                       requires grad")
     print(f"{'operation':20}  minicnn us  PyTorch us  ratio   minicnn us  PyTorch us  ratio")

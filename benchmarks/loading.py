@@ -12,12 +12,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import alternate
+from benchmarks.timing import alternate, set_threads
 from minicnn.data import datasets, transforms
 
 COUNT, BATCH = 6400, 64  # pictures in an epoch, and in a batch
@@ -84,8 +83,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=4.0, help="measuring time for each")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
+    set_threads(args.threads)
     print(f"batch {BATCH}, {args.workers} workers, {args.threads} threads, PyTorch {torch.__version__}")
     scale = [transforms.ToTensor(), transforms.Normalize(*MNIST)]
     augment = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]

@@ -4,8 +4,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-import numba
 import torch
+
+from minicnn.kernels import threads as minicnn_threads
 
 PAUSE = 0.03  # seconds: PyTorch's and Numba's idle threads spin a while and would disturb the other
 Call = Callable[[], object]
@@ -14,7 +15,7 @@ Call = Callable[[], object]
 def set_threads(threads: int) -> None:
     """For both libraries."""
     torch.set_num_threads(threads)
-    numba.set_num_threads(threads)
+    minicnn_threads.count = threads
 
 
 def seconds_of(function: Call) -> float:

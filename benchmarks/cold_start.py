@@ -4,7 +4,7 @@
 
 A process starts Python, imports the library, makes the model, and takes one step of Adam with 64 random
 pictures; what counts is the time until then. Cold: the folder for compiled kernels is empty. Warm: it has
-what the cold run left there. With --keep the table goes to results/cold_start_cpu.md.
+what the cold run left there. With --results the table goes to cold_start_cpu.md in that folder.
 """
 
 import os
@@ -60,18 +60,20 @@ def main() -> None:
         print(time.time())
         return
 
-    from benchmarks.report import Report, add_keep, machine, options
+    from benchmarks.report import Table, add_results, file_in, machine, options
 
     parser = options(__doc__)
     parser.add_argument("--models", nargs="+", choices=list(SIDES), default=list(SIDES))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=5, help="warm ones; the cold one is one")
-    add_keep(parser)
+    add_results(parser)
     args = parser.parse_args()
-    report = Report("From the shell to the first training step, on the CPU")
-    report.add(machine())
-    report.add("Seconds; of warm runs the median (all).")
-    report.head("model", "threads", "minicnn, cold", "minicnn, warm", "PyTorch")
+    table = Table(
+        file_in(args.results, "cold_start_cpu.md"),
+        "From the shell to the first training step, on the CPU",
+        [machine(), "Seconds; of warm runs the median (all)."],
+        ["model", "threads", "minicnn, cold", "minicnn, warm", "PyTorch"],
+    )
     for name in args.models:
         for threads in args.threads:
             with tempfile.TemporaryDirectory() as folder:
@@ -79,9 +81,7 @@ def main() -> None:
                 assert any(Path(folder).rglob("*.nbi")), "no kernel was kept"
                 warm = [seconds(name, "minicnn", threads, folder) for _ in range(args.runs)]
                 theirs = [seconds(name, "PyTorch", threads, folder) for _ in range(args.runs)]
-            report.row((name, threads, f"{cold:.1f}", told(warm), told(theirs)))
-    if args.keep:
-        report.save("cold_start_cpu.md")
+            table.add(name, threads, f"{cold:.1f}", told(warm), told(theirs))
 
 
 def told(times: list[float]) -> str:

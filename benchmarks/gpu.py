@@ -5,14 +5,15 @@ import datetime
 import platform
 import statistics
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.report import Report as Report
 
+RESULTS = Path(__file__).parent / "results"
 CALLS = 20  # in one timing: a call takes less time than two events tell apart
 Call = Callable[[], Any]
 
@@ -97,6 +98,24 @@ def captured_by_torch(step: Call) -> Call:
     with torch.cuda.graph(graph):
         step()
     return graph.replay
+
+
+class Report:
+    """Lines that are printed, and in the end kept in ``results/``."""
+
+    def __init__(self, title: str) -> None:
+        self.lines = [f"# {title}", ""]
+
+    def add(self, line: str = "") -> None:
+        """One more line."""
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def save(self, name: str) -> None:
+        """Keep them, in place of an earlier run's."""
+        path = RESULTS / name
+        path.write_text("\n".join(self.lines) + "\n")
+        print(f"kept in {path}")
 
 
 def setting(device: str, tf32: bool, threads: int) -> str:

@@ -4,8 +4,8 @@
 
 Pictures of 224x224, models in eval mode, no gradients. PyTorch runs in its default memory format and in
 channels_last, both under inference_mode; the better one counts. Ratio = the median of PyTorch's best /
-minicnn's: above 1, minicnn is faster. Before anything is timed, the scores are compared. With --keep the
-table goes to results/inference_cpu.md.
+minicnn's: above 1, minicnn is faster. Before anything is timed, the scores are compared. With
+--results the table goes to inference_cpu.md in that folder.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.report import Report, add_keep, beside, machine, options
+from benchmarks.report import Table, add_results, beside, file_in, machine, meaning, options
 from benchmarks.timing import Budget, alternate, set_threads
 from benchmarks.twins import model_for, same, twin
 
@@ -50,7 +50,7 @@ def torch_scores(model: Any, x: np.ndarray, memory: torch.memory_format) -> Call
     return run
 
 
-def measure(name: str, size: int, threads: int, budget: Budget, report: Report, side: int) -> None:
+def measure(name: str, size: int, threads: int, budget: Budget, table: Table, side: int) -> None:
     """Compare, time and tell one model."""
     set_threads(threads)
     x = np.random.default_rng(0).standard_normal((size, 3, side, side), np.float32)
@@ -60,7 +60,7 @@ def measure(name: str, size: int, threads: int, budget: Budget, report: Report, 
     for run in runs[1:]:
         same(name, runs[0](), run(), 1e-3)
     ours, *theirs = alternate(runs, budget.seconds(len(runs)))
-    report.row((name, size, threads, *beside(ours, dict(zip(modes, theirs, strict=True)))))
+    table.add(name, size, threads, *beside(ours, dict(zip(modes, theirs, strict=True))))
 
 
 def main() -> None:
@@ -71,20 +71,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--side", type=int, default=224, help="of the pictures")
     parser.add_argument("--minutes", type=float, default=10.0, help="for all together, about")
-    add_keep(parser)
+    add_results(parser)
     args = parser.parse_args()
-    report = Report("Inference on the CPU")
-    report.add(machine())
-    report.add(
-        "Milliseconds a batch: median (quartiles). Ratio = PyTorch's / minicnn's: above 1, minicnn is faster."
+    table = Table(
+        file_in(args.results, "inference_cpu.md"),
+        "Inference on the CPU",
+        [machine(), f"Pictures of {args.side}x{args.side}. {meaning('a batch')}"],
+        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio"],
     )
-    report.head("model", "batch", "threads", "minicnn", "PyTorch's best", "ratio")
     rows = [(n, size, t) for n in args.models for size in args.batch_sizes or SIZES[n] for t in args.threads]
     budget = Budget(args.minutes, len(rows))
     for row in rows:
-        measure(*row, budget, report, args.side)
-    if args.keep:
-        report.save("inference_cpu.md")
+        measure(*row, budget, table, args.side)
 
 
 if __name__ == "__main__":

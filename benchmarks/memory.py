@@ -5,7 +5,7 @@
 Training: three steps of SGD with momentum. Inference: three batches one after the other, without gradients.
 What counts is the largest resident set of the process less what was resident before the model was made, which
 is the libraries; the whole is told, too. The networks of PyTorch are those that the tests compare with; their
-ReLUs work in place, as torchvision's do. With --keep the table goes to results/memory_cpu.md.
+ReLUs work in place, as torchvision's do. With --results the table goes to memory_cpu.md in that folder.
 
 Linux only: the figures are /proc/self/status's VmHWM and VmRSS.
 """
@@ -116,7 +116,7 @@ def main() -> None:
         "--cases", nargs="+", default=[""], metavar="WORD", help="those with such a beginning"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--keep", action="store_true", help="write the table into benchmarks/results, too")
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="keep the table there, too")
     parser.add_argument("--alone", nargs=2, metavar=("CASE", "LIBRARY"), help="measure in this process")
     args = parser.parse_args()
     if args.alone:
@@ -124,16 +124,19 @@ def main() -> None:
         print(json.dumps(measure(CASES[name], library)))
         return
 
-    from benchmarks.report import Report, machine  # not where memory is measured: they import PyTorch
+    from benchmarks.report import Table, file_in, machine  # not where memory is measured: it brings PyTorch
 
-    report = Report("Peak memory on the CPU")
-    report.add(machine())
-    report.add(
-        f"{args.threads} threads. Megabytes (10^6 bytes) of the resident set at its largest, less what was "
-        "resident before the model was made, which is the libraries; in brackets the whole. Pictures of "
-        "224x224 unless told, 10 classes. Ratio = minicnn's / PyTorch's: below 1, minicnn takes less."
+    table = Table(
+        file_in(args.results, "memory_cpu.md"),
+        "Peak memory on the CPU",
+        [
+            f"{machine()} {args.threads} threads.",
+            "Megabytes (10^6 bytes) of the resident set at its largest, less what was resident before the "
+            "model was made, which is the libraries; in brackets the whole. Pictures of 224x224 unless told, "
+            "10 classes. Ratio = minicnn's / PyTorch's: below 1, minicnn takes less.",
+        ],
+        ["", "minicnn", "PyTorch", "ratio"],
     )
-    report.head("", "minicnn", "PyTorch", "ratio")
     for name in CASES:
         if not name.startswith(tuple(args.cases)):
             continue
@@ -141,9 +144,7 @@ def main() -> None:
         found = [alone(name, library, args.threads) for library in ("minicnn", "PyTorch")]
         ours, theirs = (peak - before for before, peak in found)
         told = [f"{peak - before:.0f} ({peak:.0f})" for before, peak in found]
-        report.row((name, *told, f"**{ours / theirs:.2f}**"))
-    if args.keep:
-        report.save("memory_cpu.md")
+        table.add(name, *told, f"**{ours / theirs:.2f}**")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import datetime
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks.timing import median_ms, told_ms
 
@@ -22,9 +21,14 @@ def options(doc: str | None) -> argparse.ArgumentParser:
     )
 
 
-def add_keep(parser: argparse.ArgumentParser) -> None:
-    """``--keep``."""
-    parser.add_argument("--keep", action="store_true", help="write the table into benchmarks/results, too")
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """``--results``."""
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="keep the table there, too")
+
+
+def file_in(results: Path | None, name: str) -> Path | None:
+    """The file of that name in the folder, if there is one."""
+    return results and results / name
 
 
 def machine() -> str:
@@ -48,6 +52,14 @@ def processor() -> str:
     return f"{about.get('model name', platform.machine()).strip()} {widest}".strip()
 
 
+def meaning(what: str) -> str:
+    """What the figures of a table say."""
+    return (
+        f"Milliseconds {what}: median (quartiles). Ratio = PyTorch's median / minicnn's: above 1, minicnn is "
+        "faster."
+    )
+
+
 def beside(ours: Sequence[float], theirs: Mapping[str, Sequence[float]]) -> tuple[str, str, str]:
     """Cells of a table: minicnn's times; those of PyTorch's best mode, and which it is; their ratio."""
     best = min(theirs, key=lambda mode: median_ms(theirs[mode]))
@@ -55,29 +67,38 @@ def beside(ours: Sequence[float], theirs: Mapping[str, Sequence[float]]) -> tupl
     return told_ms(ours), f"{told_ms(theirs[best])}, {best}", f"**{ratio:.2f}**"
 
 
-class Report:
-    """Lines that are printed, and in the end kept in ``results/``."""
+class Table:
+    """A table of results that is printed, and kept row by row: a run that is ended leaves what it found.
 
-    def __init__(self, title: str) -> None:
+    Parameters
+    ----------
+    path : Path or None
+        The file, if it is kept; an earlier run's stays until there is a row.
+    title : str
+        What is measured.
+    remarks : sequence of str
+        Paragraphs above the table: the machine, the setting.
+    columns : sequence of str
+        Their heads.
+    """
+
+    def __init__(self, path: Path | None, title: str, remarks: Sequence[str], columns: Sequence[str]) -> None:
+        self.path = path
         self.lines = [f"# {title}", ""]
+        for remark in remarks:
+            self.lines += [remark, ""]
+        for cells in (columns, ["---"] * len(columns)):
+            self.lines.append(f"| {' | '.join(cells)} |")
+        print("\n".join(self.lines), flush=True)
 
-    def add(self, line: str = "") -> None:
+    def add(self, *cells: object) -> None:
+        """One more row."""
+        self.keep(f"| {' | '.join(map(str, cells))} |")
+
+    def keep(self, line: str) -> None:
         """One more line."""
         print(line, flush=True)
         self.lines.append(line)
-
-    def head(self, *columns: str) -> None:
-        """The head of a table."""
-        self.add()
-        self.row(columns)
-        self.row(["---"] * len(columns))
-
-    def row(self, cells: Iterable[Any]) -> None:
-        """A row of a table."""
-        self.add(f"| {' | '.join(map(str, cells))} |")
-
-    def save(self, name: str) -> None:
-        """Keep them, in place of an earlier run's."""
-        path = RESULTS / name
-        path.write_text("\n".join(self.lines) + "\n")
-        print(f"kept in {path}")
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text("\n".join(self.lines) + "\n")

@@ -9,8 +9,8 @@ PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster o
 channels_last memory too); the best of all counts. Ratio = the median of PyTorch's best / minicnn's: above 1,
 minicnn is faster. Before anything is timed, the loss and all gradients are compared.
 
-With --avx2 both do as if the processor had no AVX-512. With --keep the table goes to
-results/train_step_cpu.md, or train_step_cpu_avx2.md.
+With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
+train_step_cpu.md in that folder, or train_step_cpu_avx2.md.
 
 On a GPU minicnn's step is a CUDA graph; PyTorch's is eager, a CUDA graph, and compiled. What comes out is
 kept in results/train_step_cuda.md, or train_step_cuda_rounded.md with --tf32.
@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ import torch
 
 import minicnn as mc
 from benchmarks import gpu
-from benchmarks.report import Report, add_keep, beside, machine, options
+from benchmarks.report import Table, add_results, beside, file_in, machine, meaning, options
 from benchmarks.timing import Budget, alternate, median_ms, set_threads
 from benchmarks.twins import model_for, same, twin
 
@@ -172,7 +173,7 @@ def measure_on_gpu(names: Sequence[str], batch_size: int | None, tf32: bool, thr
     report.save("train_step_cuda_rounded.md" if tf32 else "train_step_cuda.md")
 
 
-def measure(name: str, size: int, threads: int, budget: Budget, report: Report) -> None:
+def measure(name: str, size: int, threads: int, budget: Budget, table: Table) -> None:
     """Compare, time and tell one model's step."""
     set_threads(threads)
     shape = (size, *INPUTS[name])
@@ -183,26 +184,28 @@ def measure(name: str, size: int, threads: int, budget: Budget, report: Report) 
     steps += [torch_step(twin(model_for(name, shape)), x, y, *mode) for mode in MODES.values()]
     ours, *theirs = alternate(steps, budget.seconds(len(steps)))
     default = f"{median_ms(theirs[0]) / median_ms(ours):.2f}"
-    report.row((name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), default))
+    table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), default)
 
 
 def measure_on_cpu(
-    names: Sequence[str], sizes: Sequence[int] | None, threads: Sequence[int], minutes: float
-) -> Report:
+    names: Sequence[str],
+    sizes: Sequence[int] | None,
+    threads: Sequence[int],
+    minutes: float,
+    results: Path | None,
+) -> None:
     """Measure every model with every batch size and number of threads, and tell it in a table."""
-    limited = os.environ.get("NUMBA_CPU_NAME") == AVX2["NUMBA_CPU_NAME"]
-    report = Report("Training step on the CPU" + (", without AVX-512" if limited else ""))
-    report.add(machine())
-    report.add(
-        "Milliseconds a step (Adam): median (quartiles). Ratio = PyTorch's / minicnn's: above 1, minicnn is "
-        "faster."
+    limited = AVX2.items() <= os.environ.items()
+    table = Table(
+        file_in(results, "train_step_cpu_avx2.md" if limited else "train_step_cpu.md"),
+        "Training step on the CPU" + (", without AVX-512" if limited else ""),
+        [machine(), f"Optimizer: Adam. {meaning('a step')}"],
+        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "ratio to its default"],
     )
-    report.head("model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "ratio to its default")
     rows = [(name, size, t) for name in names for size in sizes or ON_CPU.get(name, (8,)) for t in threads]
     budget = Budget(minutes, len(rows))
     for row in rows:
-        measure(*row, budget, report)
-    return report
+        measure(*row, budget, table)
 
 
 def main() -> None:
@@ -214,7 +217,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU: 1 2")
     parser.add_argument("--minutes", type=float, default=5.0, help="on the CPU, for all together, about")
     parser.add_argument("--avx2", action="store_true", help="leave AVX-512 unused")
-    add_keep(parser)
+    add_results(parser)
     args = parser.parse_args()
     gpu.check_device(parser, args.device, args.tf32)
     if args.device == "cuda":
@@ -225,9 +228,7 @@ def main() -> None:
     if args.avx2 and not AVX2.items() <= os.environ.items():  # libraries look when they are loaded
         command = [sys.executable, "-m", "benchmarks.train_step", *sys.argv[1:]]
         sys.exit(subprocess.run(command, env=os.environ | AVX2).returncode)
-    report = measure_on_cpu(args.models or [*ON_CPU], args.batch_sizes, args.threads, args.minutes)
-    if args.keep:
-        report.save("train_step_cpu_avx2.md" if args.avx2 else "train_step_cpu.md")
+    measure_on_cpu(args.models or [*ON_CPU], args.batch_sizes, args.threads, args.minutes, args.results)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL fr
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "OPENBLAS_CORETYPE": "Haswell",
 }
+MODULE = sys.executable, "-m", "benchmarks.train_step"
 MODES = {  # of PyTorch: whether Adam is fused, and memory channels_last
     "default": (False, False),
     "fused": (True, False),
@@ -226,8 +227,7 @@ def main() -> None:
             measure_on_gpu(args.models or [*ON_GPU], size, args.tf32, args.threads[0])
         return
     if args.avx2 and not AVX2.items() <= os.environ.items():  # libraries look when they are loaded
-        command = [sys.executable, "-m", "benchmarks.train_step", *sys.argv[1:]]
-        sys.exit(subprocess.run(command, env=os.environ | AVX2).returncode)
+        sys.exit(subprocess.run([*MODULE, *sys.argv[1:]], env=os.environ | AVX2).returncode)
     measure_on_cpu(args.models or [*ON_CPU], args.batch_sizes, args.threads, args.minutes, args.results)
 
 

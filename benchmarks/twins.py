@@ -36,7 +36,7 @@ def model_for(name: str, shape: tuple[int, ...], **settings: Any) -> mc.nn.Modul
         if norms:
             for norm in norms:
                 norm.momentum = 1.0
-            model(mc.randn(*shape))
+            model(mc.randn(max(2, shape[0]), *shape[1:]))  # of one picture of 32x32 one number would be left
     for norm, before in zip(norms, momentum, strict=True):
         norm.momentum = before
     return model

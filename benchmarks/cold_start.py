@@ -76,12 +76,13 @@ def main() -> None:
     )
     for name in args.models:
         for threads in args.threads:
-            with tempfile.TemporaryDirectory() as folder:
+            with table.attempt(name, threads), tempfile.TemporaryDirectory() as folder:
                 cold = seconds(name, "minicnn", threads, folder)
                 assert any(Path(folder).rglob("*.nbi")), "no kernel was kept"
                 warm = [seconds(name, "minicnn", threads, folder) for _ in range(args.runs)]
                 theirs = [seconds(name, "PyTorch", threads, folder) for _ in range(args.runs)]
-            table.add(name, threads, f"{cold:.1f}", told(warm), told(theirs))
+                table.add(name, threads, f"{cold:.1f}", told(warm), told(theirs))
+    sys.exit(table.failed)
 
 
 def told(times: list[float]) -> str:

@@ -1,6 +1,6 @@
 """Inference of known networks in minicnn and in PyTorch, in turn in one run.
 
-    python -m benchmarks.inference [--models vgg16 vit_s_16] [--batch-sizes 8] [--threads 1 2]
+    python -m benchmarks.inference [--models vgg16 vit_s_16] [--batch-size 8] [--threads 1 2]
 
 Pictures of 224x224, models in eval mode, no gradients. PyTorch runs in its default memory format and in
 channels_last, both under inference_mode; the better one counts. Ratio = the median of PyTorch's best /
@@ -8,6 +8,7 @@ minicnn's: above 1, minicnn is faster. Before anything is timed, the scores are 
 --results the table goes to inference_cpu.md in that folder.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +68,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = options(__doc__)
     parser.add_argument("--models", nargs="+", choices=list(SIZES), default=list(SIZES))
-    parser.add_argument("--batch-sizes", type=int, nargs="+", help="8; with vgg16 1 and 8")
+    parser.add_argument("--batch-size", type=int, nargs="+", help="8; with vgg16 1 and 8")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--side", type=int, default=224, help="of the pictures")
     parser.add_argument("--minutes", type=float, default=10.0, help="for all together, about")
@@ -79,10 +80,12 @@ def main() -> None:
         [machine(), f"Pictures of {args.side}x{args.side}. {meaning('a batch')}"],
         ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio"],
     )
-    rows = [(n, size, t) for n in args.models for size in args.batch_sizes or SIZES[n] for t in args.threads]
+    rows = [(n, size, t) for n in args.models for size in args.batch_size or SIZES[n] for t in args.threads]
     budget = Budget(args.minutes, len(rows))
     for row in rows:
-        measure(*row, budget, table, args.side)
+        with table.attempt(*row):
+            measure(*row, budget, table, args.side)
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

@@ -140,11 +140,13 @@ def main() -> None:
     for name in CASES:
         if not name.startswith(tuple(args.cases)):
             continue
-        alone(name, "minicnn", args.threads)  # may compile kernels, and does not count
-        found = [alone(name, library, args.threads) for library in ("minicnn", "PyTorch")]
-        ours, theirs = (peak - before for before, peak in found)
-        told = [f"{peak - before:.0f} ({peak:.0f})" for before, peak in found]
-        table.add(name, *told, f"**{ours / theirs:.2f}**")
+        with table.attempt(name):
+            alone(name, "minicnn", args.threads)  # may compile kernels, and does not count
+            found = [alone(name, library, args.threads) for library in ("minicnn", "PyTorch")]
+            ours, theirs = (peak - before for before, peak in found)
+            told = [f"{peak - before:.0f} ({peak:.0f})" for before, peak in found]
+            table.add(name, *told, f"**{ours / theirs:.2f}**")
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ PARTS = {
     "train_step": Part("train_step", weight=3),
     "avx2": Part("train_step", ("--avx2", *SMALL), weight=1),
     "inference": Part("inference", weight=3),
-    "kernels": Part("kernels", ("--batch-sizes", "8", "64"), weight=5),
+    "kernels": Part("kernels", ("--batch-size", "8", "64"), weight=5),
 }
 
 

@@ -5,7 +5,9 @@ import datetime
 import importlib.metadata
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.timing import median_ms, told_ms
@@ -62,9 +64,14 @@ def meaning(what: str) -> str:
 
 def beside(ours: Sequence[float], theirs: Mapping[str, Sequence[float]]) -> tuple[str, str, str]:
     """Cells of a table: minicnn's times; those of PyTorch's best mode, and which it is; their ratio."""
-    best = min(theirs, key=lambda mode: median_ms(theirs[mode]))
-    ratio = median_ms(theirs[best]) / median_ms(ours)
-    return told_ms(ours), f"{told_ms(theirs[best])}, {best}", f"**{ratio:.2f}**"
+    best = fastest(theirs)
+    mode = next(mode for mode, times in theirs.items() if times is best)
+    return told_ms(ours), f"{told_ms(best)}, {mode}", f"**{median_ms(best) / median_ms(ours):.2f}**"
+
+
+def fastest(modes: Mapping[str, Sequence[float]]) -> Sequence[float]:
+    """The times of the mode with the smallest median."""
+    return min(modes.values(), key=median_ms)
 
 
 class Table:
@@ -83,7 +90,7 @@ class Table:
     """
 
     def __init__(self, path: Path | None, title: str, remarks: Sequence[str], columns: Sequence[str]) -> None:
-        self.path = path
+        self.path, self.failed = path, False
         self.lines = [f"# {title}", ""]
         for remark in remarks:
             self.lines += [remark, ""]
@@ -102,3 +109,14 @@ class Table:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text("\n".join(self.lines) + "\n")
+
+    @contextmanager
+    def attempt(self, *what: object) -> Iterator[None]:
+        """Let what is measured inside fail alone: it is told in full, gets a row, and the rest goes on."""
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            self.failed = True
+            told = f"{type(error).__name__}: {error}".splitlines()[0].replace("|", "/")
+            self.add(*what, f"failed: {told[:200]}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from minicnn.kernels import threads as minicnn_threads
+import minicnn as mc
 
 PAUSE = 0.03  # seconds: PyTorch's and Numba's idle threads spin a while and would disturb the other
 Call = Callable[[], object]
@@ -15,7 +15,7 @@ Call = Callable[[], object]
 def set_threads(threads: int) -> None:
     """For both libraries."""
     torch.set_num_threads(threads)
-    minicnn_threads.count = threads
+    mc.set_num_threads(threads)
 
 
 def seconds_of(function: Call) -> float:

@@ -1,7 +1,7 @@
 """The whole training step (zero_grad, forward, loss, backward, Adam) in minicnn and in PyTorch, in turn in
 one run.
 
-    python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-sizes 64 256] [--threads 1 2]
+    python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64 256] [--threads 1 2]
     python -m benchmarks.train_step --avx2
     python -m benchmarks.train_step --device cuda [--tf32]
 
@@ -12,11 +12,10 @@ minicnn is faster. Before anything is timed, the loss and all gradients are comp
 With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
 train_step_cpu.md in that folder, or train_step_cpu_avx2.md.
 
-On a GPU minicnn's step is a CUDA graph; PyTorch's is eager, a CUDA graph, and compiled. What comes out is
-kept in results/train_step_cuda.md, or train_step_cuda_rounded.md with --tf32.
+On a GPU minicnn's step is a CUDA graph; PyTorch's is eager and a CUDA graph, or with --compiled that alone.
+What comes out is kept in results/train_step_cuda.md; see benchmarks/on_gpu/steps.py.
 """
 
-import copy
 import os
 import subprocess
 import sys
@@ -29,7 +28,7 @@ import torch
 
 import minicnn as mc
 from benchmarks import gpu
-from benchmarks.report import Table, add_results, beside, file_in, machine, meaning, options
+from benchmarks.report import RESULTS, Table, beside, file_in, machine, meaning, options
 from benchmarks.timing import Budget, alternate, median_ms, set_threads
 from benchmarks.twins import model_for, same, twin
 
@@ -48,7 +47,6 @@ ON_CPU = {  # batch sizes
     "resnet18_cifar": (128,),
     "resnet18": (8,),
 }
-ON_GPU = {"lenet5": 64, "simplecnn": 64, "resnet18_cifar": 256, "resnet50": 64}
 AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL from using AVX-512
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+cx8,+f16c,+fma,+fsgsbase,+fxsr,+invpcid,"
@@ -66,13 +64,10 @@ MODES = {  # of PyTorch: whether Adam is fused, and memory channels_last
 }
 
 
-def minicnn_step(
-    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "cpu"
-) -> Callable[[], object]:
-    """A training step in minicnn; on a GPU it is captured."""
-    model.to(device)
+def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    """A training step in minicnn."""
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
-    inputs, targets = mc.from_numpy(x).to(device), mc.from_numpy(y).to(device)
+    inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
 
     def step() -> mc.Tensor:
         optimizer.zero_grad()
@@ -81,7 +76,7 @@ def minicnn_step(
         optimizer.step()
         return loss
 
-    return step if device == "cpu" else mc.cuda.graph(step)
+    return step
 
 
 def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Callable[[], object]:
@@ -105,73 +100,16 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
     return step
 
 
-def torch_steps_on_gpu(theirs: torch.nn.Module, x: np.ndarray, y: np.ndarray) -> dict[str, Callable]:
-    """Training steps in PyTorch's modes for a GPU, each with a model of its own."""
-    inputs, targets = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
-    loss_fn = torch.nn.CrossEntropyLoss()
-
-    def step_of(wrap: Callable, **settings: bool) -> Callable[[], object]:
-        model = copy.deepcopy(theirs).cuda()
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **settings)
-        model = wrap(model)
-
-        def step() -> torch.Tensor:
-            optimizer.zero_grad()
-            loss = loss_fn(model(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
-
-    return {
-        "eager": step_of(lambda model: model),
-        "eager, fused": step_of(lambda model: model, fused=True),
-        "CUDA graph": gpu.captured_by_torch(step_of(lambda model: model, capturable=True)),
-        "CUDA graph, fused": gpu.captured_by_torch(step_of(lambda model: model, capturable=True, fused=True)),
-        "compiled": step_of(lambda model: torch.compile(model, mode="max-autotune"), fused=True),
-    }
-
-
-def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "cpu", tf32: bool = False) -> None:
+def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
     """Raise AssertionError unless the loss and all gradients agree with PyTorch's, within the rounding."""
-    theirs = twin(model).to(device)
-    model.to(device)
-    share = 5e-2 if tf32 else 1e-4 if device == "cpu" else 1e-3
-    losses = []
+    theirs, losses = twin(model), []
     for library, network in ((mc, model), (torch, theirs)):
-        inputs, targets = (library.from_numpy(a).to(device) for a in (x, y))
-        losses.append(library.nn.CrossEntropyLoss()(network(inputs), targets))
+        loss_fn = library.nn.CrossEntropyLoss()
+        losses.append(loss_fn(network(library.from_numpy(x)), library.from_numpy(y)))
         losses[-1].backward()
-    same("loss", *losses, share / 5)
+    same("loss", *losses, 2e-5)
     for (name, p), q in zip(model.named_parameters(), theirs.parameters(), strict=True):
-        same(name, p.grad, q.grad, share)
-
-
-def measure_on_gpu(names: Sequence[str], batch_size: int | None, tf32: bool, threads: int) -> None:
-    """Measure, print a table and keep it."""
-    report = gpu.Report("Training step on the GPU")
-    report.add(gpu.setting("cuda", tf32, threads))
-    report.add("Milliseconds a step (Adam): median. Ratio = PyTorch's / minicnn's.")
-    report.add()
-    report.add("| model | | ms | ratio |")
-    report.add("| --- | --- | --- | --- |")
-    rng = np.random.default_rng(0)
-    for name in names:
-        size = batch_size or ON_GPU.get(name, 64)
-        mc.manual_seed(0)
-        x = rng.standard_normal((size, *INPUTS[name]), np.float32)
-        y = rng.integers(0, 10, size)
-        check(mc.models.create(name, num_classes=10), x, y, "cuda", tf32)
-        model = mc.models.create(name, num_classes=10)
-        theirs = torch_steps_on_gpu(twin(model), x, y)
-        steps = [(minicnn_step(model, x, y, "cuda"), gpu.OurEvent)]
-        steps += [(step, gpu.their_event) for step in theirs.values()]
-        ours, *others = map(gpu.milliseconds, gpu.alternate_on_gpu(steps))
-        report.add(f"| {name}, batch {size} | minicnn, CUDA graph | {ours:.3f} | |")
-        for mode, time in zip(theirs, others, strict=True):
-            report.add(f"| | PyTorch, {mode} | {time:.3f} | {time / ours:.2f} |")
-    report.save("train_step_cuda_rounded.md" if tf32 else "train_step_cuda.md")
+        same(name, p.grad, q.grad, 1e-4)
 
 
 def measure(name: str, size: int, threads: int, budget: Budget, table: Table) -> None:
@@ -194,8 +132,8 @@ def measure_on_cpu(
     threads: Sequence[int],
     minutes: float,
     results: Path | None,
-) -> None:
-    """Measure every model with every batch size and number of threads, and tell it in a table."""
+) -> bool:
+    """Measure the models with every batch size and number of threads; whether all of it succeeded."""
     limited = AVX2.items() <= os.environ.items()
     table = Table(
         file_in(results, "train_step_cpu_avx2.md" if limited else "train_step_cpu.md"),
@@ -206,29 +144,32 @@ def measure_on_cpu(
     rows = [(name, size, t) for name in names for size in sizes or ON_CPU.get(name, (8,)) for t in threads]
     budget = Budget(minutes, len(rows))
     for row in rows:
-        measure(*row, budget, table)
+        with table.attempt(*row):
+            measure(*row, budget, table)
+    return not table.failed
 
 
 def main() -> None:
     """Measure and print a table."""
     parser = options(__doc__)
     parser.add_argument("--models", nargs="+", choices=list(INPUTS), help="those of the table in results/")
-    parser.add_argument("--batch-sizes", type=int, nargs="+", help="as each model usually has")
+    parser.add_argument("--batch-size", type=int, nargs="+", help="as each model usually has")
     gpu.add_arguments(parser)
+    parser.add_argument("--compiled", action="store_true", help="on a GPU compare with torch.compile")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU: 1 2")
     parser.add_argument("--minutes", type=float, default=5.0, help="on the CPU, for all together, about")
     parser.add_argument("--avx2", action="store_true", help="leave AVX-512 unused")
-    add_results(parser)
     args = parser.parse_args()
     gpu.check_device(parser, args.device, args.tf32)
     if args.device == "cuda":
-        sizes = args.batch_sizes or [None]
-        for size in sizes:
-            measure_on_gpu(args.models or [*ON_GPU], size, args.tf32, args.threads[0])
-        return
+        from benchmarks.on_gpu import steps
+
+        names, size = args.models or [*steps.INPUTS], (args.batch_size or [None])[0]
+        sys.exit(not steps.measure(names, size, args.tf32, args.compiled, args.results or RESULTS))
     if args.avx2 and not AVX2.items() <= os.environ.items():  # libraries look when they are loaded
         sys.exit(subprocess.run([*MODULE, *sys.argv[1:]], env=os.environ | AVX2).returncode)
-    measure_on_cpu(args.models or [*ON_CPU], args.batch_sizes, args.threads, args.minutes, args.results)
+    settings = args.batch_size, args.threads, args.minutes, args.results
+    sys.exit(not measure_on_cpu(args.models or [*ON_CPU], *settings))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ one epoch in turn. Ratio = PyTorch's seconds / minicnn's. With --results the tab
 training_run_cpu.md in that folder.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -122,7 +123,9 @@ def main() -> None:
         ["", "threads", "seconds", "an epoch", "ratio", "test accuracy"],
     )
     for threads in args.threads:
-        measure(args.epochs, threads, args.count, table)
+        with table.attempt("", threads):
+            measure(args.epochs, threads, args.count, table)
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import minicnn as mc
 import twins as by_hand
 from benchmarks import (
     cold_start,
-    gpu,
     inference,
     kernels,
     memory,
@@ -37,9 +36,11 @@ def same_threads(monkeypatch):
     monkeypatch.setattr(threads, "count", threads.count)
 
 
-def run(program, monkeypatch, *arguments):
+def run(program, monkeypatch, *arguments, code=0):
     monkeypatch.setattr("sys.argv", ["benchmark", *arguments])
-    program.main()
+    with pytest.raises(SystemExit) as left:
+        program.main()
+    assert left.value.code == code
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -61,20 +62,18 @@ def rows(path: Path) -> list[list[str]]:
     ],
 )
 def test_say_what_is_missing(program, arguments, reason, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as left:
-        run(program, monkeypatch, *arguments)
-    assert left.value.code == 2 and reason in capsys.readouterr().err
+    run(program, monkeypatch, *arguments, code=2)
+    assert reason in capsys.readouterr().err
 
 
 def test_pytorch_needs_the_gpu_too(cuda, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(SystemExit):
-        run(kernels, monkeypatch, "--device", "cuda")
+    run(kernels, monkeypatch, "--device", "cuda", code=2)
     assert "has no GPU" in capsys.readouterr().err
 
 
 def test_steps_on_the_cpu(monkeypatch, tmp_path):
-    small = ["--models", "lenet5", "--batch-sizes", "2", "3", "--minutes", "0.002", "--threads", "1"]
+    small = ["--models", "lenet5", "--batch-size", "2", "3", "--minutes", "0.002", "--threads", "1"]
     run(train_step, monkeypatch, *small, "--results", str(tmp_path))
     found = rows(tmp_path / "train_step_cpu.md")
     assert [row[:3] for row in found] == [["lenet5", "2", "1"], ["lenet5", "3", "1"]]
@@ -98,9 +97,7 @@ def test_without_avx512(monkeypatch):
         return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr(subprocess, "run", start)
-    with pytest.raises(SystemExit) as left:
-        run(train_step, monkeypatch, "--avx2", "--models", "lenet5")
-    assert left.value.code == 3
+    run(train_step, monkeypatch, "--avx2", "--models", "lenet5", code=3)
     ((command, env),) = started
     assert command == ["-m", "benchmarks.train_step", "--avx2", "--models", "lenet5"]
     assert env == os.environ | train_step.AVX2
@@ -108,14 +105,14 @@ def test_without_avx512(monkeypatch):
 
 @pytest.mark.slow  # compiles kernels for the other processor
 def test_kernels_without_avx512(tmp_path):
-    small = ["--models", "lenet5", "--batch-sizes", "2", "--minutes", "0.002", "--threads", "1"]
+    small = ["--models", "lenet5", "--batch-size", "2", "--minutes", "0.002", "--threads", "1"]
     command = [*train_step.MODULE, "--avx2", *small, "--results", str(tmp_path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "without AVX-512" in done.stdout and len(rows(tmp_path / "train_step_cpu_avx2.md")) == 1
 
 
 def test_inference(monkeypatch, tmp_path):
-    small = ["--models", "mobilenet_v2", "vit_s_16", "--batch-sizes", "1", "--side", "32"]
+    small = ["--models", "mobilenet_v2", "vit_s_16", "--batch-size", "1", "--side", "32"]
     run(inference, monkeypatch, *small, "--minutes", "0.002", "--threads", "1", "--results", str(tmp_path))
     assert [row[0] for row in rows(tmp_path / "inference_cpu.md")] == ["mobilenet_v2", "vit_s_16"]
 
@@ -153,7 +150,7 @@ def test_training_run(monkeypatch, tmp_path):
 
 def test_operations_on_the_cpu(monkeypatch, tmp_path):
     monkeypatch.setattr(kernels, "measured_roof", lambda threads: roofline.Roof(threads, 100.0, 10.0))
-    small = ["--nets", "LeNet", "--batch-sizes", "1", "--threads", "1", "--minutes", "0.005"]
+    small = ["--nets", "LeNet", "--batch-size", "1", "--threads", "1", "--minutes", "0.005"]
     run(kernels, monkeypatch, *small, "--results", str(tmp_path))
     found = rows(tmp_path / "kernels_cpu.md")
     assert len(found) == 2 * 5
@@ -173,9 +170,8 @@ def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):
         return subprocess.CompletedProcess(command, int("benchmarks.inference" in command))
 
     monkeypatch.setattr(subprocess, "run", start)
-    with pytest.raises(SystemExit) as left:
-        run(on_cpu, monkeypatch, "--minutes", "12", "--threads", "1", "2", "--results", str(tmp_path))
-    assert left.value.code == 1 and "inference       failed with exit code 1" in capsys.readouterr().out
+    run(on_cpu, monkeypatch, "--minutes", "12", "--threads", "1", "2", "--results", str(tmp_path), code=1)
+    assert "inference       failed with exit code 1" in capsys.readouterr().out
     assert [c[0] for c in commands] == [f"benchmarks.{p.program}" for p in on_cpu.PARTS.values()]
     minutes = [float(c[c.index("--minutes") + 1]) for c in commands if "--minutes" in c]
     assert minutes == pytest.approx([12 * 3 / 12, 12 * 1 / 9, 12 * 3 / 8, 12], rel=0.01)
@@ -187,9 +183,8 @@ def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):
     "program", [train_step, kernels, inference, cold_start, memory, training_run, on_cpu]
 )
 def test_help(program, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as left:
-        run(program, monkeypatch, "--help")
-    assert left.value.code == 0 and f"python -m {program.__name__}" in capsys.readouterr().out
+    run(program, monkeypatch, "--help")
+    assert f"python -m {program.__name__}" in capsys.readouterr().out
 
 
 # what they share
@@ -316,42 +311,19 @@ def test_sizes():
     assert both.intensity() == pytest.approx(2 * both.case.work / moved)
 
 
+def test_one_that_fails_leaves_the_others(monkeypatch, tmp_path):
+    monkeypatch.setattr(mc.Tensor, "tanh", mc.Tensor.sigmoid)
+    monkeypatch.setattr(kernels, "measured_roof", lambda threads: roofline.Roof(threads, 100.0, 10.0))
+    small = ["--nets", "LeNet", "--batch-size", "1", "--threads", "1", "--minutes", "0.002"]
+    run(kernels, monkeypatch, *small, "--results", str(tmp_path), code=1)
+    text = (tmp_path / "kernels_cpu.md").read_text()
+    assert "| LeNet | tanh 6 at 28 | 1 | 1 | failed: AssertionError: tanh 6 at 28: off by" in text
+    assert text.count("| LeNet |") == 2 * 4 + 1
+
+
 def test_a_wrong_result_is_not_timed(monkeypatch):
     both = kernels.Both(kernels.CASES[2], 1, "cpu")
     both.check(1e-5)
     monkeypatch.setattr(mc.Tensor, "tanh", mc.Tensor.sigmoid)
     with pytest.raises(AssertionError, match="tanh 6 at 28"):
         both.check(1e-5)
-
-
-def test_our_step_and_operations_on_the_gpu(cuda):
-    """What is timed there is the same as on the CPU, also as a graph."""
-    x, y = RNG.standard_normal((2, 1, 32, 32), np.float32), np.array([1, 7])
-    losses = []
-    for device in ("cpu", cuda):
-        mc.manual_seed(4)
-        step = train_step.minicnn_step(mc.models.create("lenet5"), x, y, device)
-        losses.append([step().item() for _ in range(4)])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    for backward in (False, True):
-        places = [kernels.Both(kernels.CASES[1], 1, device).call(mc, backward) for device in ("cpu", cuda)]
-        graph = mc.cuda.graph(places[1])
-        for _ in range(4):
-            found = [x if backward else [x] for x in (places[0](), graph())]
-            for a, b in zip(*found, strict=True):
-                np.testing.assert_allclose(a.numpy(), b.numpy(force=True), rtol=1e-4, atol=1e-5)
-
-
-def test_timings_by_the_clock_of_the_gpu(cuda):
-    calls = []
-    times = gpu.alternate_on_gpu([(lambda: calls.append(1), gpu.OurEvent)], rounds=3, calls=2)
-    assert len(times[0]) == 3 and len(calls) == 5 + 4 * 2
-
-
-def test_reports_are_kept(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gpu, "RESULTS", tmp_path)
-    report = gpu.Report("Title")
-    report.add("a line")
-    report.save("here.md")
-    assert (tmp_path / "here.md").read_text() == "# Title\n\na line\n"
-    assert "a line" in capsys.readouterr().out

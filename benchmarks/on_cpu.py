@@ -17,19 +17,24 @@ from benchmarks.report import RESULTS, options
 
 
 class Part(NamedTuple):
-    """A program of this folder, its arguments, and its weight when time is shared; 0: it takes its own."""
+    """A program of this folder, its arguments, and its weight when time is shared; 0: it takes its own.
+
+    `threads` are the numbers of threads that it is given: all, the last, or none.
+    """
 
     program: str
     arguments: tuple[str, ...] = ()
     weight: int = 0
-    threads: bool = True  # whether it takes several numbers of threads
+    threads: slice = slice(None)
 
 
 SMALL = "--models", "lenet5", "simplecnn", "simplecnn_cifar"
 PARTS = {
     "cold_start": Part("cold_start"),
     "training_run": Part("training_run"),
-    "memory": Part("memory", threads=False),
+    "memory": Part("memory", threads=slice(-1, None)),
+    "eager": Part("eager", threads=slice(0)),
+    "loading": Part("loading", threads=slice(0)),
     "train_step": Part("train_step", weight=3),
     "avx2": Part("train_step", ("--avx2", *SMALL), weight=1),
     "inference": Part("inference", weight=3),
@@ -47,9 +52,9 @@ def main() -> None:
     args = parser.parse_args()
     end, ended = time.monotonic() + 60 * args.minutes, {}
     for i, name in enumerate(args.parts):
-        program, arguments, weight, several = PARTS[name]
+        program, arguments, weight, threads = PARTS[name]
         command = [sys.executable, "-m", f"benchmarks.{program}", *arguments, "--results", str(args.results)]
-        command += ["--threads", *(args.threads if several else args.threads[-1:])]
+        command += ["--threads", *args.threads[threads]] if args.threads[threads] else []
         start = time.monotonic()
         if weight:
             left = max(0.0, end - start) / 60

@@ -14,8 +14,10 @@ import minicnn as mc
 import twins as by_hand
 from benchmarks import (
     cold_start,
+    eager,
     inference,
     kernels,
+    loading,
     memory,
     on_cpu,
     report,
@@ -126,6 +128,22 @@ def test_cold_start(monkeypatch, tmp_path):
     assert cold > warm > 0 and theirs > 0
 
 
+def test_eager(monkeypatch, tmp_path):
+    monkeypatch.setattr(eager, "OPERATIONS", {name: eager.OPERATIONS[name] for name in ("exp", "conv2d")})
+    run(eager, monkeypatch, "--seconds", "0.001", "--results", str(tmp_path))
+    found = rows(tmp_path / "eager_cpu.md")
+    assert [row[0] for row in found] == ["exp", "conv2d", "geometric mean"]
+    assert float(found[2][3].strip("*")) ** 2 == pytest.approx(
+        float(found[0][3]) * float(found[1][3]), rel=0.05
+    )
+
+
+def test_loading(monkeypatch, tmp_path):
+    monkeypatch.setattr(loading, "COUNT", 128)
+    run(loading, monkeypatch, "--seconds", "0.001", "--results", str(tmp_path))
+    assert len(rows(tmp_path / "loading_cpu.md")) == 2
+
+
 @pytest.mark.parametrize("library", ["minicnn", "PyTorch"])
 @pytest.mark.parametrize("name", list(cold_start.SIDES))
 def test_first_step(name, library):
@@ -175,12 +193,13 @@ def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):
     assert [c[0] for c in commands] == [f"benchmarks.{p.program}" for p in on_cpu.PARTS.values()]
     minutes = [float(c[c.index("--minutes") + 1]) for c in commands if "--minutes" in c]
     assert minutes == pytest.approx([12 * 3 / 12, 12 * 1 / 9, 12 * 3 / 8, 12], rel=0.01)
-    numbers = [c[c.index("--threads") + 1 :][:2] for c in commands]
-    assert numbers[2] == ["2"] and all(n == ["1", "2"] for i, n in enumerate(numbers) if i != 2)
+    numbers = {c[0]: c[c.index("--threads") + 1 :][:2] if "--threads" in c else [] for c in commands}
+    few = {"benchmarks.memory": ["2"], "benchmarks.eager": [], "benchmarks.loading": []}
+    assert numbers == {c[0]: ["1", "2"] for c in commands} | few
 
 
 @pytest.mark.parametrize(
-    "program", [train_step, kernels, inference, cold_start, memory, training_run, on_cpu]
+    "program", [train_step, kernels, inference, cold_start, memory, training_run, eager, loading, on_cpu]
 )
 def test_help(program, monkeypatch, capsys):
     run(program, monkeypatch, "--help")

@@ -52,7 +52,7 @@ L = BYTES // 4  # float32 numbers in a vector; a power of 2
 STAGES = L.bit_length()  # log2 L + 1
 MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
 UR = 8 if REGISTERS == 32 else 4  # a tile of the filters' gradient: UR rows of NV vectors
-DEPTH = 32
+DEPTH = 128
 TILES = 96  # tiles in a block, about
 
 transform_input_2, transform_input_4 = to_components(input_2, 4, 4), to_components(input_4, 6, 6)
@@ -149,21 +149,22 @@ def product_tile(V, U, M, b, t, block0, block1):
     for block in range(block0, block1):
         for k in range(L):
             for r in range(MR):
-                v = splat(V, block, t + r, k)
+                v = splat(V, block, (t + r) * L + k)
                 for c in range(NV):
-                    acc[r, c] += v * load(U, b + c, block * L + k, 0)
+                    acc[r, c] += v * load(U, b + c, (block * L + k) * L)
     for r in range(MR):
         for c in range(NV):
             if block0 > 0:
-                acc[r, c] += load(M, b + c, t + r, 0)
-            store(M, b + c, t + r, 0, acc[r, c])
+                acc[r, c] += load(M, b + c, (t + r) * L)
+            store(M, b + c, (t + r) * L, acc[r, c])
 
 
 @jit
 def products(V, U, M, tiles):
     """M[e] = V[e] U[e] for all components e, and `tiles` rows, rounded up to a multiple of MR."""
-    blocks = V.shape[1]
-    for e in range(V.shape[0]):
+    E, blocks = V.shape[:2]
+    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, M.shape[1], -1), M.reshape(E, M.shape[1], -1)
+    for e in range(E):
         for b in range(0, M.shape[1], NV):
             for block in range(0, blocks, DEPTH // L):
                 for t in range(0, tiles, MR):
@@ -235,21 +236,23 @@ def outer_tile(V, M, U, b, block, k, tiles):
     acc = tile(UR, NV, V)
     for t in range(tiles):
         for r in range(UR):
-            v = splat(V, block, t, k + r)
+            v = splat(V, block, t * L + k + r)
             for c in range(NV):
-                acc[r, c] += v * load(M, b + c, t, 0)
+                acc[r, c] += v * load(M, b + c, t * L)
     for r in range(UR):
         for c in range(NV):
-            row = block * L + k + r
-            store(U, b + c, row, 0, acc[r, c] + load(U, b + c, row, 0))
+            row = (block * L + k + r) * L
+            store(U, b + c, row, acc[r, c] + load(U, b + c, row))
 
 
 @jit
 def outer_products(V, M, U, tiles):
     """U[e] += V[e]' M[e] for all components e."""
-    for e in range(U.shape[0]):
+    E, blocks = V.shape[:2]
+    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, M.shape[1], -1), M.reshape(E, M.shape[1], -1)
+    for e in range(E):
         for b in range(0, M.shape[1], NV):
-            for block in range(V.shape[1]):
+            for block in range(blocks):
                 for k in range(0, L, UR):
                     outer_tile(V[e], M[e], U[e], b, block, k, tiles)
 

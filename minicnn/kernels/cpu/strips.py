@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load_part, store_part
+from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load_part, odds, store_part
 from minicnn.kernels.geometry import Window
 
 SLACK = BYTES // 2  # numbers behind a strip: eight vectors of a tile may run past its end
@@ -52,46 +52,43 @@ def empty_strip(shape, x):
 
 
 @jit
-def copy_line(source, line):
-    """A row of a picture into a part of a strip."""
-    L, W = lanes(source), source.size
-    for w in range(0, W, L):
-        n = min(L, W - w)
-        store_part(n, line, w, load_part(n, source, w))
-
-
-@jit
-def copy_every(source, line, SW):
-    """Every SW-th number of a row, from its first on."""
-    L, W = lanes(source), source.size
-    if SW == 2:
-        for w in range(0, W, 2 * L):
-            n = W - w
-            v, rest = load_part(min(n, L), source, w), load_part(max(min(n - L, L), 0), source, w + L)
-            store_part(min((n + 1) // 2, L), line, w // 2, evens(v, rest))
-    else:
-        for w in range(0, W, SW):
-            line[w // SW] = source[w]
-
-
-@jit
-def fill_strip(x, flat, shape, row0, numbers):
+def fill_strip(x, strip, shape, row0, numbers):
     """Padded rows row0, row0 + 1, ... of x (C, H, W) into a strip, whose left and right sides are zero."""
     _, _, _, _, PT, PL, _, _ = numbers
-    (C, H, W), (_, R, SW, P) = x.shape, shape
-    first, last = min(max(PT - row0, 0), R), min(max(PT - row0 + H, 0), R)  # the rows that x has
+    (C, H, W), (_, R, SW, P), L = x.shape, shape, lanes(x)
     for c in range(C):
-        rows = flat[c * R * SW * P :][: R * SW * P]
-        rows[: first * SW * P] = 0
-        rows[last * SW * P :] = 0
-        source, target = x[c, row0 + first - PT :], rows[first * SW * P :]
-        if SW == 1 and P == W:  # no padding
-            copy_line(source.reshape(-1)[: (last - first) * W], target)
-        elif SW == 1:
-            for r in range(last - first):
-                copy_line(source[r], target[r * P + PL :])
-        else:
-            for r in range(last - first):
-                for s in range(SW):
-                    left = (PL - s + SW - 1) // SW  # the first column that is not padding
-                    copy_every(source[r, left * SW + s - PL :], target[(r * SW + s) * P + left :], SW)
+        for r in range(R):
+            h, at = row0 + r - PT, (c * R + r) * SW * P
+            if h < 0 or h >= H:
+                for i in range(at, at + SW * P):
+                    strip[i] = 0
+            elif SW == 1:
+                for w in range(0, W, L):
+                    n = min(L, W - w)
+                    store_part(n, strip, at + PL + w, load_part(n, x, c, h, w))
+            elif SW == 2:
+                even, odd = at + PL % 2 * P + PL // 2, at + (PL + 1) % 2 * P + (PL + 1) // 2
+                for w in range(0, W, 2 * L):
+                    n = min(2 * L, W - w)
+                    v, rest = load_part(min(n, L), x, c, h, w), load_part(max(n - L, 0), x, c, h, w + L)
+                    store_part((n + 1) // 2, strip, even + w // 2, evens(v, rest))
+                    store_part(n // 2, strip, odd + w // 2, odds(v, rest))
+            else:
+                for w in range(W):
+                    strip[at + (w + PL) % SW * P + (w + PL) // SW] = x[c, h, w]
+
+
+@jit
+def spread_strip(dy, strip, shape, row0, numbers):
+    """The same with dy (C, OH, OW), its numbers as far apart as the strides, in a strip for stride 1."""
+    _, _, SH, SW, PT, PL, _, _ = numbers
+    (C, OH, OW), (_, R, _, P) = dy.shape, shape
+    for c in range(C):
+        for r in range(R):
+            h, at = row0 + r - PT, (c * R + r) * P
+            if h < 0 or h >= OH * SH or h % SH:
+                for i in range(at, at + P):
+                    strip[i] = 0
+            else:
+                for w in range(OW):
+                    strip[at + PL + w * SW] = dy[c, h // SH, w]

@@ -6,9 +6,10 @@ GPU would compute with what others have written, if that memory has been given b
 """
 
 import itertools
+import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,16 +21,48 @@ class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
 
+class MemoryHook:
+    """What is told, inside its ``with`` block, of memory that comes from pools and goes back."""
+
+    name = "MemoryHook"
+    installed: ClassVar[dict[str, "MemoryHook"]] = {}
+
+    def __enter__(self) -> "MemoryHook":
+        assert self.name not in self.installed
+        self.installed[self.name] = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        del self.installed[self.name]
+
+    def alloc_postprocess(self, **about: int) -> None:
+        """A pool has taken memory from the GPU."""
+
+    def malloc_postprocess(self, **about: int) -> None:
+        """Somebody has taken memory from a pool."""
+
+    def free_postprocess(self, **about: int) -> None:
+        """It is back in the pool."""
+
+
 class Memory:
     """Bytes of a pool, which get back there with the array that has them."""
 
     def __init__(self, pool: "MemoryPool", size: int) -> None:
         self.pool, self.size = weakref.ref(pool), size
+        self.tell("alloc_postprocess", mem_ptr=id(self))
+        self.tell("malloc_postprocess", size=size, mem_ptr=id(self), pmem_id=id(self))
+
+    def tell(self, event: str, **about: int) -> None:
+        """Tell all hooks of it."""
+        for hook in [*MemoryHook.installed.values()]:
+            getattr(hook, event)(device_id=0, mem_size=self.size, **about)
 
     def __del__(self) -> None:
         pool = self.pool()
         if pool is not None:
             pool.used -= self.size
+            self.tell("free_postprocess", mem_ptr=id(self), pmem_id=id(self))
 
 
 class MemoryPool:
@@ -37,6 +70,7 @@ class MemoryPool:
 
     def __init__(self) -> None:
         self.used = self.taken = 0  # bytes, and how often some were wanted
+        self.default = False  # whether it is the one that arrays come from unless something else is said
 
     def malloc(self, size: int) -> Memory:
         """Take so many bytes."""
@@ -66,6 +100,7 @@ class Graph:
     def __init__(self) -> None:
         self.work: list[Callable[[], Any]] = []
         self.kept: list[Any] = []  # NumPy's memory, so that a test fails by a message
+        self.own: list[np.ndarray] = []  # that of arrays from a pool of the graph's, in the order of coming
         self.arrays: list[tuple[Any, Any]] = []  # those that had memory, and their memory's pool
         self.taken: dict[Any, int] = {}
 
@@ -90,6 +125,8 @@ class Graph:
             owner = pool()
             if array() is None and (owner is None or owner.taken != self.taken[pool]):
                 raise RuntimeError("cudaErrorIllegalAddress: the graph's memory is in other hands")
+        for host in self.own:  # in a real pool they share memory with those that came and went before them
+            garble(host)
         with np.errstate(all="ignore"):
             for job in self.work:
                 job()
@@ -139,10 +176,16 @@ class Stream:
 
 
 class Event:
-    """A moment; emulated work takes no time."""
+    """A moment; emulated work is done at once."""
+
+    time = None
+
+    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        self.timing = not disable_timing
 
     def record(self, stream: Any = None) -> None:
         """It is now."""
+        self.time = time.perf_counter()
 
     def synchronize(self) -> None:
         """Wait for it."""
@@ -195,6 +238,12 @@ def noted(out: Any, job: Callable[[], Any], sources: list[Any], is_work: bool = 
 
     if is_work:
         graph.work.append(repeat)
+    graph.own += [host for place, host in fresh if not results[place].memory.pool().default]
     for _, host in fresh:
-        host.fill(np.nan if host.dtype.kind in "fc" else 0)
+        garble(host)
     return out
+
+
+def garble(host: np.ndarray) -> None:
+    """Fill memory with what nobody takes for a result."""
+    host.fill(np.nan if host.dtype.kind in "fc" else 0)

@@ -68,8 +68,8 @@ def apart(columns, pictures):
 
 @jit
 def multiply_pictures(x, weight, turned, bias, y, together, begin, end):
-    """y (N, O, P) from x (N, C, P), weight (O, C) or (C, O) if turned, and bias (O); some blocks of columns."""
-    (N, C, P), O = x.shape, y.shape[1]
+    """y (N, O, P) from x (N, C, P), weight (O, C), or (C, O) if turned, and bias (O); some blocks of P."""
+    (_, C, P), O = x.shape, y.shape[1]
     panels = pack_turned(weight) if turned else pack(weight)
     width = TILES * NV * lanes(x)
     blocks = (P + width - 1) // width
@@ -88,7 +88,7 @@ def multiply_pictures(x, weight, turned, bias, y, together, begin, end):
 @jit
 def weight_gradient(rows, turned, partial, begin, end):
     """partial (chunks, blocks, M, W): sums of rows[n] turned[n]' for rows (N, M, P), turned (N, K, P)."""
-    (chunks, blocks, _, W), (N, K, P) = partial.shape, turned.shape
+    (chunks, blocks, _, W), (N, _, P) = partial.shape, turned.shape
     pixels = np.zeros((PIXELS, W), rows.dtype)
     for job in range(begin, end):
         t, b = job // blocks, job % blocks

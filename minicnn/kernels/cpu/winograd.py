@@ -18,6 +18,7 @@ functions return None, and the caller computes in another way.
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -142,8 +143,8 @@ def write_strip(grid, bias, b, picture, row0, rows):
 
 
 @jit
-def product_tile(V, U, M, b, t, block0, block1):
-    """M[b:b+NV, t:t+MR] += V[block0:block1, t:t+MR] U[b:b+NV], for the channels of these blocks."""
+def product_tile(V, U, M, t, block0, block1):
+    """M[:, t:t+MR] += V[block0:block1, t:t+MR] U, for the channels of these blocks; see products."""
     noinline()
     acc = tile(MR, NV, V)
     for block in range(block0, block1):
@@ -151,41 +152,75 @@ def product_tile(V, U, M, b, t, block0, block1):
             for r in range(MR):
                 v = splat(V, block, (t + r) * L + k)
                 for c in range(NV):
-                    acc[r, c] += v * load(U, b + c, (block * L + k) * L)
+                    acc[r, c] += v * load(U, c, (block * L + k) * L)
     for r in range(MR):
         for c in range(NV):
             if block0 > 0:
-                acc[r, c] += load(M, b + c, (t + r) * L)
-            store(M, b + c, (t + r) * L, acc[r, c])
+                acc[r, c] += load(M, c, (t + r) * L)
+            store(M, c, (t + r) * L, acc[r, c])
 
 
 @jit
 def products(V, U, M, tiles):
-    """M[e] = V[e] U[e] for all components e, and `tiles` rows, rounded up to a multiple of MR."""
+    """M[e] = V[e] U[e] for all places e, and `tiles` rows, rounded up to a multiple of MR."""
     E, blocks = V.shape[:2]
-    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, M.shape[1], -1), M.reshape(E, M.shape[1], -1)
+    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, NV, -1), M.reshape(E, NV, -1)
     for e in range(E):
-        for b in range(0, M.shape[1], NV):
-            for block in range(0, blocks, DEPTH // L):
-                for t in range(0, tiles, MR):
-                    product_tile(V[e], U[e], M[e], b, t, block, min(block + DEPTH // L, blocks))
+        for block in range(0, blocks, DEPTH // L):
+            for t in range(0, tiles, MR):
+                product_tile(V[e], U[e], M[e], t, block, min(block + DEPTH // L, blocks))
 
 
 @jit
-def transform_filters(weight, U, m, begin, end):
-    """U[e] (C, O) = G g G' for all filters of weight (O, C, 3, 3); some blocks of O."""
-    O, C = weight.shape[:2]
-    grid = vectors(1, 3, 3)[0]
-    for b in range(begin, end):
-        for c in range(C):
-            for o in range(min(L, O - b * L)):
-                for r in range(3):
-                    for s in range(3):
-                        grid[r, s, o] = weight[b * L + o, c, r, s]
+def outer_tile(V, M, U, block, k, tiles):
+    """U[:, row:row+UR] = V' M, summed over the tiles, where row = block * L + k is a channel of V."""
+    noinline()
+    acc = tile(UR, NV, V)
+    for t in range(tiles):
+        for r in range(UR):
+            v = splat(V, block, t * L + k + r)
+            for c in range(NV):
+                acc[r, c] += v * load(M, c, t * L)
+    for r in range(UR):
+        for c in range(NV):
+            store(U, c, (block * L + k + r) * L, acc[r, c])
+
+
+@jit
+def outer_products(V, M, U, tiles):
+    """U[e] = V[e]' M[e] for all places e."""
+    E, blocks = V.shape[:2]
+    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, NV, -1), M.reshape(E, NV, -1)
+    for e in range(E):
+        for block in range(blocks):
+            for k in range(0, L, UR):
+                outer_tile(V[e], M[e], U[e], block, k, tiles)
+
+
+@jit
+def transform_panel(weight, turned, panel, m, U):
+    """U = G g G' for the filters to one panel of channels, of weight (O, C, 1, 9).
+
+    Turned, they lead from O to C, upside down and back to front.
+    """
+    by_input = weight if turned else weight.transpose(1, 0, 2, 3)
+    step = -1 if turned else 1
+    line = vectors(1, 1, 9 + L)[0]
+    grid = line[0, :9].reshape(3, 3, L)[::step, ::step]
+    for b in range(NV):
+        for k in range(len(by_input)):
+            read_strip(by_input[k], panel * NV + b, 0, 1, 0, line)
             if m == 4:
-                transform_filter_4(grid, 0, 0, U, b, c)
+                transform_filter_4(grid, 0, 0, U, b, k)
             else:
-                transform_filter_2(grid, 0, 0, U, b, c)
+                transform_filter_2(grid, 0, 0, U, b, k)
+
+
+@jit
+def transform_filters(weight, turned, m, U, begin, end):
+    """U (panels, a*a, NV, channels, L) for some panels."""
+    for panel in range(begin, end):
+        transform_panel(weight, turned, panel, m, U[panel])
 
 
 @jit
@@ -202,10 +237,10 @@ def transform_inputs(picture, row0, rows, left, grid, V, t, across, m):
 
 
 @jit
-def transform_gradients(picture, row0, rows, grid, M, t, across, m):
+def transform_gradients(picture, panel, row0, rows, grid, M, t, across, m):
     """M[:, :, t:] = the tiles of `rows` tile rows of picture (O, OH, OW), the output's gradient."""
-    for b in range((picture.shape[0] + L - 1) // L):
-        read_strip(picture, b, row0, rows * m, 0, grid)
+    for b in range(NV):
+        read_strip(picture, panel * NV + b, row0, rows * m, 0, grid)
         for i in range(rows):
             for j in range(across):
                 if m == 4:
@@ -215,159 +250,175 @@ def transform_gradients(picture, row0, rows, grid, M, t, across, m):
 
 
 @jit
-def transform_outputs(M, t, grid, bias, picture, row0, rows, across, m):
+def transform_outputs(M, t, grid, bias, picture, panel, row0, rows, across, m):
     """The tile rows of the picture (O, H, W) that stand in M from row t on; 0, or NaN."""
     finite = np.float32(0)
-    for b in range((picture.shape[0] + L - 1) // L):
+    for b in range(NV):
         for i in range(rows):
             for j in range(across):
                 if m == 4:
                     transform_output_4(M, b, t + i * across + j, grid, i * m, j * m)
                 else:
                     transform_output_2(M, b, t + i * across + j, grid, i * m, j * m)
-        finite += write_strip(grid, bias, b, picture, row0, rows * m)
+        finite += write_strip(grid, bias, panel * NV + b, picture, row0, rows * m)
     return finite
 
 
 @jit
-def outer_tile(V, M, U, b, block, k, tiles):
-    """U[b:b+NV, row:row+UR] += V' M over all tiles, row = block * L + k being a channel of V."""
-    noinline()
-    acc = tile(UR, NV, V)
-    for t in range(tiles):
-        for r in range(UR):
-            v = splat(V, block, t * L + k + r)
-            for c in range(NV):
-                acc[r, c] += v * load(M, b + c, t * L)
-    for r in range(UR):
-        for c in range(NV):
-            row = (block * L + k + r) * L
-            store(U, b + c, row, acc[r, c] + load(U, b + c, row))
+def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, begin, end):
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, 1, 9) and bias (panels * NV, L).
 
-
-@jit
-def outer_products(V, M, U, tiles):
-    """U[e] += V[e]' M[e] for all components e."""
-    E, blocks = V.shape[:2]
-    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, M.shape[1], -1), M.reshape(E, M.shape[1], -1)
-    for e in range(E):
-        for b in range(0, M.shape[1], NV):
-            for block in range(blocks):
-                for k in range(0, L, UR):
-                    outer_tile(V[e], M[e], U[e], b, block, k, tiles)
-
-
-@jit
-def transform_filters_back(U, m, dweight):
-    """dweight (O, C, 3, 3) = G' U G, filter by filter."""
-    O, C = dweight.shape[:2]
-    grid = vectors(1, 3, 3)[0]
-    for b in range((O + L - 1) // L):
-        for c in range(C):
-            if m == 4:
-                filter_from_4(U, b, c, grid, 0, 0)
-            else:
-                filter_from_2(U, b, c, grid, 0, 0)
-            for o in range(min(L, O - b * L)):
-                for r in range(3):
-                    for s in range(3):
-                        dweight[b * L + o, c, r, s] = grid[r, s, o]
-
-
-@jit
-def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
-    """partial[chunk] (O, C, 3, 3): the weight gradient of each chunk's pictures, for some chunks."""
-    chunks, O, C = partial.shape[:3]
-    N, _, H, W = x.shape
-    OH, OW = dy.shape[2:]
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    room = block_rows * across | 1
-    a, blocks = m + 2, (O + NV * L - 1) // (NV * L) * NV
-    V = vectors(a * a, (C + L - 1) // L, room)
-    M = vectors(a * a, blocks, room)
-    U = vectors(a * a, blocks, (C + L - 1) // L * L)
-    rows = min(block_rows, down)
-    width = max(across * m + 2, left + (W + L - 1) // L * L, (OW + L - 1) // L * L)
-    grid = vectors(1, rows * m + 2, width)[0]
-    out = vectors(1, rows * m + 2, width)[0]
-    for chunk in range(begin, end):
-        U[:] = 0
-        row, end_row = chunk * N // chunks * down, (chunk + 1) * N // chunks * down
-        while row < end_row:
-            t = 0
-            last = min(row + block_rows, end_row)
-            while row < last:
-                n, i = row // down, row % down
-                rows = min(down - i, last - row)
-                transform_inputs(x[n], i * m - top, rows, left, grid, V, t, across, m)
-                transform_gradients(dy[n], i * m, rows, out, M, t, across, m)
-                t += rows * across
-                row += rows
-            outer_products(V, M, U, t)
-        transform_filters_back(U, m, partial[chunk])
-
-
-@jit
-def convolve(x, U, bias, y, top, left, m, block_rows, finite, begin, end):
-    """y (N, O, OH, OW) from x (N, C, H, W), U and bias (blocks, L), for some blocks of tile rows."""
+    A job is one panel of one block of tile rows; U holds the transformed filters of all panels, or nothing.
+    """
     N, C, H, W = x.shape
     OH, OW = y.shape[2:]
     down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or the components get into each other's way
-    V = vectors(U.shape[0], U.shape[2] // L, room)
-    M = vectors(U.shape[0], U.shape[1], room)
+    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or the places get into each other's way
+    E, panels = (m + 2) ** 2, len(bias) // NV
+    V, M = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room)
+    own = vectors(E, NV, (C + L - 1) // L * L if len(U) == 0 else 0)
     rows = min(block_rows, down)
     width = max(across * m + 2, left + (W + L - 1) // L * L, (OW + L - 1) // L * L)
     grid = vectors(1, rows * m + 2, width)[0]
     out = vectors(1, rows * m, width)[0]
     for job in range(begin, end):
-        first, last = job * block_rows, min((job + 1) * block_rows, N * down)
-        row = first
-        while row < last:
-            n, i = row // down, row % down
-            rows = min(down - i, last - row)
-            transform_inputs(x[n], i * m - top, rows, left, grid, V, (row - first) * across, across, m)
-            row += rows
-        products(V, U, M, (last - first) * across)
+        block, panel = job // panels, job % panels
+        first, last = block * block_rows, min((block + 1) * block_rows, N * down)
+        if job == begin or panel == 0:
+            row = first
+            while row < last:
+                n, i = row // down, row % down
+                rows = min(down - i, last - row)
+                transform_inputs(x[n], i * m - top, rows, left, grid, V, (row - first) * across, across, m)
+                row += rows
+        if len(U) == 0:
+            transform_panel(weight, turned, panel, m, own)
+            products(V, own, M, (last - first) * across)
+        else:
+            products(V, U[panel], M, (last - first) * across)
         total, row = np.float32(0), first
         while row < last:
             n, i = row // down, row % down
             rows = min(down - i, last - row)
-            total += transform_outputs(M, (row - first) * across, out, bias, y[n], i * m, rows, across, m)
+            t = (row - first) * across
+            total += transform_outputs(M, t, out, bias, y[n], panel, i * m, rows, across, m)
             row += rows
         finite[job] = total == 0
 
 
-def forward(x, weight, bias, padding, m):
-    top, bottom, left, right = padding
-    (N, C, H, W), O = x.shape, len(weight)
-    y = np.empty((N, O, H + top + bottom - 2, W + left + right - 2), np.float32)
-    a, blocks = m + 2, -(-O // (NV * L)) * NV
-    U = vectors(a * a, blocks, -(-C // L) * L)
-    transform_filters(weight, U, m, 0, -(-O // L))
-    offsets = np.zeros((blocks, L), np.float32)
+@jit
+def correlate(dy, x, partial, top, left, m, block_rows, chunks, begin, end):
+    """partial (chunks, panels, NV, C, 9, L): the weight gradient, for some chunks of blocks and some panels."""
+    panels, C = partial.shape[1], partial.shape[3]
+    N, _, H, W = x.shape
+    OH, OW = dy.shape[2:]
+    down, across = (OH + m - 1) // m, (OW + m - 1) // m
+    blocks = (N * down + block_rows - 1) // block_rows
+    room = block_rows * across | 1
+    E = (m + 2) ** 2
+    V, M = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room)
+    U = vectors(E, NV, (C + L - 1) // L * L)
+    rows = min(block_rows, down)
+    width = max(across * m + 2, left + (W + L - 1) // L * L, (OW + L - 1) // L * L)
+    grid = vectors(1, rows * m + 2, width)[0]
+    out = vectors(1, rows * m + 2, width)[0]
+    change = vectors(1, 3, 3)[0]
+    known = -1
+    for job in range(begin, end):
+        chunk, panel = job // panels, job % panels
+        partial[chunk, panel] = 0
+        for block in range(chunk * blocks // chunks, (chunk + 1) * blocks // chunks):
+            first, last = block * block_rows, min((block + 1) * block_rows, N * down)
+            row = first
+            while row < last:
+                n, i = row // down, row % down
+                rows = min(down - i, last - row)
+                t = (row - first) * across
+                if block != known:
+                    transform_inputs(x[n], i * m - top, rows, left, grid, V, t, across, m)
+                transform_gradients(dy[n], panel, i * m, rows, out, M, t, across, m)
+                row += rows
+            known = block
+            outer_products(V, M, U, (last - first) * across)
+            for b in range(NV):
+                for c in range(C):
+                    if m == 4:
+                        filter_from_4(U, b, c, change, 0, 0)
+                    else:
+                        filter_from_2(U, b, c, change, 0, 0)
+                    sums = partial[chunk, panel, b, c].reshape(3, 3, L)
+                    for r in range(3):
+                        for s in range(3):
+                            store(sums, r, s, 0, load(sums, r, s, 0) + load(change, r, s, 0))
+
+
+@jit
+def add_up(partial, dweight, finite, begin, end):
+    """dweight (C, O, 1, 9) = the sum of the chunks, in order, for some panels."""
+    chunks, _, _, C = partial.shape[:4]
+    none = vectors(1, 1, partial.shape[1] * NV)[0, 0]
+    line = vectors(1, 1, 9 + L)[0]
+    for panel in range(begin, end):
+        total = np.float32(0)
+        for b in range(NV):
+            for c in range(C):
+                line[0, :9] = partial[0, panel, b, c]
+                for chunk in range(1, chunks):
+                    line[0, :9] += partial[chunk, panel, b, c]
+                total += write_strip(line, none, panel * NV + b, dweight[c], 0, 1)
+        finite[panel] = total == 0
+
+
+def blocks_of(tile_rows, across, tiles):
+    """How many tile rows make a block, so that all blocks are about as large."""
+    count = max(round(tile_rows * across / tiles), 1)
+    return -(-tile_rows // count)
+
+
+def convolution(x, weight, turned, bias, y, padding, m):
+    top, _, left, _ = padding
+    N, O, OH, OW = y.shape
+    C, panels = x.shape[1], -(-O // (NV * L))
+    offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         offsets.reshape(-1)[:O] = bias
-    down, across = -(-y.shape[2] // m), -(-y.shape[3] // m)
-    block_rows = max(TILES // across, 1)
-    jobs = -(-N * down // block_rows)
-    finite = np.empty(jobs, np.bool_)
-    convolve(x, U, offsets, y, top, left, m, block_rows, finite, 0, jobs)
+    down, across = -(-OH // m), -(-OW // m)
+    block_rows = blocks_of(N * down, across, TILES)
+    blocks = -(-N * down // block_rows)
+    E = (m + 2) ** 2
+    products = y.size * C * 9 // PRODUCTS
+    weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9)
+    U = np.empty((0, 1, 1, 1, L), np.float32)
+    if blocks > 1:
+        U = vectors(panels * E, NV, -(-C // L) * L).reshape(panels, E, NV, -1, L)
+        run(transform_filters, panels, weight.size, weight, turned, m, U)
+    finite = np.empty(blocks * panels, np.bool_)
+    arguments = x, weight, turned, U, offsets, y, top, left, m, block_rows, finite
+    run(convolve, blocks * panels, products, *arguments)
     return y if finite.all() else None
 
 
+def forward(x, weight, bias, padding, m):
+    top, bottom, left, right = padding
+    N, _, H, W = x.shape
+    y = np.empty((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
+    return convolution(x, weight, False, bias, y, padding, m)
+
+
 def input_gradient(dy, weight, x_shape, padding, m):
-    top, left = padding[0], padding[2]
-    (H, W), (OH, OW) = x_shape[2:], dy.shape[2:]
-    turned = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
-    return forward(dy, turned, None, (2 - top, H - OH + top, 2 - left, W - OW + left), m)
+    dx = np.empty(x_shape, np.float32)
+    return convolution(dy, weight, True, None, dx, tuple(2 - p for p in padding), m)
 
 
 def weight_gradient(dy, x, padding, m):
-    O, (N, C) = dy.shape[1], x.shape[:2]
-    chunks = min(N, 4)
-    partial = np.empty((chunks, O, C, 3, 3), np.float32)
-    block_rows = max(TILES // -(-dy.shape[3] // m), 1)
-    correlate(dy, x, partial, padding[0], padding[2], m, block_rows, 0, chunks)
-    dweight = partial.sum(axis=0)
-    return dweight if np.isfinite(dweight).all() else None
+    (N, O, OH, OW), C = dy.shape, x.shape[1]
+    down, across, panels = -(-OH // m), -(-OW // m), -(-O // (NV * L))
+    block_rows = blocks_of(N * down, across, 192)
+    blocks = -(-N * down // block_rows)
+    chunks = min(blocks, 8)
+    partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
+    jobs = chunks * panels
+    run(correlate, jobs, 1 << 20, dy, x, partial, padding[0], padding[2], m, block_rows, chunks)
+    dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
+    run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 1, 9).transpose(1, 0, 2, 3), finite)
+    return dweight if finite.all() else None

@@ -143,213 +143,223 @@ def write_strip(grid, bias, b, picture, row0, rows):
 
 
 @jit
-def product_tile(V, U, M, t, block0, block1):
-    """M[:, t:t+MR] += V[block0:block1, t:t+MR] U, for the channels of these blocks; see products."""
+def product(V, U, M, tiles, block0, block1, row):
+    """M[:, :tiles] += V[block0:block1] U[:, row:], one matrix each; tiles of MR x NV vectors in registers."""
     noinline()
-    acc = tile(MR, NV, V)
-    for block in range(block0, block1):
-        for k in range(L):
-            for r in range(MR):
-                v = splat(V, block, (t + r) * L + k)
-                for c in range(NV):
-                    acc[r, c] += v * load(U, c, (block * L + k) * L)
-    for r in range(MR):
-        for c in range(NV):
-            if block0 > 0:
-                acc[r, c] += load(M, c, (t + r) * L)
-            store(M, c, (t + r) * L, acc[r, c])
-
-
-@jit
-def products(V, U, M, tiles):
-    """M[e] = V[e] U[e] for all places e, and `tiles` rows, rounded up to a multiple of MR."""
-    E, blocks = V.shape[:2]
-    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, NV, -1), M.reshape(E, NV, -1)
-    for e in range(E):
-        for block in range(0, blocks, DEPTH // L):
-            for t in range(0, tiles, MR):
-                product_tile(V[e], U[e], M[e], t, block, min(block + DEPTH // L, blocks))
-
-
-@jit
-def outer_tile(V, M, U, block, k, tiles):
-    """U[:, row:row+UR] = V' M, summed over the tiles, where row = block * L + k is a channel of V."""
-    noinline()
-    acc = tile(UR, NV, V)
-    for t in range(tiles):
-        for r in range(UR):
-            v = splat(V, block, t * L + k + r)
+    for t in range(0, tiles, MR):
+        acc = tile(MR, NV, V)
+        for block in range(block0, block1):
+            for k in range(L):
+                for r in range(MR):
+                    v = splat(V, block, (t + r) * L + k)
+                    for c in range(NV):
+                        acc[r, c] += v * load(U, c, (row + (block - block0) * L + k) * L)
+        for r in range(MR):
             for c in range(NV):
-                acc[r, c] += v * load(M, c, t * L)
-    for r in range(UR):
-        for c in range(NV):
-            store(U, c, (block * L + k + r) * L, acc[r, c])
+                if block0 > 0:
+                    acc[r, c] += load(M, c, (t + r) * L)
+                store(M, c, (t + r) * L, acc[r, c])
 
 
 @jit
-def outer_products(V, M, U, tiles):
-    """U[e] = V[e]' M[e] for all places e."""
-    E, blocks = V.shape[:2]
-    V, U, M = V.reshape(E, blocks, -1), U.reshape(E, NV, -1), M.reshape(E, NV, -1)
-    for e in range(E):
-        for block in range(blocks):
-            for k in range(0, L, UR):
-                outer_tile(V[e], M[e], U[e], block, k, tiles)
+def outer_product(V, M, U, tiles, block, row):
+    """U[:, row:row+L] = V[block]' M, one matrix each, summed over the tiles."""
+    noinline()
+    for k in range(0, L, UR):
+        acc = tile(UR, NV, V)
+        for t in range(tiles):
+            for r in range(UR):
+                v = splat(V, block, t * L + k + r)
+                for c in range(NV):
+                    acc[r, c] += v * load(M, c, t * L)
+        for r in range(UR):
+            for c in range(NV):
+                store(U, c, (row + k + r) * L, acc[r, c])
 
 
 @jit
-def transform_panel(weight, turned, panel, m, U):
-    """U = G g G' for the filters to one panel of channels, of weight (O, C, 1, 9).
+def lines_of(E):
+    """E (places, blocks, rows, L) with the rows of a block in one line, for the products."""
+    return E.reshape(E.shape[0], E.shape[1], -1)
 
-    Turned, they lead from O to C, upside down and back to front.
+
+@jit
+def products(V, U, M, tiles, begin, end):
+    """M[e] += V[e] U[e] for all places e and the channels from begin to end, whose filters U has."""
+    V, U, M = lines_of(V), lines_of(U), lines_of(M)
+    first, last = begin // L, (end + L - 1) // L
+    for e in range(len(V)):
+        for block in range(first, last, DEPTH // L):
+            stop = min(block + DEPTH // L, last)
+            product(V[e], U[e], M[e], tiles, block, stop, (block - first) * L)
+
+
+@jit
+def transform_filters(weight, turned, panel, begin, end, m, U):
+    """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+
+    weight is (O, C, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
     """
-    by_input = weight if turned else weight.transpose(1, 0, 2, 3)
-    step = -1 if turned else 1
+    sources, step = (weight, -1) if turned else (weight.transpose(1, 0, 2, 3), 1)
     line = vectors(1, 1, 9 + L)[0]
     grid = line[0, :9].reshape(3, 3, L)[::step, ::step]
     for b in range(NV):
-        for k in range(len(by_input)):
-            read_strip(by_input[k], panel * NV + b, 0, 1, 0, line)
+        for k in range(begin, end):
+            read_strip(sources[k], panel * NV + b, 0, 1, 0, line)
             if m == 4:
-                transform_filter_4(grid, 0, 0, U, b, k)
+                transform_filter_4(grid, 0, 0, U, b, k - begin)
             else:
-                transform_filter_2(grid, 0, 0, U, b, k)
+                transform_filter_2(grid, 0, 0, U, b, k - begin)
 
 
 @jit
-def transform_filters(weight, turned, m, U, begin, end):
+def transform_all_filters(weight, turned, m, U, begin, end):
     """U (panels, a*a, NV, channels, L) for some panels."""
     for panel in range(begin, end):
-        transform_panel(weight, turned, panel, m, U[panel])
+        transform_filters(weight, turned, panel, 0, weight.shape[0 if turned else 1], m, U[panel])
 
 
 @jit
-def transform_inputs(picture, row0, rows, left, grid, V, t, across, m):
-    """V[:, :, t:] = the tiles of `rows` tile rows, `across` in each; the first begins in row row0."""
-    for b in range(V.shape[1]):
-        read_strip(picture, b, row0, rows * m + 2, left, grid)
-        for i in range(rows):
-            for j in range(across):
-                if m == 4:
-                    transform_input_4(grid, i * m, j * m, V, b, t + i * across + j)
-                else:
-                    transform_input_2(grid, i * m, j * m, V, b, t + i * across + j)
-
-
-@jit
-def transform_gradients(picture, panel, row0, rows, grid, M, t, across, m):
-    """M[:, :, t:] = the tiles of `rows` tile rows of picture (O, OH, OW), the output's gradient."""
+def add_filters(U, m, sums):
+    """sums (NV, channels, 9, L) += G' U G, the gradients of as many filters."""
+    grid = vectors(1, 3, 3)[0]
     for b in range(NV):
-        read_strip(picture, panel * NV + b, row0, rows * m, 0, grid)
-        for i in range(rows):
-            for j in range(across):
-                if m == 4:
-                    transform_gradient_4(grid, i * m, j * m, M, b, t + i * across + j)
-                else:
-                    transform_gradient_2(grid, i * m, j * m, M, b, t + i * across + j)
+        for c in range(sums.shape[1]):
+            if m == 4:
+                filter_from_4(U, b, c, grid, 0, 0)
+            else:
+                filter_from_2(U, b, c, grid, 0, 0)
+            for tap in range(9):
+                store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))
 
 
 @jit
-def transform_outputs(M, t, grid, bias, picture, panel, row0, rows, across, m):
-    """The tile rows of the picture (O, H, W) that stand in M from row t on; 0, or NaN."""
-    finite = np.float32(0)
-    for b in range(NV):
-        for i in range(rows):
-            for j in range(across):
+def part_of_picture(row, last, down):
+    """Which picture a tile row is in, which of its `down` tile rows it is, and how many follow up to last."""
+    return row // down, row % down, min(down - row % down, last - row)
+
+
+@jit
+def transform_inputs(x, first, last, size, top, left, m, grid, V):
+    """V = the tiles of tile rows first to last, counted through all pictures of x (N, C, H, W)."""
+    down, across = size
+    row = first
+    while row < last:
+        n, i, rows = part_of_picture(row, last, down)
+        for b in range(V.shape[1]):
+            read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
+            for t in range(rows * across):
+                place = (row - first) * across + t
                 if m == 4:
-                    transform_output_4(M, b, t + i * across + j, grid, i * m, j * m)
+                    transform_input_4(grid, t // across * m, t % across * m, V, b, place)
                 else:
-                    transform_output_2(M, b, t + i * across + j, grid, i * m, j * m)
-        finite += write_strip(grid, bias, panel * NV + b, picture, row0, rows * m)
+                    transform_input_2(grid, t // across * m, t % across * m, V, b, place)
+        row += rows
+
+
+@jit
+def transform_gradients(dy, panel, first, last, size, m, grid, M):
+    """M = the same tile rows of dy (N, O, OH, OW), for a panel of its channels."""
+    down, across = size
+    row = first
+    while row < last:
+        n, i, rows = part_of_picture(row, last, down)
+        for b in range(NV):
+            read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
+            for t in range(rows * across):
+                place = (row - first) * across + t
+                if m == 4:
+                    transform_gradient_4(grid, t // across * m, t % across * m, M, b, place)
+                else:
+                    transform_gradient_2(grid, t // across * m, t % across * m, M, b, place)
+        row += rows
+
+
+@jit
+def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
+    """The same tile rows of y (N, O, OH, OW) from M, for a panel of its channels; 0, or NaN."""
+    down, across = size
+    row, finite = first, np.float32(0)
+    while row < last:
+        n, i, rows = part_of_picture(row, last, down)
+        for b in range(NV):
+            for t in range(rows * across):
+                place = (row - first) * across + t
+                if m == 4:
+                    transform_output_4(M, b, place, grid, t // across * m, t % across * m)
+                else:
+                    transform_output_2(M, b, place, grid, t // across * m, t % across * m)
+            finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
+        row += rows
     return finite
+
+
+@jit
+def strip(rows, across, left, W, m):
+    """A grid for `rows` tile rows, `across` in each, and for pictures W wide beside `left` zeros."""
+    return vectors(1, rows * m + 2, max(across * m + 2, left + (W + L - 1) // L * L))[0]
 
 
 @jit
 def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, 1, 9) and bias (panels * NV, L).
 
-    A job is one panel of one block of tile rows; U holds the transformed filters of all panels, or nothing.
+    A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
+    empty, each job transforms those it needs, a slice of DEPTH channels at a time.
     """
-    N, C, H, W = x.shape
-    OH, OW = y.shape[2:]
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or the places get into each other's way
-    E, panels = (m + 2) ** 2, len(bias) // NV
-    V, M = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room)
-    own = vectors(E, NV, (C + L - 1) // L * L if len(U) == 0 else 0)
-    rows = min(block_rows, down)
-    width = max(across * m + 2, left + (W + L - 1) // L * L, (OW + L - 1) // L * L)
-    grid = vectors(1, rows * m + 2, width)[0]
-    out = vectors(1, rows * m, width)[0]
+    (N, C, H, W), (OH, OW) = x.shape, y.shape[2:]
+    size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
+    E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
+    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd: lines a power of 2 apart share a cache's place
+    V, M, own = vectors(E, blocks, room), vectors(E, NV, room), vectors(E, NV, DEPTH | 1)
+    grid = strip(min(block_rows, down), across, left, W, m)
+    out = strip(min(block_rows, down), across, 0, OW, m)
     for job in range(begin, end):
         block, panel = job // panels, job % panels
         first, last = block * block_rows, min((block + 1) * block_rows, N * down)
         if job == begin or panel == 0:
-            row = first
-            while row < last:
-                n, i = row // down, row % down
-                rows = min(down - i, last - row)
-                transform_inputs(x[n], i * m - top, rows, left, grid, V, (row - first) * across, across, m)
-                row += rows
-        if len(U) == 0:
-            transform_panel(weight, turned, panel, m, own)
-            products(V, own, M, (last - first) * across)
+            transform_inputs(x, first, last, size, top, left, m, grid, V)
+        tiles = (last - first) * across
+        if len(U) > 0:
+            products(V, U[panel], M, tiles, 0, C)
         else:
-            products(V, U[panel], M, (last - first) * across)
-        total, row = np.float32(0), first
-        while row < last:
-            n, i = row // down, row % down
-            rows = min(down - i, last - row)
-            t = (row - first) * across
-            total += transform_outputs(M, t, out, bias, y[n], panel, i * m, rows, across, m)
-            row += rows
-        finite[job] = total == 0
+            for k in range(0, C, DEPTH):
+                stop = min(k + DEPTH, C)
+                transform_filters(weight, turned, panel, k, stop, m, own)
+                products(V, own, M, tiles, k, stop)
+        finite[job] = transform_outputs(M, bias, first, last, size, m, out, y, panel) == 0
 
 
 @jit
-def correlate(dy, x, partial, top, left, m, block_rows, chunks, begin, end):
-    """partial (chunks, panels, NV, C, 9, L): the weight gradient, for some chunks of blocks and some panels."""
-    panels, C = partial.shape[1], partial.shape[3]
-    N, _, H, W = x.shape
-    OH, OW = dy.shape[2:]
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    blocks = (N * down + block_rows - 1) // block_rows
+def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
+    """partial (chunks, panels, NV, C, 9, L), the weight gradient of chunks of blocks of tile rows."""
+    chunks, panels, _, C = partial.shape[:4]
+    (N, _, H, W), (OH, OW) = x.shape, dy.shape[2:]
+    size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
+    E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
+    groups = panels if blocks == chunks else 1
     room = block_rows * across | 1
-    E = (m + 2) ** 2
-    V, M = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room)
-    U = vectors(E, NV, (C + L - 1) // L * L)
-    rows = min(block_rows, down)
-    width = max(across * m + 2, left + (W + L - 1) // L * L, (OW + L - 1) // L * L)
-    grid = vectors(1, rows * m + 2, width)[0]
-    out = vectors(1, rows * m + 2, width)[0]
-    change = vectors(1, 3, 3)[0]
+    V, M, U = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room), vectors(E, NV, DEPTH | 1)
+    grid = strip(min(block_rows, down), across, left, W, m)
+    out = strip(min(block_rows, down), across, 0, OW, m)
     known = -1
     for job in range(begin, end):
-        chunk, panel = job // panels, job % panels
-        partial[chunk, panel] = 0
+        chunk, group = job // groups, job % groups
+        first_panel, last_panel = group * panels // groups, (group + 1) * panels // groups
+        partial[chunk, first_panel:last_panel] = 0
         for block in range(chunk * blocks // chunks, (chunk + 1) * blocks // chunks):
             first, last = block * block_rows, min((block + 1) * block_rows, N * down)
-            row = first
-            while row < last:
-                n, i = row // down, row % down
-                rows = min(down - i, last - row)
-                t = (row - first) * across
-                if block != known:
-                    transform_inputs(x[n], i * m - top, rows, left, grid, V, t, across, m)
-                transform_gradients(dy[n], panel, i * m, rows, out, M, t, across, m)
-                row += rows
+            if block != known:
+                transform_inputs(x, first, last, size, top, left, m, grid, V)
             known = block
-            outer_products(V, M, U, (last - first) * across)
-            for b in range(NV):
-                for c in range(C):
-                    if m == 4:
-                        filter_from_4(U, b, c, change, 0, 0)
-                    else:
-                        filter_from_2(U, b, c, change, 0, 0)
-                    sums = partial[chunk, panel, b, c].reshape(3, 3, L)
-                    for r in range(3):
-                        for s in range(3):
-                            store(sums, r, s, 0, load(sums, r, s, 0) + load(change, r, s, 0))
+            for panel in range(first_panel, last_panel):
+                transform_gradients(dy, panel, first, last, size, m, out, M)
+                for k in range(0, C, DEPTH):
+                    stop = min(k + DEPTH, C)
+                    for e in range(E):
+                        for b in range(k // L, (stop + L - 1) // L):
+                            outer_product(lines_of(V)[e], lines_of(M)[e], lines_of(U)[e], (last - first) * across, b, b * L - k)
+                    add_filters(U, m, partial[chunk, panel, :, k:stop])
 
 
 @jit
@@ -390,8 +400,8 @@ def convolution(x, weight, turned, bias, y, padding, m):
     weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9)
     U = np.empty((0, 1, 1, 1, L), np.float32)
     if blocks > 1:
-        U = vectors(panels * E, NV, -(-C // L) * L).reshape(panels, E, NV, -1, L)
-        run(transform_filters, panels, weight.size, weight, turned, m, U)
+        U = vectors(panels * E, NV, -(-C // L) * L | 1).reshape(panels, E, NV, -1, L)
+        run(transform_all_filters, panels, weight.size, weight, turned, m, U)
     finite = np.empty(blocks * panels, np.bool_)
     arguments = x, weight, turned, U, offsets, y, top, left, m, block_rows, finite
     run(convolve, blocks * panels, products, *arguments)
@@ -417,8 +427,8 @@ def weight_gradient(dy, x, padding, m):
     blocks = -(-N * down // block_rows)
     chunks = min(blocks, 8)
     partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
-    jobs = chunks * panels
-    run(correlate, jobs, 1 << 20, dy, x, partial, padding[0], padding[2], m, block_rows, chunks)
+    jobs = chunks * (panels if blocks == chunks else 1)
+    run(correlate, jobs, 1 << 20, dy, x, partial, padding[0], padding[2], m, block_rows)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
     run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 1, 9).transpose(1, 0, 2, 3), finite)
     return dweight if finite.all() else None

@@ -19,127 +19,25 @@ import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import (
-    BYTES,
-    REGISTERS,
-    evens,
-    hsum,
-    lanes,
-    load,
-    load_part,
-    noinline,
-    odds,
-    splat,
-    store,
-    store_part,
-    tile,
-)
+from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
-    filter_2,
-    filter_4,
-    filter_gradient_2,
-    filter_gradient_4,
-    from_components,
-    gradient_2,
-    gradient_4,
-    input_2,
-    input_4,
-    output_2,
-    output_4,
-    to_components,
+    L,
+    read_strip,
+    strip,
+    transform_filter,
+    transform_filter_gradient,
+    transform_gradient,
+    transform_input,
+    transform_output,
+    vectors,
+    write_strip,
 )
 
-L = BYTES // 4  # float32 numbers in a vector; a power of 2
-STAGES = L.bit_length()  # log2 L + 1
 MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
-UR = 8 if REGISTERS == 32 else 4  # a tile of the filters' gradient: UR rows of NV vectors
-DEPTH = 128
-TILES = 96  # tiles in a block, about
-
-transform_input_2, transform_input_4 = to_components(input_2, 4, 4), to_components(input_4, 6, 6)
-transform_filter_2, transform_filter_4 = to_components(filter_2, 3, 4), to_components(filter_4, 3, 6)
-transform_gradient_2, transform_gradient_4 = to_components(gradient_2, 2, 4), to_components(gradient_4, 4, 6)
-transform_output_2, transform_output_4 = from_components(output_2, 4, 2), from_components(output_4, 6, 4)
-filter_from_2, filter_from_4 = from_components(filter_gradient_2, 4, 3), from_components(filter_gradient_4, 6, 3)
-
-
-@jit
-def vectors(rows, blocks, count):
-    """Zeros (rows, blocks, count, L), each vector in a cache line of its own."""
-    size = rows * blocks * count * L
-    memory = np.zeros(size + L, np.float32)
-    first = -(memory.ctypes.data // 4) % L
-    return memory[first : first + size].reshape(rows, blocks, count, L)
-
-
-@jit
-def transpose(t):
-    """The L x L numbers of t[0] transposed, in t[STAGES - 1].
-
-    Reading every second number of all, then the others, turns the bits of a number's address (row, column)
-    by one; after log2 L times, the two have changed places.
-    """
-    for step in range(STAGES - 1):
-        for i in range(L // 2):
-            t[step + 1, i] = evens(t[step, 2 * i], t[step, 2 * i + 1])
-            t[step + 1, L // 2 + i] = odds(t[step, 2 * i], t[step, 2 * i + 1])
-
-
-@jit
-def read_block(picture, b, h, w, grid, r, s):
-    """grid[r, s:s+L] = the L pixels of picture (C, H, W) from (h, w) on, channels bL to bL + L."""
-    noinline()
-    C, _, W = picture.shape
-    t = tile(STAGES, L, grid)
-    for i in range(L):
-        t[0, i] = load_part(W - w if b * L + i < C else 0, picture, b * L + i, h, w)
-    transpose(t)
-    for i in range(L):
-        store(grid, r, s + i, 0, t[STAGES - 1, i])
-
-
-@jit
-def write_block(grid, r, s, bias, b, picture, h, w):
-    """The way back, with bias[b] added; returns 0, or NaN if a number is not finite."""
-    noinline()
-    C, _, W = picture.shape
-    t = tile(STAGES, L, grid)
-    offset = load(bias, b, 0)
-    finite = offset * 0.0
-    for i in range(L):
-        v = load(grid, r, s + i, 0) + offset
-        finite += v * 0.0
-        t[0, i] = v
-    transpose(t)
-    for i in range(L):
-        store_part(W - w if b * L + i < C else 0, picture, b * L + i, h, w, t[STAGES - 1, i])
-    return hsum(finite)
-
-
-@jit
-def read_strip(picture, b, row0, rows, left, grid):
-    """grid[:rows, left:] = rows row0 to row0 + rows of picture (C, H, W), channels bL to bL + L.
-
-    Rows outside of the picture are zeros, as is what stands beside it.
-    """
-    _, H, W = picture.shape
-    for r in range(rows):
-        if 0 <= row0 + r < H:
-            for w in range(0, W, L):
-                read_block(picture, b, row0 + r, w, grid, r, left + w)
-        else:
-            grid[r] = 0
-
-
-@jit
-def write_strip(grid, bias, b, picture, row0, rows):
-    """Rows row0 to row0 + rows of picture = grid[:rows], where it has such rows; 0, or NaN as above."""
-    _, H, W = picture.shape
-    finite = np.float32(0)
-    for r in range(min(rows, H - row0)):
-        for w in range(0, W, L):
-            finite += write_block(grid, r, w, bias, b, picture, row0 + r, w)
-    return finite
+UR = 8 if REGISTERS == 32 else 4  # a tile of U: UR rows of NV vectors
+DEPTH = 32  # channels, or half as many tiles, summed in one go: longer sums round more
+SLICE = 64  # channels whose filters stay in an L2 cache
+CHUNKS = 8  # parts that a weight gradient is summed in
 
 
 @jit
@@ -166,15 +64,18 @@ def outer_product(V, M, U, tiles, block, row):
     """U[:, row:row+L] = V[block]' M, one matrix each, summed over the tiles."""
     noinline()
     for k in range(0, L, UR):
-        acc = tile(UR, NV, V)
-        for t in range(tiles):
+        for begin in range(0, tiles, 2 * DEPTH):
+            acc = tile(UR, NV, V)
+            for t in range(begin, min(begin + 2 * DEPTH, tiles)):
+                for r in range(UR):
+                    v = splat(V, block, t * L + k + r)
+                    for c in range(NV):
+                        acc[r, c] += v * load(M, c, t * L)
             for r in range(UR):
-                v = splat(V, block, t * L + k + r)
                 for c in range(NV):
-                    acc[r, c] += v * load(M, c, t * L)
-        for r in range(UR):
-            for c in range(NV):
-                store(U, c, (row + k + r) * L, acc[r, c])
+                    if begin > 0:
+                        acc[r, c] += load(U, c, (row + k + r) * L)
+                    store(U, c, (row + k + r) * L, acc[r, c])
 
 
 @jit
@@ -195,6 +96,15 @@ def products(V, U, M, tiles, begin, end):
 
 
 @jit
+def outer_products(V, M, U, tiles, begin, end):
+    """U[e] = V[e]' M[e] for all places e and the channels from begin to end of V."""
+    V, M, U = lines_of(V), lines_of(M), lines_of(U)
+    for e in range(len(V)):
+        for block in range(begin // L, (end + L - 1) // L):
+            outer_product(V[e], M[e], U[e], tiles, block, block * L - begin)
+
+
+@jit
 def transform_filters(weight, turned, panel, begin, end, m, U):
     """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
 
@@ -206,10 +116,7 @@ def transform_filters(weight, turned, panel, begin, end, m, U):
     for b in range(NV):
         for k in range(begin, end):
             read_strip(sources[k], panel * NV + b, 0, 1, 0, line)
-            if m == 4:
-                transform_filter_4(grid, 0, 0, U, b, k - begin)
-            else:
-                transform_filter_2(grid, 0, 0, U, b, k - begin)
+            transform_filter(m, grid, 0, 0, U, b, k - begin)
 
 
 @jit
@@ -225,10 +132,7 @@ def add_filters(U, m, sums):
     grid = vectors(1, 3, 3)[0]
     for b in range(NV):
         for c in range(sums.shape[1]):
-            if m == 4:
-                filter_from_4(U, b, c, grid, 0, 0)
-            else:
-                filter_from_2(U, b, c, grid, 0, 0)
+            transform_filter_gradient(m, U, b, c, grid, 0, 0)
             for tap in range(9):
                 store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))
 
@@ -250,10 +154,7 @@ def transform_inputs(x, first, last, size, top, left, m, grid, V):
             read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
             for t in range(rows * across):
                 place = (row - first) * across + t
-                if m == 4:
-                    transform_input_4(grid, t // across * m, t % across * m, V, b, place)
-                else:
-                    transform_input_2(grid, t // across * m, t % across * m, V, b, place)
+                transform_input(m, grid, t // across * m, t % across * m, V, b, place)
         row += rows
 
 
@@ -268,10 +169,7 @@ def transform_gradients(dy, panel, first, last, size, m, grid, M):
             read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
             for t in range(rows * across):
                 place = (row - first) * across + t
-                if m == 4:
-                    transform_gradient_4(grid, t // across * m, t % across * m, M, b, place)
-                else:
-                    transform_gradient_2(grid, t // across * m, t % across * m, M, b, place)
+                transform_gradient(m, grid, t // across * m, t % across * m, M, b, place)
         row += rows
 
 
@@ -285,19 +183,10 @@ def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
         for b in range(NV):
             for t in range(rows * across):
                 place = (row - first) * across + t
-                if m == 4:
-                    transform_output_4(M, b, place, grid, t // across * m, t % across * m)
-                else:
-                    transform_output_2(M, b, place, grid, t // across * m, t % across * m)
+                transform_output(m, M, b, place, grid, t // across * m, t % across * m)
             finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
         row += rows
     return finite
-
-
-@jit
-def strip(rows, across, left, W, m):
-    """A grid for `rows` tile rows, `across` in each, and for pictures W wide beside `left` zeros."""
-    return vectors(1, rows * m + 2, max(across * m + 2, left + (W + L - 1) // L * L))[0]
 
 
 @jit
@@ -305,13 +194,15 @@ def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, be
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, 1, 9) and bias (panels * NV, L).
 
     A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
-    empty, each job transforms those it needs, a slice of DEPTH channels at a time.
+    empty, each job transforms those it needs, slice by slice.
     """
-    (N, C, H, W), (OH, OW) = x.shape, y.shape[2:]
+    (N, C, _, W), (OH, OW) = x.shape, y.shape[2:]
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
-    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd: lines a power of 2 apart share a cache's place
-    V, M, own = vectors(E, blocks, room), vectors(E, NV, room), vectors(E, NV, DEPTH | 1)
+    room = (
+        block_rows * across + MR - 1
+    ) // MR * MR | 1  # odd: lines a power of 2 apart share a cache's place
+    V, M, own = vectors(E, blocks, room), vectors(E, NV, room), vectors(E, NV, SLICE | 1)
     grid = strip(min(block_rows, down), across, left, W, m)
     out = strip(min(block_rows, down), across, 0, OW, m)
     for job in range(begin, end):
@@ -323,8 +214,8 @@ def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, be
         if len(U) > 0:
             products(V, U[panel], M, tiles, 0, C)
         else:
-            for k in range(0, C, DEPTH):
-                stop = min(k + DEPTH, C)
+            for k in range(0, C, SLICE):
+                stop = min(k + SLICE, C)
                 transform_filters(weight, turned, panel, k, stop, m, own)
                 products(V, own, M, tiles, k, stop)
         finite[job] = transform_outputs(M, bias, first, last, size, m, out, y, panel) == 0
@@ -334,12 +225,12 @@ def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, be
 def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
     """partial (chunks, panels, NV, C, 9, L), the weight gradient of chunks of blocks of tile rows."""
     chunks, panels, _, C = partial.shape[:4]
-    (N, _, H, W), (OH, OW) = x.shape, dy.shape[2:]
+    (N, _, _, W), (OH, OW) = x.shape, dy.shape[2:]
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
     groups = panels if blocks == chunks else 1
     room = block_rows * across | 1
-    V, M, U = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room), vectors(E, NV, DEPTH | 1)
+    V, M, U = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room), vectors(E, NV, SLICE | 1)
     grid = strip(min(block_rows, down), across, left, W, m)
     out = strip(min(block_rows, down), across, 0, OW, m)
     known = -1
@@ -354,11 +245,9 @@ def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
             known = block
             for panel in range(first_panel, last_panel):
                 transform_gradients(dy, panel, first, last, size, m, out, M)
-                for k in range(0, C, DEPTH):
-                    stop = min(k + DEPTH, C)
-                    for e in range(E):
-                        for b in range(k // L, (stop + L - 1) // L):
-                            outer_product(lines_of(V)[e], lines_of(M)[e], lines_of(U)[e], (last - first) * across, b, b * L - k)
+                for k in range(0, C, SLICE):
+                    stop = min(k + SLICE, C)
+                    outer_products(V, M, U, (last - first) * across, k, stop)
                     add_filters(U, m, partial[chunk, panel, :, k:stop])
 
 
@@ -379,56 +268,92 @@ def add_up(partial, dweight, finite, begin, end):
         finite[panel] = total == 0
 
 
-def blocks_of(tile_rows, across, tiles):
-    """How many tile rows make a block, so that all blocks are about as large."""
-    count = max(round(tile_rows * across / tiles), 1)
-    return -(-tile_rows // count)
+def cut(tile_rows: int, across: int, C: int) -> tuple[int, int]:
+    """How many tile rows make a block, and how many blocks there are, all about as large."""
+    tiles = 96 if C <= 64 else 192
+    blocks = max(round(tile_rows * across / tiles), 1)
+    block_rows = -(-tile_rows // blocks)
+    return block_rows, -(-tile_rows // block_rows)
 
 
-def convolution(x, weight, turned, bias, y, padding, m):
-    top, _, left, _ = padding
-    N, O, OH, OW = y.shape
-    C, panels = x.shape[1], -(-O // (NV * L))
+def convolution(
+    x: np.ndarray,
+    weight: np.ndarray,
+    turned: bool,
+    bias: np.ndarray | None,
+    y: np.ndarray,
+    padding: tuple[int, ...],
+    m: int,
+) -> np.ndarray | None:
+    """Fill y (N, O, OH, OW) in; weight is (O, C, 3, 3), or (C, O, 3, 3) if it is to be turned round."""
+    (N, O, OH, OW), C = y.shape, x.shape[1]
+    panels, E, down, across = -(-O // (NV * L)), (m + 2) ** 2, -(-OH // m), -(-OW // m)
+    block_rows, blocks = cut(N * down, across, C)
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
-        offsets.reshape(-1)[:O] = bias
-    down, across = -(-OH // m), -(-OW // m)
-    block_rows = blocks_of(N * down, across, TILES)
-    blocks = -(-N * down // block_rows)
-    E = (m + 2) ** 2
-    products = y.size * C * 9 // PRODUCTS
+        offsets.ravel()[:O] = bias
     weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9)
-    U = np.empty((0, 1, 1, 1, L), np.float32)
-    if blocks > 1:
-        U = vectors(panels * E, NV, -(-C // L) * L | 1).reshape(panels, E, NV, -1, L)
-        run(transform_all_filters, panels, weight.size, weight, turned, m, U)
+    U = vectors(panels * E if blocks > 1 else 0, NV, -(-C // L) * L | 1).reshape(
+        -1, E, NV, -(-C // L) * L | 1, L
+    )
+    run(transform_all_filters, len(U), U.size, weight, turned, m, U)
     finite = np.empty(blocks * panels, np.bool_)
-    arguments = x, weight, turned, U, offsets, y, top, left, m, block_rows, finite
-    run(convolve, blocks * panels, products, *arguments)
+    settings = padding[0], padding[2], m, block_rows, finite
+    run(
+        convolve,
+        len(finite),
+        y.size * C * 9 // PRODUCTS,
+        np.ascontiguousarray(x),
+        weight,
+        turned,
+        U,
+        offsets,
+        y,
+        *settings,
+    )
     return y if finite.all() else None
 
 
-def forward(x, weight, bias, padding, m):
-    top, bottom, left, right = padding
-    N, _, H, W = x.shape
+def forward(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int, int, int], m: int
+) -> np.ndarray | None:
+    """The convolution by F(m x m, 3x3).
+
+    Parameters
+    ----------
+    x, weight, bias : float32 (N, C, H, W), (O, C, 3, 3) and (O) or None
+    padding : at the top, bottom, left and right; 0, 1 or 2 each
+    m : 2 or 4
+
+    Returns
+    -------
+    y (N, O, OH, OW), or None if a number in it is not finite.
+    """
+    (N, _, H, W), (top, bottom, left, right) = x.shape, padding
     y = np.empty((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
     return convolution(x, weight, False, bias, y, padding, m)
 
 
-def input_gradient(dy, weight, x_shape, padding, m):
+def input_gradient(
+    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], padding: tuple[int, int, int, int], m: int
+) -> np.ndarray | None:
+    """dx (N, C, H, W) from dy (N, O, OH, OW), or None: dy convolved with the turned filters."""
     dx = np.empty(x_shape, np.float32)
-    return convolution(dy, weight, True, None, dx, tuple(2 - p for p in padding), m)
+    return convolution(dy, weight, True, None, dx, tuple(2 - side for side in padding), m)
 
 
-def weight_gradient(dy, x, padding, m):
+def weight_gradient(
+    dy: np.ndarray, x: np.ndarray, padding: tuple[int, int, int, int], m: int
+) -> np.ndarray | None:
+    """dweight (O, C, 3, 3) from dy (N, O, OH, OW) and x (N, C, H, W), or None."""
     (N, O, OH, OW), C = dy.shape, x.shape[1]
-    down, across, panels = -(-OH // m), -(-OW // m), -(-O // (NV * L))
-    block_rows = blocks_of(N * down, across, 192)
-    blocks = -(-N * down // block_rows)
-    chunks = min(blocks, 8)
+    panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
+    block_rows, blocks = cut(N * down, across, C)
+    chunks = min(blocks, CHUNKS)
     partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
+    arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
     jobs = chunks * (panels if blocks == chunks else 1)
-    run(correlate, jobs, 1 << 20, dy, x, partial, padding[0], padding[2], m, block_rows)
+    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], m, block_rows)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
     run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 1, 9).transpose(1, 0, 2, 3), finite)
     return dweight if finite.all() else None

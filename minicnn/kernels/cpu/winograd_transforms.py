@@ -256,7 +256,8 @@ def read_block(picture, b, h, w, grid, r, s):
     C, _, W = picture.shape
     t = tile(STAGES, L, grid)
     for i in range(L):
-        t[0, i] = load_part(W - w if b * L + i < C else 0, picture, b * L + i, h, w)
+        c = b * L + i
+        t[0, i] = load_part(W - w if c < C else 0, picture, min(c, C - 1), h, w)
     transpose(t)
     for i in range(L):
         store(grid, r, s + i, 0, t[STAGES - 1, i])
@@ -276,7 +277,8 @@ def write_block(grid, r, s, bias, b, picture, h, w):
         t[0, i] = v
     transpose(t)
     for i in range(L):
-        store_part(W - w if b * L + i < C else 0, picture, b * L + i, h, w, t[STAGES - 1, i])
+        c = b * L + i
+        store_part(W - w if c < C else 0, picture, min(c, C - 1), h, w, t[STAGES - 1, i])
     return hsum(finite)
 
 
@@ -310,3 +312,39 @@ def write_strip(grid, bias, b, picture, row0, rows):
 def strip(rows, across, left, W, m):
     """A grid for `rows` tile rows, `across` in each, and for pictures W wide beside `left` zeros."""
     return vectors(1, rows * m + 2, max(across * m + 2, left + (W + L - 1) // L * L))[0]
+
+
+# Filters, which lie in memory as pictures of one row: nine numbers beside each other
+
+
+@jit
+def transform_filters(weight, turned, panel, begin, end, m, U):
+    """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+
+    weight is (O, C, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
+    """
+    sources, step = (weight, -1) if turned else (weight.transpose(1, 0, 2, 3), 1)
+    line = vectors(1, 1, 9 + L)[0]
+    grid = line[0, :9].reshape(3, 3, L)[::step, ::step]
+    for b in range(U.shape[1]):
+        for k in range(begin, end):
+            read_strip(sources[k], panel * U.shape[1] + b, 0, 1, 0, line)
+            transform_filter(m, grid, 0, 0, U, b, k - begin)
+
+
+@jit
+def transform_all_filters(weight, turned, m, U, begin, end):
+    """U (panels, a*a, blocks, channels, L) for some panels."""
+    for panel in range(begin, end):
+        transform_filters(weight, turned, panel, 0, weight.shape[0 if turned else 1], m, U[panel])
+
+
+@jit
+def add_filters(U, m, sums):
+    """sums (blocks, channels, 9, L) += G' U G, the gradients of as many filters."""
+    grid = vectors(1, 3, 3)[0]
+    for b in range(sums.shape[0]):
+        for c in range(sums.shape[1]):
+            transform_filter_gradient(m, U, b, c, grid, 0, 0)
+            for tap in range(9):
+                store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))

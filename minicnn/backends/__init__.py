@@ -11,7 +11,7 @@ from typing import SupportsIndex
 
 from minicnn.backends import cudnn
 from minicnn.cuda import is_available
-from minicnn.device import round_products, telling
+from minicnn.device import telling
 from minicnn.kernels import threads
 
 PRECISIONS = ("highest", "high", "medium")
@@ -28,7 +28,6 @@ class Matmul:
     @allow_tf32.setter
     def allow_tf32(self, on: bool) -> None:
         telling("cuda.gemm").allow_tf32["linear"] = bool(on)
-        round_products(bool(on))
 
 
 class CPU:

@@ -61,7 +61,7 @@ def agree(x: Any, y: Any) -> bool:
     if isinstance(x, Variable) and isinstance(y, Variable):
         return x.array.dtype is y.array.dtype
     if isinstance(x, Variable):
-        return type(y) in NUMBERS and category(y) <= category(x)
+        return type(y) in NUMBERS and (x.array.dtype.kind == "f" or category(y) <= category(x))
     return isinstance(y, Variable) and type(x) in NUMBERS and category(x) <= category(y)
 
 
@@ -91,7 +91,7 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
         if isinstance(y, Variable):
             if x.array.dtype is y.array.dtype:
                 run = apply_to_two
-        elif type(y) in NUMBERS and category(y) <= category(x):
+        elif type(y) in NUMBERS and (x.array.dtype.kind == "f" or category(y) <= category(x)):
             run = apply_to_one
     if run is apply and not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)

@@ -308,7 +308,7 @@ def test_twins(name):
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf])
 def test_nothing_is_no_agreement(bad):
-    a = np.full(3, bad, np.float32)
+    a = torch.full((3,), bad)
     with pytest.raises(AssertionError, match="scores: PyTorch gives nothing but"):
         twins.same("scores", a, a, 1.0)
 

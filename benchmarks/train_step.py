@@ -47,7 +47,7 @@ ON_CPU = {  # batch sizes
     "resnet18_cifar": (128,),
     "resnet18": (8,),
 }
-# A ReLU whose input is nearly 0 may fall on either side of it, and in a deep network that moves every gradient:
+# A ReLU whose input is nearly 0 may fall on either side of it; in a deep network that moves all gradients:
 # PyTorch's own are up to 1e-2 of their length away from those in float64.
 KINKS = 3e-2
 AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL from using AVX-512

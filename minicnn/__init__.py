@@ -96,6 +96,7 @@ LATER = {
     **{name: name for name in ("data", "inspect", "interop", "models", "testing", "training", "utils")},
     "History": "training",
     "Trainer": "training",
+    "compile": "plan",
     "load": "interop",
     "save": "interop",
     "summary": "inspect",

@@ -4,6 +4,7 @@ from typing import Any
 
 from minicnn.autograd.graph import Function, clock
 from minicnn.autograd.modes import is_grad_enabled, no_grad
+from minicnn.tape import looked
 
 
 class Context(Function):
@@ -49,6 +50,7 @@ def is_tensor(x: Any) -> bool:
 def run(kind: type[Function], *inputs: Any) -> Any:
     """What ``kind.forward(ctx, *inputs)`` returns, recorded with ``kind.backward`` as its derivative."""
     ctx = Context(kind, inputs)
+    looked("runs a function with a derivative of its own")
     with no_grad():
         if hasattr(kind, "setup_context"):
             out = kind.forward(*inputs)

@@ -1,6 +1,7 @@
 """Normalising layers."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from minicnn.device import check_device
@@ -10,6 +11,7 @@ from minicnn.nn.arguments import integer
 from minicnn.nn.functional.norm import sizes
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter, blank
+from minicnn.tape import repeated
 from minicnn.tensor import Tensor, ones, tensor, zeros
 
 
@@ -118,6 +120,11 @@ class RunningNorm(Affine):
         )
 
 
+def count(batches: Tensor) -> None:
+    """Count one batch more."""
+    batches.array += 1
+
+
 class BatchNorm(RunningNorm):
     """Base of the two below: each channel with mean 0 and variance 1 over the batch."""
 
@@ -125,7 +132,7 @@ class BatchNorm(RunningNorm):
         self.check_dims(input)
         share = 0.0 if self.momentum is None else self.momentum
         if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1
+            repeated(partial(count, self.num_batches_tracked))
             if self.momentum is None:  # the plain mean over all batches so far
                 share = 1 / self.num_batches_tracked.item()
         own = self.training or self.running_mean is None

@@ -2,7 +2,7 @@
 
 import math
 
-from minicnn.autograd import Function
+from minicnn.autograd import Function, note_write
 from minicnn.device import array_module, check_same, kernels_for
 from minicnn.ops.conv import FLOATS
 
@@ -148,6 +148,7 @@ def follow(running, batch, momentum):
     for old, new in zip(running, batch, strict=True):
         old *= old.dtype.type(1 - momentum)
         old += new * new.dtype.type(momentum)
+        note_write(old)
 
 
 def check_floats(name, *arrays):

@@ -10,6 +10,7 @@ import numpy as np
 from minicnn.autograd import IGNORED, Function, clock, errors, recording
 from minicnn.device import CPU, as_array, check_same, device_of, words
 from minicnn.ops.shape import Move
+from minicnn.tape import listeners
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -93,6 +94,8 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         errors.reset(before)
     if recorded and out.array.dtype.kind == "f":
         out.tracked, out.node = True, node
+    if listeners:
+        listeners[-1].operation(node, inputs, settings, out)
     return out
 
 
@@ -110,9 +113,12 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
         node.needs, recorded = NOBODY, None
     before = errors.set(IGNORED)
     try:
-        return wrap(node.forward(x.array) if how is None else node.forward(x.array, how), recorded)
+        out = wrap(node.forward(x.array) if how is None else node.forward(x.array, how), recorded)
     finally:
         errors.reset(before)
+    if listeners:
+        listeners[-1].operation(node, (x,) if how is None else (x, how), {}, out)
+    return out
 
 
 def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
@@ -131,9 +137,12 @@ def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor"
         node.needs, recorded = NOBODY, None
     before = errors.set(IGNORED)
     try:
-        return wrap(node.forward(x.array, y.array), recorded)
+        out = wrap(node.forward(x.array, y.array), recorded)
     finally:
         errors.reset(before)
+    if listeners:
+        listeners[-1].operation(node, (x, y), {}, out)
+    return out
 
 
 def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: Any) -> "Tensor":
@@ -145,12 +154,15 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
         if any(needs):
             node.time, node.needs, recorded = clock[0], needs, node
     try:
-        return wrap(node.forward([x.array for x in tensors], how), recorded)
+        out = wrap(node.forward([x.array for x in tensors], how), recorded)
     except TypeError:
         check_same(
             words(function.__name__), map("tensors[{}]".format, range(len(tensors))), arrays_of(tensors)
         )
         raise
+    if listeners:
+        listeners[-1].operation(node, (tensors, how), {}, out)
+    return out
 
 
 def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
@@ -169,6 +181,8 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))
+    if listeners:
+        listeners[-1].operation(node, (x, how), {}, out)
     return out
 
 

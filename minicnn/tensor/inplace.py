@@ -8,6 +8,7 @@ import numpy as np
 from minicnn import ops, random
 from minicnn.autograd import is_grad_enabled, note_write, quiet
 from minicnn.device import array_module, check_same, device_of, like, number
+from minicnn.tape import listeners
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import cast, category, operand
 from minicnn.tensor.indexing import brought, split_index
@@ -289,6 +290,8 @@ class InPlace(Products):
             )
         memory[index] = values
         note_write(memory)
+        if listeners:
+            listeners[-1].write(memory, index, values)
 
     def _check_leaf(self, name: str) -> None:
         if self.tracked and self.node is None:

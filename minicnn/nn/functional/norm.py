@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.autograd import note_write
 from minicnn.device import like
 from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.conv import conv2d
@@ -55,10 +54,7 @@ def moving(
     """Batch normalisation, which writes into the running statistics when training."""
     arrays = None if running is None else (running[0].array, running[1].array)
     settings = {"running": arrays, "batch": training, "momentum": momentum, "eps": eps, "name": name}
-    out = apply(ops.BatchNorm, input, weight, bias, **settings)
-    for statistic in running or () if training else ():
-        note_write(statistic.array)
-    return out
+    return apply(ops.BatchNorm, input, weight, bias, **settings)
 
 
 def instance_norm(
@@ -86,10 +82,7 @@ def instance_norm(
     if math.prod(input.shape[2:]) == 1:
         raise ValueError(f"instance_norm: expected more than one place in each channel, got {input.shape}")
     arrays = None if running is None else (running[0].array, running[1].array)
-    out = apply(ops.InstanceNorm, input, weight, bias, running=arrays, momentum=momentum, eps=eps)
-    for statistic in running or ():
-        note_write(statistic.array)
-    return out
+    return apply(ops.InstanceNorm, input, weight, bias, running=arrays, momentum=momentum, eps=eps)
 
 
 def group_norm(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-# With operation(node, args, settings, out), write(memory, values), repeat(make, result), look(what).
+# With the methods of `minicnn.plan.recorder.Recorder` that are for listeners.
 listeners: list[Any] = []
 
 

@@ -19,7 +19,8 @@ from minicnn.plan.table import table
 from minicnn.tape import listeners
 from minicnn.tensor import Tensor
 
-PLANS = 16  # kinds of arguments and states that have a plan; a function that wants more runs as it is
+PLANS = 16  # kinds of arguments and states that have a plan; for more a function runs as it is
+KINDS = 64  # that are recorded at all
 TRIES = 4  # recordings of one kind until two in a row agree
 one_at_a_time = threading.Lock()
 
@@ -45,10 +46,11 @@ class CompiledFunction:
         self.surroundings = Surroundings(function)
         self.plans: dict[Any, Plan | None] = {}  # None: runs as it is
         self.recordings: dict[Any, list[Any]] = {}  # what was recorded of kinds that have no plan yet
-        self.warned = False
+        self.changed = 0  # recordings after which something was not as before
+        self.gave_up = self.warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if listeners:  # a part of what somebody else records
+        if listeners or self.gave_up:  # a part of what somebody else records
             return self.function(*args, **kwargs)
         given: list[Tensor] = []
         state = self.surroundings.look()
@@ -61,7 +63,8 @@ class CompiledFunction:
             return self.function(*args, **kwargs)
         if plan is not None:
             return plan(given)
-        if kind in self.plans or len(self.plans) >= PLANS or not one_at_a_time.acquire(blocking=False):
+        full = len(self.plans) >= PLANS or (len(self.recordings) >= KINDS and kind not in self.recordings)
+        if kind in self.plans or full or not one_at_a_time.acquire(blocking=False):
             return self.function(*args, **kwargs)
         try:
             return self.record(kind, given, args, kwargs)
@@ -79,16 +82,17 @@ class CompiledFunction:
         template = recorder.finish(outputs)
         known = self.recordings.setdefault(kind, [])
         known.append(([step.signature() for step in recorder.steps], mark(template)))
-        if recorder.fault is None and self.surroundings.look() == kind[0]:
-            if len(known) > 1 and known[-1] == known[-2]:
-                self.plans[kind] = Plan(
-                    recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template
-                )
-                del self.recordings[kind]
-            elif len(known) == TRIES:
-                recorder.refuse("does something else at each call")
-        elif len(known) == TRIES:
+        self.changed += self.surroundings.look() != kind[0]
+        self.gave_up = self.changed == TRIES or len(self.surroundings.states) > KINDS
+        if self.gave_up:
             recorder.refuse("changes attributes of a module, or what else it relies on, at each call")
+        elif recorder.fault is None and self.surroundings.state == kind[0] and known[-1:] == known[-2:-1]:
+            self.plans[kind] = Plan(
+                recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template
+            )
+            del self.recordings[kind]
+        elif len(known) == TRIES:
+            recorder.refuse("does something else at each call")
         if recorder.fault is not None:
             self.plans[kind] = None
             self.tell(*recorder.fault)

@@ -11,8 +11,9 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
+from minicnn.autograd.custom import computed
 from minicnn.autograd.graph import order, owner
-from minicnn.plan.step import Repeat, Slot, Step, Write, rebuilt
+from minicnn.plan.step import Custom, Repeat, Slot, Step, Write, rebuilt
 from minicnn.tensor import Tensor
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -46,7 +47,7 @@ class Recorder:
     """
 
     def __init__(self, arguments: list[Tensor], tensors: list[Tensor]) -> None:
-        self.thread = get_ident()
+        self.thread, self.deaf = get_ident(), False
         self.steps: list[Step] = []
         self.nodes: dict[int, int] = {}  # id of a node -> its step
         self.origins: list[Any] = []
@@ -76,7 +77,13 @@ class Recorder:
         if not function.__module__.startswith("minicnn.ops."):
             self.refuse(f"runs {node.name()}, which is none of minicnn's operations")
             return
-        tracked = out.node is node
+        self.add(function, node, args, settings, out)
+
+    def add(
+        self, function: type[Function], node: Any, args: tuple, settings: dict[str, Any], out: Tensor
+    ) -> None:
+        """Write down a step."""
+        tracked = node is not None and out.node is node
         needs = [need if tracked else None for need in getattr(node, "needs", ())]  # views may have none
         followed = {id(need[0]) for need in needs if need is not None}
         constants = function in FROM_SHAPES
@@ -90,17 +97,31 @@ class Recorder:
         self.nodes[id(node)] = len(self.steps)
         self.steps.append(Step(function, args, settings, targets, slot, tracked, out.array.shape))
 
+    def custom(self, kind: type[Function], inputs: tuple[Any, ...]) -> Any:
+        """A function that the user has written, with a derivative of its own, is to run."""
+        if not self.listening():
+            return computed(kind, inputs)
+        self.deaf = True  # to the operations inside
+        try:
+            out = computed(kind, inputs)
+        finally:
+            self.deaf = False
+        self.add(Custom, out.node, (kind, list(inputs)), {}, out)
+        return out
+
     def write(self, memory: Any, index: Any, values: Any) -> None:
         """Memory was written."""
         if not self.listening():
             return
         self.wrote = True
         into, source = self.find(memory), self.find(values)
-        if index is not ... or into is None or source is None or into in self.merged:
+        if index is not ... or into is None or source is None:
             self.refuse("writes into a part of a Tensor")
         elif self.alone(into, memory) and (memory.shape, memory.dtype) == (values.shape, values.dtype):
             self.by_array[id(memory)] = source  # nobody else sees this memory: the new values take its place
             self.merged.add(source)
+        elif into in self.merged:
+            self.refuse("writes into memory that several Tensors share")
         else:
             out = self.value(None)
             self.steps.append(Step(Write, (into, source), {}, (None, None), out, False, memory.shape))
@@ -139,7 +160,7 @@ class Recorder:
     # inside
 
     def listening(self) -> bool:
-        return self.fault is None and get_ident() == self.thread
+        return self.fault is None and not self.deaf and get_ident() == self.thread
 
     def value(self, origin: Any, array: Any = None, target: Any = None) -> Slot:
         """A new Slot."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.autograd import Function, note_write
+from minicnn.autograd import Function, enable_grad, note_write
+from minicnn.autograd.custom import computed
+from minicnn.tensor import Tensor
 
 
 class Slot(int):
@@ -55,6 +57,23 @@ class Step:
     def signature(self) -> tuple:
         """What two recordings of the same program have in common."""
         return self.function, mark(self.args), mark(self.settings), self.needs, self.out, self.shape
+
+
+class Custom(Function):
+    """A function that the user has written on Tensors; it runs as it is, at each replay."""
+
+    def forward(self, kind: type[Function], inputs: list[Any]) -> Any:
+        tensors = [Tensor.wrap(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        for x, need in zip(tensors, self.needs, strict=False):
+            if need:
+                x.tracked = True
+        with enable_grad():
+            out = computed(kind, tuple(tensors))
+        self.node = out.node
+        return out.array
+
+    def backward(self, grad: Any) -> Any:
+        return self.node.backward(grad)
 
 
 class Repeat(Function):
@@ -109,6 +128,8 @@ def mark(value: Any) -> Any:
         return type(value), *map(mark, value)
     if isinstance(value, dict):
         return tuple((key, mark(part)) for key, part in value.items())
+    if isinstance(value, type):
+        return value
     if isinstance(value, functools.partial):
         return mark((value.func.__qualname__, value.args, value.keywords))
     if isinstance(value, np.ndarray):

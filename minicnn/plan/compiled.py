@@ -100,10 +100,10 @@ class CompiledFunction:
 
     def tell(self, what: str, file: str, line: int) -> None:
         """Say once why the function is not repeated."""
-        text = linecache.getline(file, line).strip()
+        name = getattr(self.function, "__name__", type(self.function).__name__)
         message = (
-            f"compile: {file}:{line} {what}, which cannot be repeated without Python; "
-            f"{getattr(self.function, '__name__', type(self.function).__name__)} runs as it is, uncompiled: {text}"
+            f"compile: {file}:{line} {what}, which cannot be repeated without Python; {name} runs as it is, "
+            f"uncompiled: {linecache.getline(file, line).strip()}"
         )
         if self.fullgraph:
             raise RuntimeError(message)
@@ -176,8 +176,8 @@ def compile(
 
     Notes
     -----
-    Other shapes, another mode (`train`, `eval`, `no_grad`) or frozen parameters are recorded anew. Models with
-    hooks or prints, and those on a GPU, run as they are: there, see `cuda.graph`.
+    Other shapes, another mode (`train`, `eval`, `no_grad`) or frozen parameters are recorded anew. Models
+    with hooks or prints run as they are, and so do those on a GPU, where there is `cuda.graph`.
     """
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, disable=disable)
@@ -194,7 +194,11 @@ def described(value: Any, given: list[Tensor]) -> Any:
         array = value.array
         if type(array) is not np.ndarray:
             raise CannotRepeat
-        alias = [array is x.array for x in given].index(True) if given and any(array is x.array for x in given) else -1
+        alias = (
+            [array is x.array for x in given].index(True)
+            if given and any(array is x.array for x in given)
+            else -1
+        )
         given.append(value)
         return array.shape, array.dtype, array.strides, value.tracked, alias
     if isinstance(value, tuple | list):

@@ -44,12 +44,16 @@ class Plan:
         kept = {*sources, *slots_in(outputs)}
         last = {slot: step.out for step in steps for slot in (step.out, *step.reads())}
         self.forward = [
-            (step, *self.call(step), [slot for slot, end in last.items() if end == step.out and slot not in kept])
+            (
+                step,
+                *self.call(step),
+                [slot for slot, end in last.items() if end == step.out and slot not in kept],
+            )
             for step in steps
         ]
         number = {step.out: i for i, step in enumerate(steps)}
         self.backward = [
-            (number[step.out], step.out, [(to, None if to is None else shapes[to]) for to in step.needs])
+            (number[step.out], step.out, [(to, () if to is None else shapes[to]) for to in step.needs])
             for step in backward
         ]
         wanted = sorted({to for step in backward for to in step.needs if to in sources})

@@ -145,7 +145,9 @@ class Recorder:
         template = self.outputs(outputs)
         if any(x.hooks or x.keeper is not None for x in self.alive if isinstance(x, Function)):
             self.refuse("watches a gradient on its way (register_hook, retain_grad)")
-        if any(x.array is not a or x.node is not n for x, (a, n) in zip(self.arguments, self.given, strict=True)):
+        if any(
+            x.array is not a or x.node is not n for x, (a, n) in zip(self.arguments, self.given, strict=True)
+        ):
             self.refuse("changes its argument in place")
         if self.wrote and any(step.tracked for step in self.steps):
             self.refuse("writes into memory while gradients are recorded")
@@ -240,8 +242,7 @@ class Recorder:
 
 def dice() -> tuple:
     """The state of the random numbers that are not minicnn's."""
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
-    return random.getstate(), keys.tobytes(), *rest
+    return random.getstate(), repr(np.random.get_state(legacy=False))  # noqa: NPY002
 
 
 def shows(value: Any, tensors: dict[int, Tensor], arguments: list[Tensor]) -> bool:

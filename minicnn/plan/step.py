@@ -77,7 +77,7 @@ class Custom(Function):
 
 
 class Repeat(Function):
-    """What is no operation on Tensors: ``make()``, called at each replay, such as a draw of random numbers."""
+    """What is no operation on Tensors: ``make()``, run at each replay, such as a draw of random numbers."""
 
     def forward(self, make: Callable[[], Any]) -> Any:
         return make()

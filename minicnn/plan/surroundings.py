@@ -80,7 +80,7 @@ class Surroundings:
         self.spaces: list[tuple[Any, tuple]] = []  # namespaces, and what was in them
 
     def look(self) -> int | None:
-        """A number for the state of now, the same whenever all is as it was then; None where no plan can be."""
+        """A number for the state of now, the same whenever all is as now; None where no plan can be."""
         if not self.known or not self.unchanged():
             self.known = True
             self.tensors, self.arrays, self.spaces = [], [], []
@@ -152,7 +152,9 @@ class Surroundings:
         elif isinstance(x, FunctionType):
             if not library(x):
                 yield from named_in(x)
-        elif isinstance(x, Tree) or (hasattr(x, "__dict__") and not isinstance(x, ModuleType) and not library(type(x))):
+        elif isinstance(x, Tree) or (
+            hasattr(x, "__dict__") and not isinstance(x, ModuleType) and not library(type(x))
+        ):
             yield vars(x).values()
             for kind in type(x).__mro__:
                 if not library(kind):

@@ -15,7 +15,9 @@ def table(function: Callable[..., Any], plans: Sequence[Plan]) -> str:
     if not plans:
         return f"{name}: not recorded yet; the first two calls run as they are"
     names = named(function)
-    return "\n\n".join(f"{name}, plan {i} of {len(plans)}\n{one(plan, names)}" for i, plan in enumerate(plans, 1))
+    return "\n\n".join(
+        f"{name}, plan {i} of {len(plans)}\n{one(plan, names)}" for i, plan in enumerate(plans, 1)
+    )
 
 
 def named(function: Any) -> dict[int, str]:
@@ -32,10 +34,14 @@ def one(plan: Plan, names: dict[int, str]) -> str:
     known |= {step.out: f"%{number}" for number, step in enumerate(plan.steps, 1)}
     rows = [HEAD, *[line(number, step, known) for number, step in enumerate(plan.steps, 1)]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     results = ", ".join(known[slot] for slot in slots_in(plan.outputs)) or "nothing"
-    back = f"backward passes {len(plan.backward)} of {len(plan.steps)} steps" if plan.backward else "no backward"
+    back = (
+        f"backward passes {len(plan.backward)} of {len(plan.steps)} steps" if plan.backward else "no backward"
+    )
     return "\n".join([*lines, f"returns {results}; {back}"])
 
 
@@ -43,4 +49,10 @@ def line(number: int, step: Step, known: dict[int, str]) -> tuple[str, ...]:
     """The cells of a step."""
     values: list[Slot] = step.reads()
     shape = " x ".join(map(str, step.shape)) or "one number"
-    return f"%{number}", step.function.__name__, ", ".join(known[x] for x in values), shape, "; ".join(step.notes)
+    return (
+        f"%{number}",
+        step.function.__name__,
+        ", ".join(known[x] for x in values),
+        shape,
+        "; ".join(step.notes),
+    )

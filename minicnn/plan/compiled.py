@@ -38,16 +38,18 @@ class CompiledFunction:
         A function of Tensors, or a module.
     fullgraph : bool
         Raise RuntimeError instead of a warning where the function cannot be repeated.
+    quiet : bool
+        Do not warn of it either.
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function, self.fullgraph = function, fullgraph
+        self.function, self.fullgraph, self.warned = function, fullgraph, quiet
         self.surroundings = Surroundings(function)
         self.plans: dict[Any, Plan | None] = {}  # None: runs as it is
         self.recordings: dict[Any, list[Any]] = {}  # what was recorded of kinds that have no plan yet
         self.changed = 0  # recordings after which something was not as before
-        self.gave_up = self.warned = False
+        self.gave_up = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if listeners or self.gave_up:  # a part of what somebody else records

@@ -2,7 +2,6 @@
 
 import random
 import sys
-from pathlib import Path
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -14,9 +13,9 @@ from minicnn.autograd import Function
 from minicnn.autograd.custom import computed
 from minicnn.autograd.graph import order, owner
 from minicnn.plan.step import Custom, Repeat, Slot, Step, Write, rebuilt
+from minicnn.plan.surroundings import in_library
 from minicnn.tensor import Tensor
 
-PACKAGE = str(Path(__file__).parents[1])
 FROM_SHAPES = (ops.Blend, ops.Pick)  # their arrays of indices and weights follow from the shapes alone
 
 
@@ -235,7 +234,7 @@ class Recorder:
         """Note the first thing that cannot be repeated, and where the user's program asks for it."""
         if self.fault is None:
             frame: FrameType | None = sys._getframe(1)
-            while frame and frame.f_code.co_filename.startswith(PACKAGE):
+            while frame and in_library(frame.f_globals.get("__name__", "")):
                 frame = frame.f_back
             self.fault = (what, frame.f_code.co_filename, frame.f_lineno) if frame else (what, "?", 0)
 

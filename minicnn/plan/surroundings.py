@@ -185,6 +185,10 @@ def names_of(code: CodeType) -> Iterator[str]:
 
 def library(x: Any) -> bool:
     """Whether a function, class or module is minicnn's, NumPy's or Python's, where no state matters."""
-    name = x.__name__ if isinstance(x, ModuleType) else x.__module__ or "builtins"
-    package = name.partition(".")[0]
+    return in_library(x.__name__ if isinstance(x, ModuleType) else x.__module__ or "builtins")
+
+
+def in_library(module: str) -> bool:
+    """Whether a module of that name is minicnn's, NumPy's or Python's."""
+    package = module.partition(".")[0]
     return package in ("minicnn", "numpy") or package in sys.stdlib_module_names

@@ -291,18 +291,11 @@ def test_ctrl_c_keeps_what_is_there(tmp_path, data):
     out = tmp_path / "run"
     command = [sys.executable, "-W", "error", "-m", "minicnn", "train", "twolayer", "--epochs", "100000"]
     command += ["--data", data, "--out", str(out)]
-    listening = partial(
-        signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # what a shell puts aside does not
-    with Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=listening) as process:
-        for line in process.stdout:
-            if line.startswith("epoch 2/"):
-                process.send_signal(signal.SIGINT)
-                break
-        try:
-            _, complaints = process.communicate(timeout=60)
-        finally:
-            process.kill()
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also by what a shell put aside
+    process = Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=heard)
+    next(line for line in process.stdout if line.startswith("epoch 2/"))
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in complaints
     told = complaints.splitlines()[-1]

@@ -7,6 +7,7 @@ import numpy as np
 
 from minicnn.autograd import IGNORED, Function, clock, errors
 from minicnn.autograd.graph import unbroadcast
+from minicnn.plan.fusion import fuse
 from minicnn.plan.step import Slot, Step, filled, slots_in
 from minicnn.tensor import Tensor
 
@@ -36,7 +37,8 @@ class Plan:
         shapes: list[tuple[int, ...]],
         outputs: Any,
     ) -> None:
-        self.steps, self.outputs = steps, outputs
+        self.steps = steps = fuse(steps, shapes, outputs)
+        self.outputs = outputs
         self.arguments = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, int)]
         self.tensors = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, Tensor)]
         self.blank: list[Any] = [None] * len(origins)  # values before a replay: constants, and nothing

@@ -7,7 +7,8 @@ so only where nobody else reads the values between them.
 from typing import Any
 
 from minicnn import ops
-from minicnn.device import array_module
+from minicnn.autograd import Function
+from minicnn.device import array_module, kernels_for
 from minicnn.plan.step import Slot, Step, slots_in
 
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
@@ -89,18 +90,21 @@ def size(shape: tuple[int, ...]) -> int:
     return total
 
 
-class FoldedConv2d(ops.Conv2d):
+class FoldedConv2d(Function):
     """A convolution and the batch normalisation of its result with constant statistics.
 
     (w x + b - mean) gamma / sqrt(var + eps) + beta is a convolution with another weight and bias. They are
     computed at each call, so that they are those of the parameters of now.
     """
 
-    def forward(self, x, weight, bias, gamma, beta, running, eps, window, groups=1):
-        mean, var = running[:2]
+    def forward(  # the convolution's arguments, then those of the normalisation
+        self, x: Any, weight: Any, bias: Any, gamma: Any, beta: Any, **settings: Any
+    ) -> Any:
+        (mean, var, *_), eps = settings["running"], settings["eps"]
         scale = 1 / array_module(x).sqrt(var + x.dtype.type(eps))
         if gamma is not None:
             scale = scale * gamma
         shift = -mean if bias is None else bias - mean
         shift = shift * scale if beta is None else shift * scale + beta
-        return super().forward(x, weight * scale[:, None, None, None], shift, window, groups)
+        weight = weight * scale[:, None, None, None]
+        return kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])

@@ -15,7 +15,7 @@ from typing import Any
 from minicnn.device import CPU, allocated, device_of, gpu, is_array
 
 HINT = (
-    "while a step is captured, no number can be read on the CPU (item(), float(loss), clip_grad_norm_) "
+    "while a step is captured, no number can be read on the CPU (item(), float(loss), print(loss)) "
     "or come from there (rand, randn, tensor([...]))"
 )
 

@@ -25,7 +25,6 @@ INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nv
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _cupy: Any = None  # CuPy, once it is in use
-_rounded = False  # whether cuBLAS may use TF32
 
 
 class device:  # noqa: N801 (PyTorch's name)
@@ -138,7 +137,6 @@ def start() -> str:
     except Exception as error:  # without a driver, a GPU, a home folder: each dies in its own way
         return f"CuPy does not work here: {type(error).__name__}: {error}"
     _cupy = cupy
-    round_products(_rounded)
     return ""
 
 
@@ -153,16 +151,6 @@ def allocated(cupy: Any, pool: Any, size: int) -> Any:
             f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
             "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
         ) from error
-
-
-def round_products(on: bool) -> None:
-    """Let cuBLAS multiply float32 matrices on tensor cores, which round factors to 10 bits (TF32); or not."""
-    global _rounded
-    _rounded = on
-    if _cupy is not None:
-        linalg = _cupy._core._routines_linalg  # where CuPy keeps what CUPY_TF32 in the environment sets
-        kind = linalg.COMPUTE_TYPE_TF32 if on else linalg.COMPUTE_TYPE_DEFAULT
-        linalg.set_compute_type(np.float32, kind)
 
 
 def gpu(name: str) -> Any:

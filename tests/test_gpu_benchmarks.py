@@ -14,6 +14,8 @@ import minicnn as mc
 from benchmarks import gpu, kernels, train_step
 from benchmarks.on_gpu import __main__ as everything
 from benchmarks.on_gpu import memory, mnist, smoke, steps
+from benchmarks.report import Table
+from benchmarks.twins import twin
 from minicnn.data import MNIST
 
 RNG = np.random.default_rng(2)
@@ -126,10 +128,10 @@ def test_our_step(cuda):
 def test_pytorchs_step():
     """Modes of the same arithmetic learn the same."""
     mc.manual_seed(4)
-    twin = train_step.torch_twin(mc.models.create("lenet5"), "lenet5")
+    theirs = twin(mc.models.create("lenet5"))
     x, y = steps.batch("lenet5", 3)
     modes = {**steps.EAGER, "compiled": steps.Mode()}.values()
-    taken = [steps.torch_step(twin, x, y, mode, "cpu") for mode in modes]
+    taken = [steps.torch_step(theirs, x, y, mode, "cpu") for mode in modes]
     losses = [[step().item() for _ in range(3)] for step in taken]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5) and losses[0] == pytest.approx(losses[2], rel=1e-5)
     assert losses[0][2] < losses[0][0]
@@ -303,7 +305,7 @@ def test_quick_functions_share_two_events(monkeypatch):
 
 def test_tables_are_kept_row_by_row(tmp_path, capsys):
     path = tmp_path / "new" / "here.md"
-    table = gpu.Table(path, "Title", ["One.", "Two."], ["a", "b"])
+    table = Table(path, "Title", ["One.", "Two."], ["a", "b"])
     assert not path.exists()
     table.add("1", "2")
     assert path.read_text() == "# Title\n\nOne.\n\nTwo.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n"

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.gpu import RESULTS
+from benchmarks.report import RESULTS
 
 STEPS = ["benchmarks.train_step", "--device", "cuda"]
 SMALL, LARGE = ["--models", "lenet5", "simplecnn"], ["--models", "resnet18_cifar", "resnet50"]

@@ -10,7 +10,7 @@ from typing import SupportsIndex
 
 from minicnn.backends import cudnn
 from minicnn.cuda import is_available
-from minicnn.device import round_products, telling
+from minicnn.device import telling
 from minicnn.kernels import threads
 
 PRECISIONS = ("highest", "high", "medium")
@@ -27,7 +27,6 @@ class Matmul:
     @allow_tf32.setter
     def allow_tf32(self, on: bool) -> None:
         telling("cuda.gemm").allow_tf32["linear"] = bool(on)
-        round_products(bool(on))
 
 
 cuda = SimpleNamespace(matmul=Matmul(), is_built=is_available)

@@ -1,17 +1,15 @@
 """Normalising layers."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from minicnn.device import check_device
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.arguments import integer
-from minicnn.nn.functional.norm import sizes
+from minicnn.nn.functional.norm import counted_batch_norm, sizes
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter, blank
-from minicnn.tape import repeated
 from minicnn.tensor import Tensor, ones, tensor, zeros
 
 
@@ -120,25 +118,17 @@ class RunningNorm(Affine):
         )
 
 
-def count(batches: Tensor) -> None:
-    """Count one batch more."""
-    batches.array += 1
-
-
 class BatchNorm(RunningNorm):
     """Base of the two below: each channel with mean 0 and variance 1 over the batch."""
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_dims(input)
-        share = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            repeated(partial(count, self.num_batches_tracked))
-            if self.momentum is None:  # the plain mean over all batches so far
-                share = 1 / self.num_batches_tracked.item()
         own = self.training or self.running_mean is None
         used = not self.training or self.track_running_stats
         running = (self.running_mean, self.running_var) if used else (None, None)
-        return F.batch_norm(input, *running, self.weight, self.bias, own, share, self.eps)
+        batches = self.num_batches_tracked if used and self.training else None
+        share = 0.0 if self.momentum is None and batches is None else self.momentum
+        return counted_batch_norm(input, *running, batches, self.weight, self.bias, own, share, self.eps)
 
 
 class BatchNorm1d(BatchNorm):

@@ -171,11 +171,11 @@ def test_a_compiled_net_is_the_net(name):
 
 @pytest.mark.parametrize("name", ["lenet5", "simplecnn"])
 def test_training_agrees_with_pytorch(name):
-    from benchmarks.train_step import torch_twin
+    from benchmarks.twins import twin as in_pytorch
 
     make, shape = NETS[name]
     model = make()
-    twin = torch_twin(model, name)
+    twin = in_pytorch(model)
     compiled, loss = mc.compile(model), mc.compile(nn.CrossEntropyLoss())
     ours, theirs = mc.optim.SGD(model.parameters(), 0.05, 0.9), torch.optim.SGD(twin.parameters(), 0.05, 0.9)
     for _ in range(6):

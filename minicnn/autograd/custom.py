@@ -49,7 +49,9 @@ def is_tensor(x: Any) -> bool:
 
 def run(kind: type[Function], *inputs: Any) -> Any:
     """What ``kind.forward(ctx, *inputs)`` returns, recorded with ``kind.backward`` as its derivative."""
-    return listeners[-1].custom(kind, inputs) if listeners else computed(kind, inputs)
+    for listener in listeners:
+        return listener.custom(kind, inputs)
+    return computed(kind, inputs)
 
 
 def computed(kind: type[Function], inputs: tuple[Any, ...]) -> Any:

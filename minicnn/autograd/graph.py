@@ -102,12 +102,16 @@ class Function:
     def check(self) -> None:
         """Raise RuntimeError unless what backward needs is still there."""
         if self.needs is None:
-            raise RuntimeError(
-                f"backward: the graph through {self.name()} was freed by an earlier backward; "
-                "call the first one with retain_graph=True, or run the forward pass again"
-            )
+            raise RuntimeError(self.freed())
         if self.time != clock[0]:
             self._check_kept()
+
+    def freed(self) -> str:
+        """What to say when backward comes for the second time."""
+        return (
+            f"backward: the graph through {self.name()} was freed by an earlier backward; "
+            "call the first one with retain_graph=True, or run the forward pass again"
+        )
 
     def _check_kept(self) -> None:
         for kept in vars(self).values():

@@ -75,7 +75,7 @@ class CompiledFunction:
 
     def record(self, kind: Any, given: list[Tensor], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function once more as it is, and make a plan if it did what it had done before."""
-        recorder = Recorder(given, self.surroundings.tensors)
+        recorder = Recorder(given, self.surroundings.sight.tensors)
         listeners.append(recorder)
         try:
             outputs = self.function(*args, **kwargs)
@@ -87,8 +87,10 @@ class CompiledFunction:
         self.changed += self.surroundings.look() != kind[0]
         self.gave_up = self.changed == TRIES or len(self.surroundings.states) > KINDS
         if self.gave_up:
-            recorder.refuse("changes attributes of a module, or what else it relies on, at each call")
-        elif recorder.fault is None and self.surroundings.state == kind[0] and known[-1:] == known[-2:-1]:
+            recorder.refuse(
+                "changes what it relies on (attributes, globals), or finds it changed, at each call"
+            )
+        elif recorder.fault is None and self.surroundings.look() == kind[0] and known[-1:] == known[-2:-1]:
             self.plans[kind] = Plan(
                 recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template
             )
@@ -112,6 +114,9 @@ class CompiledFunction:
         if not self.warned:
             self.warned = True
             warnings.warn_explicit(message, UserWarning, file, line)
+
+    def __reduce__(self) -> Any:  # copies, also those of a module, make plans of their own
+        return CompiledFunction, (self.function, self.fullgraph, self.warned)
 
     def __str__(self) -> str:
         return table(self.function, [plan for plan in self.plans.values() if plan is not None])

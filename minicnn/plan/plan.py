@@ -61,6 +61,7 @@ class Plan:
         wanted = sorted({to for step in backward for to in step.needs if to in sources})
         self.leaves = [(slot, sources[slot], shapes[slot]) for slot in wanted]
         passed = {step.out for step in backward}
+        self.inputs = sources  # for outputs that are inputs
         self.tracked = [slot for slot in slots_in(outputs) if type(slot) is Slot and slot in passed]
 
     def call(self, step: Step) -> tuple[tuple, list[int] | None, bool]:
@@ -96,7 +97,7 @@ class Plan:
                 settings = filled(step.settings, find) if inner else step.settings
                 out = node.forward(*args, **settings)
                 values[step.out] = out if out is None or type(out) is np.ndarray else np.asarray(out)
-                nodes.append(node)
+                nodes.append(node if step.tracked else None)
                 for slot in done:
                     values[slot] = None
         finally:
@@ -112,7 +113,8 @@ class Plan:
 
         def tensor(slot: Slot) -> Tensor:
             if type(slot) is not Slot:  # the same Tensor as goes in
-                return dict(self.tensors).get(slot) or given[slot]
+                same = self.inputs[slot]
+                return given[same] if isinstance(same, int) else same
             if node is None or slot not in self.tracked:
                 return Tensor.wrap(values[slot])
             return Tensor.wrap(values[slot], node if alone else Part(node, slot))
@@ -144,6 +146,8 @@ class Replayed(Function):
             if grad is None:
                 continue
             node, nodes[number] = nodes[number], None
+            if node is None:
+                raise RuntimeError(self.freed())
             gradients = node.backward(grad if type(grad) is np.ndarray else np.asarray(grad))
             if type(gradients) is not tuple:
                 gradients = (gradients,)
@@ -165,12 +169,12 @@ class Replayed(Function):
             for need, (slot, _, _) in zip(self.needs, self.plan.leaves, strict=True)
             if waiting[slot] is not None
         ]
-        if not retain_graph:
+        if not retain_graph and len(self.plan.tracked) == 1:  # else the other outputs may go other ways
             self.free()
         return found
 
     def _check_kept(self) -> None:
-        for node in self.nodes:
+        for node in filter(None, self.nodes):
             node.time = self.time
             node._check_kept()
 

@@ -5,6 +5,7 @@ import sys
 from threading import get_ident
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -54,7 +55,8 @@ class Recorder:
         self.fault: tuple[str, str, int] | None = None
         self.by_array: dict[int, Slot] = {}  # id of an array -> its value
         self.by_target: dict[int, Slot] = {}  # id of a node or leaf -> its value
-        self.alive: list[Any] = []  # whatever has an id in these tables
+        self.arrays: list[Any] = []  # weak references: without gradients most arrays may go
+        self.alive: list[Any] = []  # the nodes and leaves that have an id in the tables
         self.roots: list[Function] = []  # the nodes of the outputs
         self.merged: set[int] = set()  # values that stand for memory that was written
         self.wrote = False
@@ -92,8 +94,8 @@ class Recorder:
         if len(targets) - targets.count(None) < sum(need is not None for need in needs):
             self.refuse("uses a Tensor with a gradient of its own, made inside or brought from elsewhere")
         slot = self.value(None, out.array, node if tracked else None)
-        self.alive.append(node)
-        self.nodes[id(node)] = len(self.steps)
+        if tracked:
+            self.nodes[id(node)] = len(self.steps)
         self.steps.append(Step(function, args, settings, targets, slot, tracked, out.array.shape))
 
     def custom(self, kind: type[Function], inputs: tuple[Any, ...]) -> Any:
@@ -169,10 +171,12 @@ class Recorder:
         self.origins.append(origin)
         self.shapes.append(getattr(array, "shape", ()))
         if array is not None:
-            self.by_array[id(array)] = slot
+            key = id(array)
+            self.by_array[key] = slot
+            self.arrays.append(ref(array, lambda _: self.by_array.pop(key, None)))
         if target is not None:
             self.by_target[id(target)] = slot
-        self.alive += [array, target]
+            self.alive.append(target)
         return slot
 
     def find(self, array: Any) -> Slot | None:
@@ -206,8 +210,9 @@ class Recorder:
 
     def alone(self, slot: Slot, memory: Any) -> bool:
         """Whether this memory is that of one step's result and nothing else."""
-        same = [a for a in self.alive if isinstance(a, np.ndarray) and owner(a) is owner(memory)]
-        return self.origins[slot] is None and {id(a) for a in same} == {id(memory)}
+        known = [array for weak in self.arrays if (array := weak()) is not None]
+        same = {id(array) for array in known if owner(array) is owner(memory)}
+        return self.origins[slot] is None and same == {id(memory)}
 
     def outputs(self, value: Any) -> Any:
         if isinstance(value, Tensor):

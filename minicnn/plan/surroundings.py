@@ -8,6 +8,7 @@ as after ``model.eval()``, all is looked through again.
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from operator import is_
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -23,10 +24,11 @@ from minicnn.tensor import Tensor
 
 PLAIN = (str, int, float, complex, bytes, type(None), np.dtype, np.generic, device, slice, range, type)
 TELLING = {"print", "breakpoint", "input"}  # what a replay would leave out
+MANY = 20_000  # objects; no model has so many
 
 
 class EagerMeant(Exception):
-    """There can be no plan, and nothing is wrong with that: hooks, prints, lazy layers, a GPU."""
+    """There can be no plan, and nothing is wrong with that: hooks, prints, lazy layers, a GPU, too much."""
 
 
 class Names:
@@ -55,6 +57,27 @@ class Cells:
         return len(self.cells)
 
 
+class Sight:
+    """All that a function could reach when it was looked at."""
+
+    def __init__(self) -> None:
+        self.state: int | None = None
+        self.lasting = True  # whether it can be seen that something has changed since
+        self.tensors: list[Tensor] = []
+        self.arrays: list[tuple[Any, bool]] = []  # of each Tensor its array, and whether it was tracked
+        self.spaces: list[tuple[Any, tuple]] = []  # namespaces, and what was in them
+
+    def holds(self) -> bool:
+        """Whether each name still stands for the same object, and each Tensor has the same memory."""
+        for space, before in self.spaces:
+            if len(space) != len(before) or not all(map(is_, space, before)):
+                return False
+        for tensor, (array, tracked) in zip(self.tensors, self.arrays, strict=True):
+            if tensor.array is not array or tensor.tracked is not tracked:
+                return False
+        return self.lasting
+
+
 class Surroundings:
     """All that a function can reach.
 
@@ -65,43 +88,29 @@ class Surroundings:
 
     Attributes
     ----------
-    tensors : list of Tensor
-        Parameters, buffers, and what else there is.
+    sight : Sight
+        How it looked last; its `tensors` are the parameters, buffers, and what else there is.
     """
 
     def __init__(self, root: Any) -> None:
         self.root = root
         self.states: dict[tuple, int] = {}
         self.alive: list[Any] = []  # whatever has an id in the states
-        self.state: int | None = None
-        self.known = False
-        self.tensors: list[Tensor] = []
-        self.arrays: list[tuple[Any, bool]] = []  # of each Tensor its array, and whether it was tracked
-        self.spaces: list[tuple[Any, tuple]] = []  # namespaces, and what was in them
+        self.sight = Sight()
+        self.sight.lasting = False
 
     def look(self) -> int | None:
         """A number for the state of now, the same whenever all is as now; None where no plan can be."""
-        if not self.known or not self.unchanged():
-            self.known = True
-            self.tensors, self.arrays, self.spaces = [], [], []
-            try:
-                facts = tuple(self.explore())
-                self.state = self.states.setdefault(facts, len(self.states))
-            except EagerMeant:
-                self.state = None
-        return self.state
+        sight = self.sight
+        if not sight.holds():
+            sight = Sight()
+            with suppress(EagerMeant):
+                facts = tuple(self.explore(sight))
+                sight.state = self.states.setdefault(facts, len(self.states))
+            self.sight = sight  # at once, for other threads may be looking
+        return sight.state
 
-    def unchanged(self) -> bool:
-        """Whether each name still stands for the same object, and each Tensor has the same memory."""
-        for space, before in self.spaces:
-            if len(space) != len(before) or not all(map(is_, space, before)):
-                return False
-        for tensor, (array, tracked) in zip(self.tensors, self.arrays, strict=True):
-            if tensor.array is not array or tensor.tracked is not tracked:
-                return False
-        return True
-
-    def explore(self) -> Iterator[Any]:
+    def explore(self, sight: Sight) -> Iterator[Any]:
         """Look through everything: the facts that make a state."""
         met: set[int] = set()
         waiting = deque([self.root])
@@ -115,50 +124,54 @@ class Surroundings:
                 continue
             met.add(id(x))
             self.alive.append(x)
+            if len(met) > MANY:
+                raise EagerMeant
             if isinstance(x, Tensor):
-                yield self.fact(x)
+                yield fact(sight, x)
                 continue
-            for space in self.inside(x):
+            for space in inside(x):
                 before = tuple(space)
-                self.spaces.append((space, before))
+                sight.spaces.append((space, before))
                 yield len(before)
                 waiting.extend(before)
 
-    def fact(self, x: Tensor) -> tuple:
-        """What a plan relies on of a Tensor, whose values may change."""
-        if is_lazy(x):
-            self.known = False  # look again at the next call
-            raise EagerMeant
-        self.tensors.append(x)
-        self.arrays.append((x.array, x.tracked))
-        if type(x.array) is not np.ndarray:
-            raise EagerMeant
-        return x.tracked, x.array.shape, x.array.dtype, x.array.strides
 
-    def inside(self, x: Any) -> Iterator[Any]:
-        """What belongs to an object: collections, which are seen to change."""
-        if isinstance(x, Hooks):
-            yield from (x.before, x.after, x.backward)
-            if x.before or x.after or x.backward:
-                raise EagerMeant
-        elif isinstance(x, tuple | list | set | frozenset):
-            yield x
-        elif isinstance(x, dict):
-            yield from (x.keys(), x.values())
-        elif isinstance(x, MethodType):
-            yield x.__self__, x.__func__
-        elif isinstance(x, partial):
-            yield x.func, x.args, x.keywords
-        elif isinstance(x, FunctionType):
-            if not library(x):
-                yield from named_in(x)
-        elif isinstance(x, Tree) or (
-            hasattr(x, "__dict__") and not isinstance(x, ModuleType) and not library(type(x))
-        ):
-            yield vars(x).values()
-            for kind in type(x).__mro__:
-                if not library(kind):
-                    yield tuple(method for method in vars(kind).values() if isinstance(method, FunctionType))
+def fact(sight: Sight, x: Tensor) -> tuple:
+    """What a plan relies on of a Tensor, whose values may change."""
+    if is_lazy(x):
+        sight.lasting = False  # look again at the next call
+        raise EagerMeant
+    sight.tensors.append(x)
+    sight.arrays.append((x.array, x.tracked))
+    if type(x.array) is not np.ndarray:
+        raise EagerMeant
+    return x.tracked, x.array.shape, x.array.dtype, x.array.strides
+
+
+def inside(x: Any) -> Iterator[Any]:
+    """What belongs to an object: collections, which are seen to change."""
+    if isinstance(x, Hooks):
+        yield from (x.before, x.after, x.backward)
+        if x.before or x.after or x.backward:
+            raise EagerMeant
+    elif isinstance(x, tuple | list | set | frozenset):
+        yield x
+    elif isinstance(x, dict):
+        yield from (x.keys(), x.values())
+    elif isinstance(x, MethodType):
+        yield x.__self__, x.__func__
+    elif isinstance(x, partial):
+        yield x.func, x.args, x.keywords
+    elif isinstance(x, FunctionType):
+        if not library(x):
+            yield from named_in(x)
+    elif isinstance(x, Tree) or (
+        hasattr(x, "__dict__") and not isinstance(x, ModuleType) and not library(type(x))
+    ):
+        yield vars(x).values()
+        for kind in type(x).__mro__:
+            if not library(kind):
+                yield tuple(method for method in vars(kind).values() if isinstance(method, FunctionType))
 
 
 def named_in(function: FunctionType) -> Iterator[Any]:

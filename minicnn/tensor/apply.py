@@ -95,8 +95,8 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         errors.reset(before)
     if recorded and out.array.dtype.kind == "f":
         out.tracked, out.node = True, node
-    if listeners:
-        listeners[-1].operation(node, inputs, settings, out)
+    for listener in listeners:
+        listener.operation(node, inputs, settings, out)
     return out
 
 
@@ -125,8 +125,8 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
-    if listeners:
-        listeners[-1].operation(node, (x,) if how is None else (x, how), {}, out)
+    for listener in listeners:
+        listener.operation(node, (x,) if how is None else (x, how), {}, out)
     return out
 
 
@@ -157,8 +157,8 @@ def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor"
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
-    if listeners:
-        listeners[-1].operation(node, (x, y), {}, out)
+    for listener in listeners:
+        listener.operation(node, (x, y), {}, out)
     return out
 
 
@@ -177,8 +177,8 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
             words(function.__name__), map("tensors[{}]".format, range(len(tensors))), arrays_of(tensors)
         )
         raise
-    if listeners:
-        listeners[-1].operation(node, (tensors, how), {}, out)
+    for listener in listeners:
+        listener.operation(node, (tensors, how), {}, out)
     return out
 
 
@@ -201,8 +201,8 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))
-    if listeners:
-        listeners[-1].operation(node, (x, how), {}, out)
+    for listener in listeners:
+        listener.operation(node, (x, how), {}, out)
     return out
 
 

@@ -306,8 +306,8 @@ class InPlace(Products):
             )
         memory[index] = values
         note_write(memory)
-        if listeners:
-            listeners[-1].write(memory, index, values)
+        for listener in listeners:
+            listener.write(memory, index, values)
 
     def _check_leaf(self, name: str) -> None:
         if self.tracked and self.node is None:

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -89,7 +88,7 @@ class Trainer:
         self.loss = classification_loss if loss is None else loss
         self.metrics = named(metrics)
         self.history = History()
-        self._compiled = cache(CompiledFunction)
+        self._compiled: dict[Any, CompiledFunction] = {}
 
     @np.errstate(over="ignore", invalid="ignore")  # the loss tells, with the step
     def fit(
@@ -191,7 +190,9 @@ class Trainer:
         """The model or the loss; on the CPU compiled, unless it does what cannot be repeated."""
         if self.device is not CPU or not isinstance(function, nn.Module | FunctionType):
             return function
-        return self._compiled(function, quiet=True)
+        if function not in self._compiled:
+            self._compiled[function] = CompiledFunction(function, quiet=True)
+        return self._compiled[function]
 
     def _train_epoch(
         self, batches: Batches, optimizer: Optimizer, epoch: int, title: str, verbose: bool

@@ -241,8 +241,9 @@ def every_norm(
             f"rstd {momentum} {shape}",
             kernels.batch_norm_update_and_invert(mean, var, *running, batches, momentum, 1e-3, 5),
         )
-        yield from zip((f"running mean {shape}", f"running var {shape}"), running, strict=True)
-        yield f"batches {shape}", batches
+        names = f"running mean {momentum} {shape}", f"running var {momentum} {shape}"
+        yield from zip(names, running, strict=True)
+        yield f"batches {momentum} {shape}", batches
     mean, rstd = draw(C, seed=4), abs(draw(C, seed=5))
     yield f"batch_norm {shape}", kernels.batch_norm(x, weight, bias, mean, rstd)
     yield f"plain batch_norm {shape}", kernels.batch_norm(x, None, None, mean, rstd)

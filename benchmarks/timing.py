@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+import numba
 import torch
 
 import minicnn as mc
@@ -13,7 +14,12 @@ Call = Callable[[], object]
 
 
 def set_threads(threads: int) -> None:
-    """For both libraries."""
+    """For both libraries; ValueError if minicnn's would silently be fewer."""
+    most = numba.config.NUMBA_NUM_THREADS
+    if threads > most:
+        raise ValueError(
+            f"{threads} threads: this process has {most}; set NUMBA_NUM_THREADS before it starts"
+        )
     torch.set_num_threads(threads)
     mc.set_num_threads(threads)
 

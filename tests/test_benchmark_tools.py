@@ -32,6 +32,11 @@ def test_alternate():
     assert len(once) == len(twice) == 3
 
 
+def test_no_fewer_threads_than_told():
+    with pytest.raises(ValueError, match="100000 threads: this process has .*NUMBA_NUM_THREADS"):
+        timing.set_threads(100_000)
+
+
 def test_budget(monkeypatch):
     now = iter([0.0, 0.0, 50.0, 130.0, 150.0])
     monkeypatch.setattr(time, "perf_counter", lambda: next(now))

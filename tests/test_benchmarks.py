@@ -176,7 +176,8 @@ def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):
     """Each part gets its share of the minutes that are left, and one that fails stops no other."""
     commands = []
 
-    def start(command):
+    def start(command, env):
+        assert env["NUMBA_NUM_THREADS"] == "2"
         commands.append(command[2:])
         return subprocess.CompletedProcess(command, int("benchmarks.inference" in command))
 

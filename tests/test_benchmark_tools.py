@@ -33,7 +33,7 @@ def test_alternate():
 
 
 def test_no_fewer_threads_than_told():
-    with pytest.raises(ValueError, match="100000 threads: this process has .*NUMBA_NUM_THREADS"):
+    with pytest.raises(ValueError, match="100000 threads: there are "):
         timing.set_threads(100_000)
 
 

@@ -48,9 +48,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=45.0, help="for all parts together, about")
     parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS])
-    parser.add_argument(
-        "--threads", nargs="+", default=["1", "2"], help="rising; memory's is the last"
-    )
+    parser.add_argument("--threads", nargs="+", default=["1", "2"], help="rising; memory's is the last")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the tables")
     args = parser.parse_args()
     end, ended = time.monotonic() + 60 * args.minutes, {}

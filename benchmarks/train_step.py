@@ -51,7 +51,7 @@ ON_CPU = {  # batch sizes
 # A ReLU whose input is nearly 0 may fall on either side of it; in a deep network that moves all gradients:
 # PyTorch's own are up to 1e-2 of their length away from those in float64.
 KINKS = 3e-2
-AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL from using AVX-512
+AVX2 = {  # what keeps Numba, NumPy, PyTorch's own kernels and oneDNN from using AVX-512; its MKL still may
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+cx8,+f16c,+fma,+fsgsbase,+fxsr,+invpcid,"
     "+lzcnt,+mmx,+movbe,+pclmul,+popcnt,+rdrnd,+sahf,+sse,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3,+xsave,+xsaveopt",
@@ -91,10 +91,7 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
     """A training step in PyTorch."""
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     if last:
-        model, inputs = (
-            model.to(memory_format=torch.channels_last),
-            inputs.to(memory_format=torch.channels_last),
-        )
+        model, inputs = (x.to(memory_format=torch.channels_last) for x in (model, inputs))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
 

@@ -7,6 +7,7 @@ import numpy as np
 from minicnn.device import array_module, check_same
 from minicnn.nn.arguments import check_tensors
 from minicnn.nn.functional.dropout import dropout
+from minicnn.tape import looked
 from minicnn.tensor import Tensor
 
 
@@ -73,6 +74,7 @@ def attention_weights(
             f"{name}: expected an attn_mask that broadcasts to {scores.shape}, got {attn_mask.shape}"
         )
     check_same(name, ("query", "attn_mask"), (query.array, attn_mask.array))
+    looked("has its mask checked")
     if attn_mask.dtype == bool:
         shut = ~attn_mask.array
         added = Tensor(array_module(shut).where(shut, -math.inf, 0).astype(query.dtype))

@@ -1,5 +1,6 @@
 """Operations in place: their gradients, and values changed behind the graph's back."""
 
+import numpy as np
 import pytest
 
 import minicnn as mc
@@ -262,3 +263,37 @@ def test_every_operator_is_in_place():
     leaf = mc.tensor([3.0], requires_grad=True)
     with pytest.raises(RuntimeError, match="leaf"):
         leaf **= 2
+
+
+@pytest.mark.parametrize("holder", ["numpy", "detach", "view", "data", "array"])
+def test_whoever_sees_the_memory_sees_what_is_written(holder):
+    x = mc.zeros(3, 4)
+    seen = {
+        "numpy": lambda: x.numpy(),
+        "detach": lambda: x.detach(),
+        "view": lambda: x[1:],
+        "data": lambda: x.data,
+        "array": lambda: x.array,
+    }[holder]()
+    with mc.no_grad():
+        x += 1
+        x.mul_(2).relu_()
+    np.testing.assert_array_equal(np.asarray(seen), 2)
+
+
+def test_memory_that_only_one_tensor_sees_is_exchanged_rather_than_copied():
+    x, kept = mc.zeros(3, 4), mc.ones(4, 3).t()
+    where = x.array.ctypes.data
+    x += 1
+    assert x.array.ctypes.data != where
+    strides = kept.array.strides
+    kept += 1  # not row by row: stays as it is
+    assert kept.array.strides == strides
+    np.testing.assert_array_equal(kept.array, 2)
+
+
+def test_out_does_not_make_two_tensors_share_memory():
+    x, out = mc.ones(3), mc.zeros(3)
+    mc.abs(x, out=out)
+    x += 1
+    np.testing.assert_array_equal(out.array, 1)

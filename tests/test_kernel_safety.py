@@ -40,14 +40,14 @@ def test_the_guard_pages_guard(at):
 # Large enough for several bands and chunks; sizes that 2, 3 and 4 threads do not divide.
 SHARED = """
 import hashlib
-import numba
 import numpy as np
 from kernel_cases import DTYPES, CONVOLUTIONS, every_kernel
 from minicnn.kernels import cpu
-from minicnn.kernels.cpu import share
+from minicnn.kernels.cpu import runner
+from minicnn.kernels import threads
 from minicnn.kernels.geometry import Window
 
-share.SHARE = 1  # also little work is shared
+runner.SHARE = 1  # also little work is shared
 same = Window((3, 3), padding=(1, 1, 1, 1))
 cases = (
     [((7, 5, 19, 23), (9, 5, 3, 3), same, 1), ((3, 16, 61, 60), (9, 16, 3, 3), same, 1),
@@ -60,12 +60,12 @@ def digests():
         for name, result in every_kernel(cpu, dtype, np.array, *cases):
             yield f"{name} {dtype.__name__}", hashlib.sha256(result.tobytes()).hexdigest()
 
-numba.set_num_threads(1)
+threads.count = 1
 expected = dict(digests())
-for threads in (1, 2, 3, 4, 4):
-    numba.set_num_threads(threads)
+for count in (1, 2, 3, 4, 4):
+    threads.count = count
     different = [name for name, digest in digests() if digest != expected[name]]
-    print(threads, different)
+    print(count, different)
 print(len(expected))
 """
 
@@ -83,9 +83,9 @@ import threading
 import numpy as np
 from kernel_cases import every_kernel
 from minicnn.kernels import cpu
-from minicnn.kernels.cpu import share
+from minicnn.kernels.cpu import runner
 
-share.SHARE = 1  # also little work is shared
+runner.SHARE = 1  # also little work is shared
 expected = [result.tobytes() for _, result in every_kernel(cpu, np.float32)]
 wrong, start = [], threading.Barrier(3)
 

@@ -53,6 +53,7 @@ class Function:
 
     __slots__ = ("__dict__", "needs", "time")
 
+    silent = False  # whether NumPy has nothing to warn of in `forward`: it is kernels that compute
     hooks: Sequence[Callable] = ()  # called with the gradient of the result; may give another
     keeper: Any = None  # the result, if it is to keep its gradient
     needs: Any

@@ -64,6 +64,15 @@ def row(
     return tuple(map(int, numbers)) * (count // len(numbers))
 
 
+def remembered(function: Any, *arguments: Any) -> Any:
+    """The result of an `lru_cache`d function, also for lists, which have no hash.
+
+    Nor is a tuple looked up: (2.0, 2), which is an error, equals (2, 2).
+    """
+    kinds = [*map(type, arguments)]
+    return (function.__wrapped__ if tuple in kinds or list in kinds else function)(*arguments)
+
+
 def probability(name: str, p: Any) -> Any:
     """A number from 0 to 1; else TypeError or ValueError."""
     check_number(name, "the probability", p)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from minicnn.nn import functional as F
-from minicnn.nn.arguments import Size, row
+from minicnn.nn.arguments import Size, remembered, row
 from minicnn.nn.functional.pool import pool_window
 from minicnn.nn.module import Module
 from minicnn.tensor import Tensor
@@ -23,7 +23,7 @@ class MaxPool(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        pool_window(name, kernel_size, stride, padding, dilation, ceil_mode, ValueError)
+        remembered(pool_window, name, kernel_size, stride, padding, dilation, ceil_mode, ValueError)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -94,7 +94,7 @@ class AvgPool2d(Module):
         divisor_override: int | None = None,
     ) -> None:
         super().__init__()
-        pool_window("AvgPool2d", kernel_size, stride, padding, 1, ceil_mode, ValueError)
+        remembered(pool_window, "AvgPool2d", kernel_size, stride, padding, 1, ceil_mode, ValueError)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding

@@ -1,5 +1,7 @@
 """Two-dimensional convolution: the checks, and the one rule for its gradients."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from minicnn.autograd import Function
@@ -50,11 +52,17 @@ def check_conv2d(x, weight, bias, window, groups):
         raise RuntimeError(f"conv2d: the filters {weight.shape} do not divide into {groups} groups")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise RuntimeError(f"conv2d: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-    if min(window.output_size(*x.shape[2:])) < 1:
+    if not fits(window, *x.shape[2:]):
         raise RuntimeError(
             f"conv2d: the kernel spans {window.extent()} but the padded picture has only "
             f"{window.padded_size(*x.shape[2:])} (x {x.shape}, weight {weight.shape})"
         )
+
+
+@lru_cache(64)
+def fits(window, height, width):
+    """Whether there is a place for the window on a picture of this size."""
+    return min(window.output_size(height, width)) >= 1
 
 
 class ConvTranspose2d(Function):

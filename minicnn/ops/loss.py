@@ -11,6 +11,8 @@ class CrossEntropy(Function):
     `how`: target, weight or None, ignore_index, label_smoothing, reduction.
     """
 
+    silent = True
+
     def forward(self, logits, how):
         target, weight, *settings = how
         check_classes("cross_entropy", logits, target, weight)

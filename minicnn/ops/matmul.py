@@ -1,21 +1,26 @@
 """Matrix products."""
 
+import operator
 from typing import Any
 
-from minicnn.autograd import Function
+from minicnn.autograd import Function, quiet
 from minicnn.device import kernels_for
 from minicnn.ops.conv import FLOATS
+
+stacks = quiet(operator.matmul)
 
 
 class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
+
+    silent = True
 
     def forward(self, x, y):
         self.x: Any = x if self.needs[1] else None
         self.y: Any = y if self.needs[0] else None
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
         try:
-            return x.dot(y) if x.ndim == y.ndim == 2 else x @ y  # the same, and `dot` is there sooner
+            return x.dot(y) if x.ndim == y.ndim == 2 else stacks(x, y)  # the same, and `dot` is there sooner
         except ValueError:
             pass
         if not (x.ndim and y.ndim):
@@ -41,6 +46,8 @@ class MatMul(Function):
 
 class Linear(Function):
     """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
+
+    silent = True
 
     def forward(self, x, weight, bias=None):
         if weight.ndim != 2:

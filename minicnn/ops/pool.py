@@ -14,6 +14,8 @@ class MaxPool2d(Function):
     A list `places` gets the index too.
     """
 
+    silent = True
+
     def forward(self, x, window: Window, places: list | None = None):
         check_pool2d("max_pool2d", x, window)
         self.shape, self.window = x.shape, window
@@ -28,6 +30,8 @@ class MaxPool2d(Function):
 
 class AvgPool2d(Function):
     """The mean of each window of x (N, C, H, W). `how`: window, count_include_pad, divisor (0: the count)."""
+
+    silent = True
 
     def forward(self, x, how: tuple[Window, bool, int]):
         check_pool2d("avg_pool2d", x, how[0])

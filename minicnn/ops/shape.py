@@ -119,7 +119,9 @@ class Concatenate(Function):
     """Arrays one after the other along an axis."""
 
     def forward(self, arrays, axis):
-        self.axis, self.sizes = axis, [x.shape[axis] for x in arrays]
+        self.axis = axis
+        if any(self.needs):
+            self.sizes = [x.shape[axis] for x in arrays]
         return array_module(arrays[0]).concatenate(arrays, axis)
 
     def backward(self, grad):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
-import numpy as np
+from numpy import ndarray
 
 from minicnn.autograd import IGNORED, Function, clock, errors, recording
 from minicnn.device import CPU, as_array, check_same, device_of, words
@@ -47,9 +47,10 @@ class Variable:
     def wrap(array: Any, node: Function | None = None) -> "Tensor":
         """A Tensor of these values, without copying them, and the recorded operation that computed it."""
         out = new(Variable.kind)
-        out.array = array if type(array) is np.ndarray else as_array(array)
+        out.array = array if type(array) is ndarray else as_array(array)
         out._grad = out.origin = None
-        out.node, out.tracked = node, node is not None
+        out.node = node
+        out.tracked = node is not None
         return out
 
 
@@ -96,8 +97,8 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
     return out
 
 
-# What follows is `apply` for the small operations there are most of. Without its loops, and with one setting
-# at most, `how`, they take half the time.
+# What follows is `apply` for the small operations there are most of. Without its loops, with one setting at
+# most, `how`, and with `wrap` written out, they take half the time.
 
 
 def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Tensor":
@@ -108,11 +109,20 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
         recorded = node
     else:
         node.needs, recorded = NOBODY, None
-    before = errors.set(IGNORED)
-    try:
-        return wrap(node.forward(x.array) if how is None else node.forward(x.array, how), recorded)
-    finally:
-        errors.reset(before)
+    if function.silent:
+        array = node.forward(x.array) if how is None else node.forward(x.array, how)
+    else:
+        before = errors.set(IGNORED)
+        try:
+            array = node.forward(x.array) if how is None else node.forward(x.array, how)
+        finally:
+            errors.reset(before)
+    out = new(Variable.kind)
+    out.array = array if type(array) is ndarray else as_array(array)
+    out._grad = out.origin = None
+    out.node = recorded
+    out.tracked = recorded is not None
+    return out
 
 
 def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor":
@@ -129,11 +139,20 @@ def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor"
         recorded = node
     else:
         node.needs, recorded = NOBODY, None
-    before = errors.set(IGNORED)
-    try:
-        return wrap(node.forward(x.array, y.array), recorded)
-    finally:
-        errors.reset(before)
+    if function.silent:
+        array = node.forward(x.array, y.array)
+    else:
+        before = errors.set(IGNORED)
+        try:
+            array = node.forward(x.array, y.array)
+        finally:
+            errors.reset(before)
+    out = new(Variable.kind)
+    out.array = array if type(array) is ndarray else as_array(array)
+    out._grad = out.origin = None
+    out.node = recorded
+    out.tracked = recorded is not None
+    return out
 
 
 def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: Any) -> "Tensor":
@@ -159,13 +178,16 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
     The result knows where it comes from, so that a write into it, when recorded, is one into x; and x knows
     its views, so that they see what is written into it.
     """
-    node = function()
-    out = wrap(node.forward(x.array, how))
+    node, source = function(), x.array
+    out = new(Variable.kind)
+    out.array = array = node.forward(source, how)
+    out._grad = out.node = out.origin = None
+    out.tracked = False
     if recording.get():
-        if shares_memory(out.array, x.array):
+        if array.base is source or shares_memory(array, source):
             out.origin = (function, x, how)
         if x.tracked:
-            node.time, node.needs = clock[0], ((x.node or x, x.array.shape),)
+            node.time, node.needs = clock[0], ((x.node or x, source.shape),)
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))

@@ -61,7 +61,7 @@ def agree(x: Any, y: Any) -> bool:
     if isinstance(x, Variable) and isinstance(y, Variable):
         return x.array.dtype is y.array.dtype
     if isinstance(x, Variable):
-        return type(y) in NUMBERS and category(y) <= category(x)
+        return type(y) in NUMBERS and (x.array.dtype.kind == "f" or category(y) <= category(x))
     return isinstance(y, Variable) and type(x) in NUMBERS and category(x) <= category(y)
 
 
@@ -91,7 +91,7 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
         if isinstance(y, Variable):
             if x.array.dtype is y.array.dtype:
                 run = apply_to_two
-        elif type(y) in NUMBERS and category(y) <= category(x):
+        elif type(y) in NUMBERS and (x.array.dtype.kind == "f" or category(y) <= category(x)):
             run = apply_to_one
     if run is apply and not agree(x, y):
         x, y = promoted(function.__name__.lower(), x, y)
@@ -150,11 +150,14 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
             x, y = promoted(ufunc.__name__, x, y)
         except TypeError:
             return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
-    if isinstance(y, Variable) and type(x.array) is not type(y.array):
-        x, y = together(ufunc, (x, y))
+    value = y
+    if isinstance(y, Variable):
+        if type(x.array) is not type(y.array):
+            x, y = together(ufunc, (x, y))
+        value = y.array
     run: Any = ufunc if type(x.array) is np.ndarray else getattr(array_module(x.array), ufunc.__name__)
     try:
-        return Variable.wrap(run(x.array, y.array if isinstance(y, Variable) else y))
+        return Variable.wrap(run(x.array, value))
     except ValueError:
         check_broadcast(ufunc.__name__, x, y)
         raise

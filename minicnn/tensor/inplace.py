@@ -1,6 +1,7 @@
 """What changes a Tensor itself: operators in place, filling, setting elements."""
 
 from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,18 @@ def writable(memory: Any) -> bool:
     if type(memory) is np.ndarray:
         return memory.flags.writeable
     return not any(step == 0 and n > 1 for step, n in zip(memory.strides, memory.shape, strict=True))
+
+
+def exchangeable(x: Variable, y: Variable) -> bool:
+    """Whether x can take the array of y for its own unnoticed: like its own, which nobody else refers to."""
+    return (
+        type(x.array) is type(y.array) is np.ndarray
+        and getrefcount(x.array) == 2  # x and the question; a view, or a node, would be one more
+        and x.array.base is y.array.base is None
+        and x.array.dtype == y.array.dtype
+        and x.array.flags.carray
+        and y.array.flags.carray
+    )
 
 
 class InPlace(Products):
@@ -182,7 +195,7 @@ class InPlace(Products):
         return self.put(name, ..., Variable.wrap(like(values, self.array)))
 
     def _check_float(self, name: str) -> None:
-        if category(self) < 2:
+        if self.array.dtype.kind != "f":
             raise RuntimeError(f"{name}: expected floating point numbers, got {self.array.dtype}")
 
     def fill_(self, value: Any) -> "Tensor":
@@ -200,10 +213,11 @@ class InPlace(Products):
     def __setitem__(self, index: Any, value: Any) -> None:
         self.put("index", index, value)
 
-    def assign(self, name: str, value: "Tensor") -> "Tensor":
+    def assign(self, name: str, value: "Tensor", fresh: bool = True) -> "Tensor":
         """Give this same object a new value and, where gradients are recorded, its node.
 
-        Without a gradient to record, the memory itself is written, so views of it change too. With one, the
+        Without a gradient to record, the memory itself is written, so views of it change too; but if nobody
+        else sees that memory, nor, as `fresh` says, the value's, then it is changed for it. With one, the
         value is new memory, since nodes may need the old. What this is a view of and what are views of this
         get it, too, but not what shares the old memory outside the graph (`detach`, `numpy`).
 
@@ -227,6 +241,8 @@ class InPlace(Products):
             if self.origin is not None:
                 value = self._assign_inside(name, *self.origin, value)
             self._take(value)
+        elif fresh and exchangeable(self, value):
+            self.array = value.array
         else:
             self._write(name, self.array, ..., value.array)
         return self  # type: ignore[return-value]

@@ -68,4 +68,4 @@ def write(name: str, out: Any, result: Any) -> Any:
         raise TypeError(f"{name}: expected one Tensor as out, for a result of one Tensor")
     if out.tracked or (result.tracked and is_grad_enabled()):
         raise RuntimeError(f"{name}: out= gives no gradients; use it with Tensors that do not require grad")
-    return out.assign(f"{name}: out", result)
+    return out.assign(f"{name}: out", result, fresh=False)

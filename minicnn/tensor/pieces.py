@@ -234,12 +234,12 @@ def alike(name: str, tensors: Any) -> Sequence[Any]:
         raise TypeError(f"{name}: expected a list or tuple of Tensors, got {type(tensors).__name__}")
     if not tensors:
         raise (ValueError if name == "cat" else RuntimeError)(f"{name}: expected at least one Tensor")
-    first = tensors[0]
-    same = True
+    same, first = True, None
     for t in tensors:
         if not isinstance(t, Variable):
             raise TypeError(f"{name}: expected Tensors, got {type(t).__name__}")
-        same = same and t.array.dtype is first.array.dtype
+        if t.array.dtype is not first:
+            same, first = first is None, t.array.dtype
     if same:
         return tensors
     dtype = result_dtype(*tensors)

@@ -13,6 +13,7 @@ from minicnn.tensor.special import Special
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
+ALL = None, False  # axes and whether they are kept: the reduction to one number
 Dims = int | tuple[int, ...] | list[int] | None
 
 
@@ -71,6 +72,8 @@ class Reduction(Special):
     def sum(self, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> "Tensor":
         """The sum; of integers and truth values in int64."""
         x = self if dtype is None and self.array.dtype.kind == "f" else self._total(dtype)
+        if dim is None and keepdim is False:
+            return apply_to_one(ops.Sum, x, ALL)
         return apply_to_one(ops.Sum, x, (axes_of("sum", dim, self.array.ndim, keepdim), keepdim))
 
     @over_dims

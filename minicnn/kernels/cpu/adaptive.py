@@ -3,10 +3,9 @@
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import shares
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d"]
@@ -61,27 +60,6 @@ def mean_gradient(dy, rows, columns, dx, begin, end):
                         line[w] += part
 
 
-@parallel
-def share_largest(x, rows, columns, y, index, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        largest(x, rows, columns, y, index, lo, hi)
-
-
-@parallel
-def share_mean(x, rows, columns, y, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        mean(x, rows, columns, y, lo, hi)
-
-
-@parallel
-def share_mean_gradient(dy, rows, columns, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        mean_gradient(dy, rows, columns, dx, lo, hi)
-
-
 @lru_cache(64)
 def bounds(size: int, count: int) -> np.ndarray:
     """Where the windows along an axis begin and end (count, 2)."""
@@ -102,7 +80,7 @@ def adaptive_max_pool2d(x: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarra
     N, C, H, W = x.shape
     y, index = np.empty((N * C, *size), x.dtype), np.empty((N * C, *size), np.int32)
     arrays = planes(x), bounds(H, size[0]), bounds(W, size[1]), y, index
-    run_jobs(largest, share_largest, N * C, x.size, *arrays)
+    run(largest, N * C, x.size, *arrays)
     return y.reshape(N, C, *size), index.reshape(N, C, *size)
 
 
@@ -110,7 +88,7 @@ def adaptive_avg_pool2d(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """y (N, C, OH, OW): each window's mean."""
     N, C, H, W = x.shape
     y = np.empty((N * C, *size), x.dtype)
-    run_jobs(mean, share_mean, N * C, x.size, planes(x), bounds(H, size[0]), bounds(W, size[1]), y)
+    run(mean, N * C, x.size, planes(x), bounds(H, size[0]), bounds(W, size[1]), y)
     return y.reshape(N, C, *size)
 
 
@@ -119,5 +97,5 @@ def adaptive_avg_pool2d_gradient(dy: np.ndarray, x_shape: tuple[int, ...]) -> np
     N, C, H, W = x_shape
     dx = np.empty((N * C, H, W), dy.dtype)
     arrays = planes(dy), bounds(H, dy.shape[2]), bounds(W, dy.shape[3]), dx
-    run_jobs(mean_gradient, share_mean_gradient, N * C, dx.size, *arrays)
+    run(mean_gradient, N * C, dx.size, *arrays)
     return dx.reshape(x_shape)

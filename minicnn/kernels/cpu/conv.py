@@ -13,12 +13,11 @@ any number of threads.
 """
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.gemm import multiply, multiply_rows, pack
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import PRODUCTS, run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
@@ -127,34 +126,6 @@ def channel_sums(dy, out, begin, end):
             out[o] += total
 
 
-@parallel
-def share_forward(x, weight, bias, y, groups, numbers, size, band, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        forward(x, weight, bias, y, groups, numbers, size, band, lo, hi)
-
-
-@parallel
-def share_input_gradient(dy, weight, dx, groups, numbers, size, band, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        input_gradient(dy, weight, dx, groups, numbers, size, band, lo, hi)
-
-
-@parallel
-def share_weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, lo, hi)
-
-
-@parallel
-def share_channel_sums(dy, out, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        channel_sums(dy, out, lo, hi)
-
-
 def band_rows(K: int, OH: int, OW: int) -> int:
     """How many output rows make a band."""
     return min(max(BAND // (K * OW), 1), OH)
@@ -171,7 +142,7 @@ def conv2d(
     size, band = buffer_size(*x.shape[2:], window), band_rows(K, *y.shape[2:])
     jobs = len(x) * -(-y.shape[2] // band)
     settings = groups, window.numbers(), size, band
-    run_jobs(forward, share_forward, jobs, y.size * K // PRODUCTS, x, weight, bias, y, *settings)
+    run(forward, jobs, y.size * K // PRODUCTS, x, weight, bias, y, *settings)
     return y
 
 
@@ -186,7 +157,7 @@ def conv2d_input_gradient(
     size, band = buffer_size(*x_shape[2:], window), band_rows(K, *dy.shape[2:])
     settings = groups, window.numbers(), size, band
     products = dy.size * K // PRODUCTS
-    run_jobs(input_gradient, share_input_gradient, len(dy), products, dy, turned, dx, *settings)
+    run(input_gradient, len(dy), products, dy, turned, dx, *settings)
     return dx
 
 
@@ -201,7 +172,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
     settings = groups, window.numbers(), size, band, pictures
     products = dy.size * K // PRODUCTS
-    run_jobs(weight_gradient, share_weight_gradient, chunks, products, dy, x, partial, *settings)
+    run(weight_gradient, chunks, products, dy, x, partial, *settings)
     return partial.sum(axis=0).reshape(O, CG, *window.kernel)
 
 
@@ -210,5 +181,5 @@ def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
     N, O, OH, OW = dy.shape
     dbias = np.empty(O, dy.dtype)
     rows = np.ascontiguousarray(dy).reshape(N, O, OH * OW)
-    run_jobs(channel_sums, share_channel_sums, O, dy.size, rows, dbias)
+    run(channel_sums, O, dy.size, rows, dbias)
     return dbias

@@ -6,10 +6,9 @@ rows times rows, C += A B', runs along the rows of both A and B. The tile sizes 
 """
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import PRODUCTS, run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -133,29 +132,15 @@ def product_rows(A, B, C, begin, end):
     multiply_rows(A, B, C, begin * NV, min(end * NV, B.shape[0]))
 
 
-@parallel
-def share_product(A, B, C, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        product(A, B, C, lo, hi)
-
-
-@parallel
-def share_product_rows(A, B, C, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        product_rows(A, B, C, lo, hi)
-
-
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """A B, its columns shared among the threads."""
     C = np.empty((A.shape[0], B.shape[1]), A.dtype)
     step = NV * BYTES // A.itemsize
-    run_jobs(product, share_product, -(-B.shape[1] // step), A.size * B.shape[1] // PRODUCTS, A, B, C)
+    run(product, -(-B.shape[1] // step), A.size * B.shape[1] // PRODUCTS, A, B, C)
     return C
 
 
 def matmul_rows(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:
     """C += A B', its columns shared among the threads."""
     products = A.size * B.shape[0] // PRODUCTS
-    run_jobs(product_rows, share_product_rows, -(-B.shape[0] // NV), products, A, B, C)
+    run(product_rows, -(-B.shape[0] // NV), products, A, B, C)

@@ -1,10 +1,9 @@
 """Sampling of pictures at any places, plane by plane. The threads share the planes, or the pictures."""
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 
 __all__ = ["sample", "sample_gradient", "sample_place_gradient"]
 
@@ -82,32 +81,11 @@ def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
                     d_columns[n, i, j] += grad * ((one - s) * (ne - nw) + s * (se - sw))
 
 
-@parallel
-def share_gather(x, rows, columns, y, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        gather(x, rows, columns, y, lo, hi)
-
-
-@parallel
-def share_scatter(dy, rows, columns, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        scatter(dy, rows, columns, dx, lo, hi)
-
-
-@parallel
-def share_slopes(dy, x, rows, columns, d_rows, d_columns, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        slopes(dy, x, rows, columns, d_rows, d_columns, lo, hi)
-
-
 def sample(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """y (N, C, OH, OW) from x (N, C, H, W) at rows and columns (N, OH, OW)."""
     y = np.empty((*x.shape[:2], *rows.shape[1:]), x.dtype)
     arrays = (np.ascontiguousarray(a) for a in (x, rows, columns))
-    run_jobs(gather, share_gather, y.shape[0] * y.shape[1], y.size, *arrays, y)
+    run(gather, y.shape[0] * y.shape[1], y.size, *arrays, y)
     return y
 
 
@@ -117,7 +95,7 @@ def sample_gradient(
     """dx (N, C, H, W) of the size (H, W)."""
     dx = np.empty((*dy.shape[:2], *size), dy.dtype)
     arrays = (np.ascontiguousarray(a) for a in (dy, rows, columns))
-    run_jobs(scatter, share_scatter, dy.shape[0] * dy.shape[1], dy.size, *arrays, dx)
+    run(scatter, dy.shape[0] * dy.shape[1], dy.size, *arrays, dx)
     return dx
 
 
@@ -127,5 +105,5 @@ def sample_place_gradient(
     """The gradients of rows and columns (N, OH, OW)."""
     dy, x, rows, columns = (np.ascontiguousarray(a) for a in (dy, x, rows, columns))
     d_rows, d_columns = np.empty_like(rows), np.empty_like(columns)
-    run_jobs(slopes, share_slopes, len(x), dy.size, dy, x, rows, columns, d_rows, d_columns)
+    run(slopes, len(x), dy.size, dy, x, rows, columns, d_rows, d_columns)
     return d_rows, d_columns

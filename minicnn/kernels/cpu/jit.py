@@ -5,11 +5,9 @@ folder's name holds a hash of this whole folder. Its files are pickles: the fold
 (mode 0700).
 """
 
-import functools
 import hashlib
 import os
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +38,6 @@ def cache_folder() -> str | None:
 
 
 FOLDER = cache_folder()
-LOCK = threading.Lock()  # Numba's simplest threading layer aborts when two threads enter parallel kernels
 
 
 def forgiving(access: Callable) -> Callable:
@@ -68,26 +65,15 @@ def jit(function: Callable, **options: Any) -> Any:
     return compiled
 
 
-def parallel(function: Callable) -> Callable:
-    """A Numba function whose `prange` loops share the cores; one runs at a time."""
-    compiled = jit(function, parallel=True)
-
-    @functools.wraps(function)
-    def one_at_a_time(*args: Any) -> Any:
-        with LOCK:
-            return compiled(*args)
-
-    return one_at_a_time
-
-
 class Progress(event.Listener):
-    """Says on stderr which kernel is being compiled, not counting those it calls."""
+    """Says on stderr which kernel is being compiled, not counting those it calls, nor how it is launched."""
 
     depth = 0
 
     def on_start(self, happened: event.Event) -> None:
         kernel = happened.data["dispatcher"].py_func
-        if self.depth == 0 and kernel.__module__.startswith(__package__):
+        named = kernel.__module__.startswith(__package__) and kernel.__name__ != "launch"  # by the runner
+        if self.depth == 0 and named:
             kept = "then cached" if FOLDER else "no cache folder is writable"
             name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
             dtype = getattr(happened.data["args"][0], "dtype", "")

@@ -8,10 +8,9 @@ threads, group normalisation the groups of all samples, so the results do not de
 import math
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
@@ -150,48 +149,6 @@ def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
                 by_bias[i] += grad[i]
 
 
-@parallel
-def share_statistics(x, mean, var, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        statistics(x, mean, var, lo, hi)
-
-
-@parallel
-def share_scale_and_shift(x, scale, mean, bias, y, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        scale_and_shift(x, scale, mean, bias, y, lo, hi)
-
-
-@parallel
-def share_batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, lo, hi)
-
-
-@parallel
-def share_groups_forward(x, weight, bias, eps, y, mean, rstd, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        groups_forward(x, weight, bias, eps, y, mean, rstd, lo, hi)
-
-
-@parallel
-def share_groups_gradient(dy, x, weight, mean, rstd, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        groups_gradient(dy, x, weight, mean, rstd, dx, lo, hi)
-
-
-@parallel
-def share_groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, lo, hi)
-
-
 def channels(values: np.ndarray | None, default: float, like: np.ndarray) -> np.ndarray:
     """A number for each channel of like (N, C, P)."""
     if values is None:
@@ -215,7 +172,7 @@ def batch_norm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """mean and var (C) of x (N, C, P)."""
     C = x.shape[1]
     mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    run_jobs(statistics, share_statistics, C, x.size, np.ascontiguousarray(x), mean, var)
+    run(statistics, C, x.size, np.ascontiguousarray(x), mean, var)
     return mean, var
 
 
@@ -228,7 +185,7 @@ def batch_norm(
     bias, mean = channels(bias, 0, x), np.ascontiguousarray(mean)
     N, C, _ = x.shape
     arrays = np.ascontiguousarray(x), scale, mean, bias, y
-    run_jobs(scale_and_shift, share_scale_and_shift, N * C, x.size, *arrays)
+    run(scale_and_shift, N * C, x.size, *arrays)
     return y
 
 
@@ -246,7 +203,7 @@ def batch_norm_gradient(
     scale = np.ascontiguousarray(rstd if weight is None else weight * rstd)
     dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
     arrays = dy, x, scale, mean, rstd, constant, dx, dweight, dbias
-    run_jobs(batch_gradient, share_batch_gradient, C, x.size, *arrays)
+    run(batch_gradient, C, x.size, *arrays)
     return dx, dweight, dbias
 
 
@@ -259,7 +216,7 @@ def group_norm(
     mean, rstd = np.empty((N, groups), x.dtype), np.empty((N, groups), x.dtype)
     weight, bias = (spread(channels(a, d, x), P, groups) for a, d in ((weight, 1), (bias, 0)))
     arrays = grouped(x, groups), weight, bias, float(eps), grouped(y, groups), mean, rstd
-    run_jobs(groups_forward, share_groups_forward, N * groups, x.size, *arrays)
+    run(groups_forward, N * groups, x.size, *arrays)
     return y, mean, rstd
 
 
@@ -271,7 +228,7 @@ def group_norm_gradient(
     dx = np.empty(x.shape, dy.dtype)
     weight = spread(channels(weight, 1, x), x.shape[2], G)
     arrays = grouped(dy, G), grouped(x, G), weight, np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
-    run_jobs(groups_gradient, share_groups_gradient, mean.size, x.size, *arrays, grouped(dx, G))
+    run(groups_gradient, mean.size, x.size, *arrays, grouped(dx, G))
     return dx
 
 
@@ -283,5 +240,5 @@ def group_norm_weight_gradient(
     dweight, dbias = (np.empty((G, C // G * P), dy.dtype) for _ in range(2))
     arrays = grouped(dy, G), grouped(x, G), np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
     jobs = dweight.shape[1]
-    run_jobs(groups_weight_gradient, share_groups_weight_gradient, jobs, x.size, *arrays, dweight, dbias)
+    run(groups_weight_gradient, jobs, x.size, *arrays, dweight, dbias)
     return dweight.reshape(C, P).sum(axis=1), dbias.reshape(C, P).sum(axis=1)

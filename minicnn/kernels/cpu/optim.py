@@ -5,24 +5,25 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import flat, run
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
-def plain(p, g, lr, decay, sign):
+def plain(p, g, lr, decay, sign, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
+    p, g = p[begin:end], g[begin:end]
     for i in range(p.size):
         p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
 @jit
-def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
+def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
+    p, g, b = p[begin:end], g[begin:end], b[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         b[i] = momentum * b[i] + damp * d
@@ -30,11 +31,12 @@ def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov):
 
 
 @jit
-def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad):
+def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
     `most`, the largest v so far, is empty unless amsgrad; NaN counts as the largest.
     """
+    p, g, m, v, most = p[begin:end], g[begin:end], m[begin:end], v[begin:end], most[begin:end]
     for i in range(p.size):
         old = shrink * p[i]
         d = sign * g[i] + decay * old
@@ -47,8 +49,9 @@ def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2
 
 
 @jit
-def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered):
+def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered, begin, end):
     """mean and b are empty where they are not wanted; rest = 1 - alpha."""
+    p, g, s, mean, b = p[begin:end], g[begin:end], s[begin:end], mean[begin:end], b[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         s[i] = alpha * s[i] + rest * d * d
@@ -64,52 +67,18 @@ def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, cente
 
 
 @jit
-def adagrad(p, g, s, rate, eps, decay, sign):
+def adagrad(p, g, s, rate, eps, decay, sign, begin, end):
+    p, g, s = p[begin:end], g[begin:end], s[begin:end]
     for i in range(p.size):
         d = sign * g[i] + decay * p[i]
         s[i] += d * d
         p[i] -= rate * d / (math.sqrt(s[i]) + eps)
 
 
-@parallel
-def share_plain(p, g, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        plain(p[lo:hi], g[lo:hi], *numbers)
-
-
-@parallel
-def share_heavy_ball(p, g, b, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        heavy_ball(p[lo:hi], g[lo:hi], b[lo:hi], *numbers)
-
-
-@parallel
-def share_adam(p, g, m, v, most, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], most[lo:hi], *numbers)
-
-
-@parallel
-def share_rmsprop(p, g, s, mean, b, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        rmsprop(p[lo:hi], g[lo:hi], s[lo:hi], mean[lo:hi], b[lo:hi], *numbers)
-
-
-@parallel
-def share_adagrad(p, g, s, threads, *numbers):
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adagrad(p[lo:hi], g[lo:hi], s[lo:hi], *numbers)
-
-
-def update(alone: Callable, shared: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
+def update(step: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
     """Run a step in place on a parameter, its gradient and its state, given in this order."""
-    rows = [flat(a) for a in arrays]
-    run(alone, shared, rows, *numbers)
+    rows = [a.reshape(-1) for a in arrays]
+    run(step, rows[0].size, rows[0].size, *rows, *numbers)
     for i, (a, row) in enumerate(zip(arrays, rows, strict=True)):
         if i != 1 and not a.flags.c_contiguous:  # row is a copy; all but the gradient have changed
             a[...] = row.reshape(a.shape)
@@ -131,12 +100,12 @@ def sgd_step(
     number = param.dtype.type
     rate, decay, sign = number(lr), number(weight_decay), number(-1 if maximize else 1)
     if buffer is None:
-        update(plain, share_plain, [param, grad], rate, decay, sign)
+        update(plain, [param, grad], rate, decay, sign)
         return
     if first:
         buffer[...] = 0  # whatever it held, 0 times nan would not go away
     memory = number(momentum), number(1 if first else 1 - dampening), nesterov
-    update(heavy_ball, share_heavy_ball, [param, grad, buffer], rate, decay, sign, *memory)
+    update(heavy_ball, [param, grad, buffer], rate, decay, sign, *memory)
 
 
 def adam_step(
@@ -159,7 +128,7 @@ def adam_step(
     decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
     numbers: tuple[float, ...] = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
     numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
-    update(adam, share_adam, arrays, *map(param.dtype.type, numbers), v_max is not None)
+    update(adam, arrays, *map(param.dtype.type, numbers), v_max is not None)
 
 
 def rmsprop_step(
@@ -180,7 +149,7 @@ def rmsprop_step(
     arrays = [param, grad, square, nothing if mean is None else mean, nothing if buffer is None else buffer]
     momentum = 0 if buffer is None else momentum
     numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
-    update(rmsprop, share_rmsprop, arrays, *map(param.dtype.type, numbers), mean is not None)
+    update(rmsprop, arrays, *map(param.dtype.type, numbers), mean is not None)
 
 
 def adagrad_step(
@@ -196,4 +165,4 @@ def adagrad_step(
 ) -> None:
     """Adagrad; see the reference for the formulas."""
     numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
-    update(adagrad, share_adagrad, [param, grad, total], *map(param.dtype.type, numbers))
+    update(adagrad, [param, grad, total], *map(param.dtype.type, numbers))

@@ -6,11 +6,10 @@ The planes (N*C) are shared among the threads.
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
@@ -92,34 +91,6 @@ def mean_gradient(dy, scale, dx, numbers, size, begin, end):
         crop(picture, dx[p : p + 1], PT, PL)
 
 
-@parallel
-def share_largest(x, y, index, base, first, numbers, size, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        largest(x, y, index, base, first, numbers, size, lo, hi)
-
-
-@parallel
-def share_scatter(dy, index, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        scatter(dy, index, dx, lo, hi)
-
-
-@parallel
-def share_mean(x, scale, y, numbers, size, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        mean(x, scale, y, numbers, size, lo, hi)
-
-
-@parallel
-def share_mean_gradient(dy, scale, dx, numbers, size, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        mean_gradient(dy, scale, dx, numbers, size, lo, hi)
-
-
 def planes(x: np.ndarray) -> np.ndarray:
     """(N, C, H, W) as (N*C, H, W)."""
     N, C, H, W = x.shape
@@ -171,7 +142,7 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     settings = places(H, W, window)
     shape = (N, C, *settings[0].shape)
     y, index = np.empty(shape, x.dtype), np.empty(shape, np.int32)
-    run_jobs(largest, share_largest, N * C, x.size, np.ascontiguousarray(x), y, index, *settings)
+    run(largest, N * C, x.size, np.ascontiguousarray(x), y, index, *settings)
     return y, index
 
 
@@ -181,7 +152,7 @@ def max_pool2d_gradient(dy: np.ndarray, index: np.ndarray, x_shape: tuple[int, .
     dx = np.empty((N * C, H * W), dy.dtype)
     rows = (N * C, dy.shape[2] * dy.shape[3])
     arrays = np.ascontiguousarray(dy).reshape(rows), index.reshape(rows), dx
-    run_jobs(scatter, share_scatter, N * C, dx.size, *arrays)
+    run(scatter, N * C, dx.size, *arrays)
     return dx.reshape(x_shape)
 
 
@@ -191,7 +162,7 @@ def avg_pool2d(x: np.ndarray, window: Window, count_include_pad: bool, divisor: 
     scale = scales(H, W, window, count_include_pad, divisor, x.dtype)
     y = np.empty((N * C, *scale.shape), x.dtype)
     settings = window.numbers(), buffer_size(H, W, window)
-    run_jobs(mean, share_mean, N * C, x.size, planes(x), scale, y, *settings)
+    run(mean, N * C, x.size, planes(x), scale, y, *settings)
     return y.reshape(N, C, *scale.shape)
 
 
@@ -203,5 +174,5 @@ def avg_pool2d_gradient(
     dx = np.empty((N * C, H, W), dy.dtype)
     scale = scales(H, W, window, count_include_pad, divisor, dy.dtype)
     settings = window.numbers(), buffer_size(H, W, window)
-    run_jobs(mean_gradient, share_mean_gradient, N * C, dx.size, planes(dy), scale, dx, *settings)
+    run(mean_gradient, N * C, dx.size, planes(dy), scale, dx, *settings)
     return dx.reshape(x_shape)

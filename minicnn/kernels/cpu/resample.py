@@ -1,10 +1,9 @@
 """Resampling, plane by plane: take cells, or blend four. The planes are shared among the threads."""
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.cpu.jit import jit, parallel
-from minicnn.kernels.cpu.share import run_jobs
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
 
 __all__ = ["blend", "blend_gradient", "pick", "pick_gradient"]
 
@@ -65,39 +64,11 @@ def unmix(dy, top, bottom, down, left, right, across, dx, begin, end):
                 lower[w] += share * line[w]
 
 
-@parallel
-def share_take(x, rows, columns, y, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        take(x, rows, columns, y, lo, hi)
-
-
-@parallel
-def share_give_back(dy, rows, columns, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        give_back(dy, rows, columns, dx, lo, hi)
-
-
-@parallel
-def share_mix(x, top, bottom, down, left, right, across, y, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        mix(x, top, bottom, down, left, right, across, y, lo, hi)
-
-
-@parallel
-def share_unmix(dy, top, bottom, down, left, right, across, dx, jobs, threads):
-    for t in prange(threads):
-        lo, hi = t * jobs // threads, (t + 1) * jobs // threads
-        unmix(dy, top, bottom, down, left, right, across, dx, lo, hi)
-
-
 def pick(x: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """y (planes, OH, OW) from x (planes, H, W)."""
     y = np.empty((len(x), len(rows), len(columns)), x.dtype)
     arrays = (np.ascontiguousarray(a) for a in (x, rows, columns))
-    run_jobs(take, share_take, len(x), y.size, *arrays, y)
+    run(take, len(x), y.size, *arrays, y)
     return y
 
 
@@ -105,7 +76,7 @@ def pick_gradient(dy: np.ndarray, rows: np.ndarray, columns: np.ndarray, size: t
     """dx (planes, H, W) of the size (H, W)."""
     dx = np.empty((len(dy), *size), dy.dtype)
     arrays = (np.ascontiguousarray(a) for a in (dy, rows, columns))
-    run_jobs(give_back, share_give_back, len(dy), dy.size, *arrays, dx)
+    run(give_back, len(dy), dy.size, *arrays, dx)
     return dx
 
 
@@ -113,7 +84,7 @@ def blend(x: np.ndarray, down: Axis, across: Axis) -> np.ndarray:
     """y (planes, OH, OW) from x (planes, H, W); down and across are (low, high, share)."""
     y = np.empty((len(x), len(down[0]), len(across[0])), x.dtype)
     arrays = (np.ascontiguousarray(a) for a in (x, *down, *across))
-    run_jobs(mix, share_mix, len(x), y.size, *arrays, y)
+    run(mix, len(x), y.size, *arrays, y)
     return y
 
 
@@ -121,5 +92,5 @@ def blend_gradient(dy: np.ndarray, down: Axis, across: Axis, size: tuple[int, in
     """dx (planes, H, W) of the size (H, W)."""
     dx = np.empty((len(dy), *size), dy.dtype)
     arrays = (np.ascontiguousarray(a) for a in (dy, *down, *across))
-    run_jobs(unmix, share_unmix, len(dy), dy.size, *arrays, dx)
+    run(unmix, len(dy), dy.size, *arrays, dx)
     return dx

@@ -1,8 +1,11 @@
 """Convolution."""
 
+from functools import lru_cache
+from typing import Any
+
 from minicnn import ops
 from minicnn.kernels.geometry import Window
-from minicnn.nn.arguments import Size, batched, check_tensors, integer, pair, row
+from minicnn.nn.arguments import Size, batched, check_tensors, integer, pair, remembered, row
 from minicnn.tensor import Tensor, apply
 
 
@@ -47,20 +50,28 @@ def conv2d(
     check_tensors("conv2d", input=input, weight=weight)
     if bias is not None:
         check_tensors("conv2d", bias=bias)
-    if input.ndim not in (3, 4) or weight.ndim != 4:
+    if input.array.ndim not in (3, 4) or weight.array.ndim != 4:
         raise RuntimeError(
             "conv2d: expected input (N, C, H, W) or (C, H, W) and weight (O, C/groups, KH, KW), "
             f"got {input.shape} and {weight.shape}"
         )
-    kernel = pair("conv2d", "the kernel's size", weight.array.shape[2:], 1)
+    window = remembered(conv_window, *weight.array.shape[2:], stride, padding, dilation)
+    groups = integer("conv2d", "groups", groups, 1)
+    if input.array.ndim == 3:
+        return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    return apply(ops.Conv2d, input, weight, bias, window=window, groups=groups)
+
+
+@lru_cache(64, typed=True)
+def conv_window(height: int, width: int, stride: Any, padding: Any, dilation: Any) -> Window:
+    """The window of a convolution with filters of that size, from any form of its arguments."""
+    kernel = pair("conv2d", "the kernel's size", (height, width), 1)
     steps = pair("conv2d", "stride", stride, 1)
     apart = pair("conv2d", "dilation", dilation, 1)
     if not isinstance(padding, str):
         padding = pair("conv2d", "padding", padding, 0)
     (top, bottom), (left, right) = conv_sides("conv2d", padding, kernel, steps, apart)
-    window = Window(kernel, steps, (top, bottom, left, right), apart)
-    groups = integer("conv2d", "groups", groups, 1)
-    return batched(lambda x: apply(ops.Conv2d, x, weight, bias, window=window, groups=groups), input)
+    return Window(kernel, steps, (top, bottom, left, right), apart)
 
 
 def conv_sides(

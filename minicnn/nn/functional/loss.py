@@ -43,8 +43,10 @@ def cross_entropy(
     """
     if label_smoothing != 0:
         check_smoothing("cross_entropy", label_smoothing)
-    reduction = old_reduction(size_average, reduce, reduction)
-    check_tensors("cross_entropy", input=input, target=target)
+    if size_average is not None or reduce is not None:
+        reduction = old_reduction(size_average, reduce, reduction)
+    if not (type(input) is type(target) is Tensor):
+        check_tensors("cross_entropy", input=input, target=target)
     if target.array.dtype.kind == "f" and input.array.shape == target.array.shape:
         return of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     settings = ignore_index, label_smoothing, reduction
@@ -108,12 +110,12 @@ def over_rows(
     """A loss of rows (N, C) and targets (N), for more dimensions, too; the last setting is the reduction."""
     if weight is not None:
         check_tensors(name, weight=weight)
-    weights = None if weight is None else weight.array
-    if type(target.array) is not type(input.array) or weights is not None:
-        check_same(name, ("input", "target", "weight"), (input.array, target.array, weights))
+    scores, classes_of, weights = input.array, target.array, None if weight is None else weight.array
+    if type(classes_of) is not type(scores) or weights is not None:
+        check_same(name, ("input", "target", "weight"), (scores, classes_of, weights))
     check_reduction(name, settings[-1])
-    if input.array.ndim == 2 and target.array.ndim == 1:
-        return apply_to_one(function, input, (target.array, weights, *settings))
+    if scores.ndim == 2 and classes_of.ndim == 1:
+        return apply_to_one(function, input, (classes_of, weights, *settings))
     classes = input.shape[min(input.ndim - 1, 1)] if input.ndim else 0
     places = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
     if not input.ndim or target.shape not in (places, places or (1,)):

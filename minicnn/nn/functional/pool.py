@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.kernels.geometry import Window
-from minicnn.nn.arguments import Size, batched, check_tensors, pair, row
+from minicnn.nn.arguments import Size, batched, check_tensors, pair, remembered, row
 from minicnn.tensor import Tensor, apply, apply_to_one
 
 
@@ -31,8 +31,9 @@ def max_pool2d(
     return_indices : bool
         Whether to give a pair: the values, and where each was in its plane (h * W + w), int64.
     """
-    window = pool_window("max_pool2d", kernel_size, stride, padding, dilation, ceil_mode)
-    check_tensors("max_pool2d", input=input)
+    window = remembered(pool_window, "max_pool2d", kernel_size, stride, padding, dilation, ceil_mode)
+    if type(input) is not Tensor:
+        check_tensors("max_pool2d", input=input)
     return with_places(ops.MaxPool2d, input, window) if return_indices else over(ops.MaxPool2d, input, window)
 
 
@@ -73,22 +74,15 @@ def avg_pool2d(
     divisor_override : int, optional
         Divide the windows' sums by this number instead.
     """
-    window = pool_window("avg_pool2d", kernel_size, stride, padding, 1, ceil_mode)
+    window = remembered(pool_window, "avg_pool2d", kernel_size, stride, padding, 1, ceil_mode)
     check_tensors("avg_pool2d", input=input)
     if divisor_override == 0:
         raise RuntimeError("avg_pool2d: divisor_override must not be 0")
     return over(ops.AvgPool2d, input, (window, count_include_pad, divisor_override or 0))
 
 
-def pool_window(*arguments: Any) -> Window:
-    """`new_window`, which is slow for what so often has the same arguments."""
-    try:
-        return known_window(*arguments)
-    except TypeError:  # a list has no hash
-        return new_window(*arguments)
-
-
-def new_window(
+@lru_cache(64, typed=True)
+def pool_window(
     name: str,
     kernel_size: Any,
     stride: Any,
@@ -103,9 +97,6 @@ def new_window(
     down, across = pair(name, "padding", padding, 0, error)
     apart = pair(name, "dilation", dilation, 1, error)
     return Window(kernel, down_across, (down, down, across, across), apart, ceil_mode)
-
-
-known_window = lru_cache(64, typed=True)(new_window)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:

@@ -1,0 +1,185 @@
+"""The one place where threads start: `run` gives every thread a part of a kernel's work.
+
+A kernel is a plain `@jit` function (arguments..., begin, end): it does the jobs from begin to end of some
+that do not depend on each other. Whoever calls it says how many jobs there are, and through how many numbers
+they go:
+
+    run(kernel, jobs, numbers, *arguments)
+
+Numba takes half a second to compile a function with a `prange`, and such a function keeps the arrays it
+shares out in a slow way. So there is one for all kernels, `share`, which knows two addresses: that of a
+function and that of its arguments, in the stack of `launch`, a small function compiled for each kernel:
+
+    run (Python) -> launch (any types) -> share (two addresses) -> threads -> part -> kernel
+
+Addresses change from process to process, the compiled functions are cached on disk. So none stands in the
+code: `share`'s is an argument, the kernel's is kept in a variable that is empty at first.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import prange, typeof
+from numba.core import cgutils, config, types
+from numba.core.typing import signature
+from numba.extending import intrinsic
+
+from minicnn.kernels import threads
+from minicnn.kernels.cpu.jit import jit
+
+SHARE = 1 << 16  # work that goes through fewer numbers is not worth another thread
+PRODUCTS = 4  # products of a matrix product that take as long as one number of other kernels
+POOL = 1 if config.DISABLE_JIT else config.NUMBA_NUM_THREADS  # the most threads there will ever be
+LOCK = threading.Lock()  # Numba's simplest threading layer aborts when two threads enter parallel kernels
+
+INT, POINTER = ir.IntType(64), ir.IntType(8).as_pointer()
+
+
+@intrinsic
+def call_part(typing, part, arguments, begin, end):
+    """part(arguments, begin, end), for the address of a function and that of its arguments."""
+
+    def emit(context, builder, sig, values):
+        function = ir.FunctionType(ir.VoidType(), [INT, INT, INT])
+        builder.call(builder.inttoptr(values[0], function.as_pointer()), values[1:])
+        return context.get_dummy_value()
+
+    return signature(types.none, part, arguments, begin, end), emit
+
+
+@functools.partial(jit, parallel=True)
+def share(part, arguments, jobs, count):
+    """part(arguments, begin, end) for as many equal parts of range(jobs) as there are threads.
+
+    Of many jobs a part has a multiple of 64: a loop over single numbers then ends in whole vectors.
+    """
+    grain = 64 if jobs >= 4096 else 1
+    for t in prange(count):
+        begin, end = t * jobs // count // grain * grain, (t + 1) * jobs // count // grain * grain
+        call_part(part, arguments, begin, end if t + 1 < count else jobs)
+
+
+def address_of(function: Any, tys: tuple) -> int:
+    """Where the machine code of a `@jit` function begins that takes arguments of these types."""
+    function.compile(tys)
+    compiled = function.overloads[tys]
+    assert compiled.signature.return_type == types.none, f"{function.__name__} returns something"
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+@functools.cache
+def address_of_share() -> int:
+    return address_of(share, (types.int64,) * 4)
+
+
+def call_numba(context: Any, builder: Any, address: Any, tys: Any, values: Any) -> Any:
+    """Write the call of a `@jit` function at an address; how it ended."""
+    function = context.call_conv.get_function_type(types.none, tys)
+    function = builder.inttoptr(address, function.as_pointer())
+    return context.call_conv.call_function(builder, function, types.none, tys, values)[0]
+
+
+@intrinsic
+def launch_with(typing, kernel, share, jobs, count, arguments):
+    """Have `share` call the kernel on parts of the jobs; False if the kernel's address is not known yet.
+
+    kernel, if it is not 0, is that address, to be kept for the next time. An error in a part is raised
+    here, after all parts have ended.
+    """
+
+    def emit(context, builder, sig, values):
+        module, convention = builder.module, context.call_conv
+        kernel, share, jobs, count, arguments = values
+        known = cgutils.add_global_variable(module, INT, "address_of_kernel")
+        known.linkage, known.initializer = "internal", INT(0)
+        with builder.if_then(builder.icmp_unsigned("!=", kernel, INT(0))):
+            builder.store(kernel, known)
+
+        # what the parts share: the kernel's arguments, and the error of one that failed
+        no_error = ir.LiteralStructType([ir.IntType(32), POINTER])
+        block_type = ir.LiteralStructType([arguments.type, no_error])
+        block = cgutils.alloca_once(builder, block_type)
+        builder.store(arguments, cgutils.gep_inbounds(builder, block, 0, 0))
+        builder.store(ir.Constant(no_error, None), cgutils.gep_inbounds(builder, block, 0, 1))
+
+        part_type = ir.FunctionType(ir.VoidType(), [INT, INT, INT])
+        part = ir.Function(module, part_type, module.get_unique_name("part"))
+        part.linkage = "internal"
+        inside = ir.IRBuilder(part.append_basic_block())
+        shared = inside.inttoptr(part.args[0], block_type.as_pointer())
+        passed = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, shared, 0, 0)))
+        tys = [*sig.args[4].types, types.int64, types.int64]
+        status = call_numba(context, inside, inside.load(known), tys, [*passed, *part.args[1:]])
+        with cgutils.if_unlikely(inside, status.is_error):
+            error = ir.Constant(no_error, ir.Undefined)
+            error = inside.insert_value(error, status.code, 0)
+            error = inside.insert_value(error, inside.bitcast(status.excinfoptr, POINTER), 1)
+            inside.store(error, cgutils.gep_inbounds(inside, shared, 0, 1))
+        inside.ret_void()
+
+        ready = builder.icmp_unsigned("!=", builder.load(known), INT(0))
+        with builder.if_then(ready):
+            places = builder.ptrtoint(part, INT), builder.ptrtoint(block, INT)
+            call_numba(context, builder, share, (types.int64,) * 4, [*places, jobs, count])
+            error = builder.load(cgutils.gep_inbounds(builder, block, 0, 1))
+            excinfo = builder.bitcast(builder.extract_value(error, 1), status.excinfoptr.type)
+            status = convention._get_return_status(builder, builder.extract_value(error, 0), excinfo)
+            with cgutils.if_unlikely(builder, status.is_error):
+                context.nrt.decref(builder, sig.args[4], arguments)
+                convention.return_status_propagate(builder, status)
+        return ready
+
+    return signature(types.boolean, kernel, share, jobs, count, arguments), emit
+
+
+@functools.cache
+def launcher(kernel: Any) -> Callable:
+    """The `launch` of a kernel, which is compiled for the types of its arguments."""
+
+    def launch(address, share, jobs, count, *arguments):
+        return launch_with(address, share, jobs, count, arguments)
+
+    launch.__module__ = kernel.__module__  # these two are its name in the cache
+    launch.__qualname__ = f"{kernel.__qualname__}.launch"
+    return jit(launch)
+
+
+forked = False
+
+
+def note_fork() -> None:
+    """Work alone from now on: GNU's OpenMP ends a process that was forked from one with threads."""
+    global forked
+    forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=note_fork)
+
+
+def run(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
+    """kernel(*arguments, begin, end) for parts of range(jobs), on all threads if that is worth it.
+
+    Parameters
+    ----------
+    kernel : a `@jit` function of the arguments, begin and end, which returns nothing.
+    jobs : how many there are. They may run at once and in any order.
+    numbers : how many numbers the jobs go through together.
+    arguments : arrays, numbers and tuples.
+    """
+    if numbers >= SHARE and not forked:
+        count = min(threads.count, POOL, jobs)
+        if count > 1 and LOCK.acquire(blocking=False):  # else other threads of the program have the cores
+            try:
+                launch, share = launcher(kernel), address_of_share()
+                if not launch(0, share, jobs, count, *arguments):
+                    tys = (*map(typeof, arguments), types.int64, types.int64)
+                    launch(address_of(kernel, tys), share, jobs, count, *arguments)
+                return
+            finally:
+                LOCK.release()
+    kernel(*arguments, 0, jobs)

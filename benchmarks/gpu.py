@@ -2,9 +2,12 @@
 
 import argparse
 import datetime
+import gc
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +17,17 @@ import torch
 import minicnn as mc
 
 RESULTS = Path(__file__).parent / "results"
-CALLS = 20  # in one timing: a call takes less time than two events tell apart
+BLOCK = 5e-3  # seconds at least that two events enclose, or one call: less they do not tell apart
+SECONDS = 1.0  # for each function
+ROUNDS = 50  # at most
 Call = Callable[[], Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--device`` and ``--tf32``."""
+    """``--device``, ``--tf32`` and ``--results``."""
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="on a GPU let both round factors to TF32")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where a GPU's tables are kept")
 
 
 def check_device(parser: argparse.ArgumentParser, device: str, tf32: bool) -> None:
@@ -35,8 +41,14 @@ def check_device(parser: argparse.ArgumentParser, device: str, tf32: bool) -> No
         parser.error(f"--device cuda: minicnn has no GPU: {reason}")
     if not torch.cuda.is_available():
         parser.error(f"--device cuda: PyTorch {torch.__version__} has no GPU")
+    round_factors(tf32)
+
+
+def round_factors(tf32: bool) -> None:
+    """Let both libraries round the factors of float32 products to TF32, or neither."""
     for library in (mc, torch):
         library.backends.cuda.matmul.allow_tf32 = library.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True  # its fastest algorithm for each shape
 
 
 class OurEvent:
@@ -66,60 +78,129 @@ def their_event() -> torch.cuda.Event:
 
 
 def alternate_on_gpu(
-    functions: Sequence[tuple[Call, Callable[[], Any]]], rounds: int = 30, calls: int = CALLS
+    functions: Sequence[tuple[Call, Callable[[], Any]]], seconds: float = SECONDS, rounds: int = ROUNDS
 ) -> list[list[float]]:
-    """Seconds a call, by the GPU's own clock, in blocks in turn; each function with its library's event."""
+    """Seconds a call, by the GPU's own clock, in blocks in turn, so that its clock rate meets all alike.
+
+    Parameters
+    ----------
+    functions : sequence of pairs
+        What to time, and what makes an event of its library.
+    seconds : float
+        Time for each of them, about, after five calls in which it compiles and captures.
+    rounds : int
+        Blocks for each of them, at most; there are three at least.
+
+    Returns
+    -------
+    list of list of float
+        For each function the mean of every block.
+    """
+    calls = []
+    for function, event in functions:
+        for _ in range(4):
+            function()
+        once = max(timed(function, event, 1), 1e-6)
+        block = min(max(round(BLOCK / once), 1), 1000)
+        calls.append(block)
+        rounds = min(rounds, max(int(seconds / (block * once)), 3))
     times: list[list[float]] = [[] for _ in functions]
-    for number in range(rounds + 1):
-        for (function, event), kept in zip(functions, times, strict=True):
-            if number == 0:  # compiles, captures
-                for _ in range(5):
-                    function()
-            start, end = event(), event()
-            start.record()
-            for _ in range(calls):
-                function()
-            end.record()
-            end.synchronize()
-            if number:
-                kept.append(start.elapsed_time(end) / 1e3 / calls)
+    for _ in range(rounds):
+        for (function, event), block, kept in zip(functions, calls, times, strict=True):
+            kept.append(timed(function, event, block))
     return times
 
 
-def captured_by_torch(step: Call) -> Call:
-    """The step as a CUDA graph of PyTorch's, by the recipe of its documentation."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
+def timed(function: Call, event: Callable[[], Any], calls: int) -> float:
+    """Seconds a call between two events around some calls."""
+    start, end = event(), event()
+    start.record()
+    for _ in range(calls):
+        function()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1e3 / calls
+
+
+def captured_by_torch(step: Call, warmup: int = 3) -> Call:
+    """The step as a CUDA graph of PyTorch's, by the recipe of its documentation.
+
+    Warmed up on the stream that is captured: PyTorch's backward pass runs where its forward pass ran.
+    """
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(warmup):
             step()
-    torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay
+    with torch.cuda.graph(graph, stream=stream):
+        outputs = step()
+
+    def replay(step: Call = step) -> Any:  # a step that is kept keeps what the graph works on
+        graph.replay()
+        return outputs
+
+    return replay
 
 
-class Report:
-    """Lines that are printed, and in the end kept in ``results/``."""
+class Table:
+    """A table of results that is printed, and kept row by row: a run that is ended leaves what it found.
 
-    def __init__(self, title: str) -> None:
+    Parameters
+    ----------
+    path : Path
+        The file; an earlier run's stays until there is a row.
+    title : str
+        What is measured.
+    remarks : sequence of str
+        Paragraphs above the table: the machine, the setting.
+    columns : sequence of str
+        Their heads.
+    """
+
+    def __init__(self, path: Path, title: str, remarks: Sequence[str], columns: Sequence[str]) -> None:
+        self.path, self.failed = path, False
         self.lines = [f"# {title}", ""]
+        for remark in remarks:
+            self.lines += [remark, ""]
+        for cells in (columns, ["---"] * len(columns)):
+            self.lines.append(f"| {' | '.join(cells)} |")
+        print("\n".join(self.lines), flush=True)
 
-    def add(self, line: str = "") -> None:
+    def add(self, *cells: str) -> None:
+        """One more row."""
+        self.keep(f"| {' | '.join(cells)} |")
+
+    def keep(self, line: str) -> None:
         """One more line."""
         print(line, flush=True)
         self.lines.append(line)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("\n".join(self.lines) + "\n")
 
-    def save(self, name: str) -> None:
-        """Keep them, in place of an earlier run's."""
-        path = RESULTS / name
-        path.write_text("\n".join(self.lines) + "\n")
-        print(f"kept in {path}")
+    @contextmanager
+    def attempt(self, *what: str) -> Iterator[None]:
+        """Let what is measured inside fail alone: it is told in full, gets a row, and the rest goes on."""
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            self.failed = True
+            told = f"{type(error).__name__}: {error}".splitlines()[0].replace("|", "/")
+            self.add(*what, f"failed: {told[:200]}")
 
 
-def setting(device: str, tf32: bool, threads: int) -> str:
-    """Date, machine and versions, in a sentence."""
+def give_back() -> None:
+    """Free the memory that both libraries keep for later."""
+    gc.collect()
+    mc.cuda.empty_cache()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def setting(device: str, tf32: bool, threads: int = 1) -> str:
+    """Date, machine and versions, in a sentence or two."""
     told = f"{datetime.date.today()}, Python {platform.python_version()}, NumPy {np.__version__}, "
     told += f"PyTorch {torch.__version__}"
     if device == "cpu":
@@ -127,10 +208,10 @@ def setting(device: str, tf32: bool, threads: int) -> str:
     import cupy
 
     driver, runtime = (getattr(cupy.cuda.runtime, f"{name}GetVersion")() for name in ("driver", "runtime"))
-    name = mc.cuda.get_device_name()
     return (
-        f"{told} (CUDA {torch.version.cuda}), CuPy {cupy.__version__} (CUDA {runtime}, driver {driver}); "
-        f"{name}, TF32 {'allowed' if tf32 else 'not allowed'} on both sides. Medians of CUDA events."
+        f"{told} (CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}), "
+        f"CuPy {cupy.__version__} (CUDA {runtime}, driver {driver}); {mc.cuda.get_device_name()}. "
+        f"TF32 is {'allowed' if tf32 else 'not allowed'} on both sides."
     )
 
 

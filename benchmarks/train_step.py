@@ -7,14 +7,14 @@ one run.
 PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (channels_last memory,
 fused Adam); the best of all is "best". Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
 
-On a GPU minicnn's step is a CUDA graph; PyTorch's is eager, a CUDA graph, and compiled. What comes out is
-kept in results/train_step_cuda.md, or train_step_cuda_rounded.md with --tf32.
+On a GPU minicnn's step is a CUDA graph; PyTorch's is eager and a CUDA graph, or with --compiled that alone.
+What comes out is kept in results/train_step_cuda.md; see benchmarks/on_gpu/steps.py.
 """
 
 import argparse
-import copy
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -31,7 +31,6 @@ INPUTS = {
     "resnet18_cifar": (3, 32, 32),
     "resnet50": (3, 224, 224),
 }
-ON_GPU = {"lenet5": 64, "simplecnn": 64, "resnet18_cifar": 256, "resnet50": 64}  # batch sizes
 
 
 def torch_twin(model: mc.nn.Module, name: str = "") -> torch.nn.Module:
@@ -104,34 +103,6 @@ def torch_step(
     return step
 
 
-def torch_steps_on_gpu(twin: torch.nn.Module, x: np.ndarray, y: np.ndarray) -> dict[str, Callable]:
-    """Training steps in PyTorch's modes for a GPU, each with a model of its own."""
-    inputs, targets = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
-    loss_fn = torch.nn.CrossEntropyLoss()
-
-    def step_of(wrap: Callable, **settings: bool) -> Callable[[], object]:
-        model = copy.deepcopy(twin).cuda()
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **settings)
-        model = wrap(model)
-
-        def step() -> torch.Tensor:
-            optimizer.zero_grad()
-            loss = loss_fn(model(inputs), targets)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
-
-    return {
-        "eager": step_of(lambda model: model),
-        "eager, fused": step_of(lambda model: model, fused=True),
-        "CUDA graph": gpu.captured_by_torch(step_of(lambda model: model, capturable=True)),
-        "CUDA graph, fused": gpu.captured_by_torch(step_of(lambda model: model, capturable=True, fused=True)),
-        "compiled": step_of(lambda model: torch.compile(model, mode="max-autotune"), fused=True),
-    }
-
-
 def check(
     model: mc.nn.Module, x: np.ndarray, y: np.ndarray, name: str = "", device: str = "cpu", tf32: bool = False
 ) -> None:
@@ -153,32 +124,6 @@ def check(
         )
 
 
-def measure_on_gpu(names: Sequence[str], batch_size: int | None, tf32: bool, threads: int) -> None:
-    """Measure, print a table and keep it."""
-    report = gpu.Report("Training step on the GPU")
-    report.add(gpu.setting("cuda", tf32, threads))
-    report.add("Milliseconds a step (Adam): median. Ratio = PyTorch's / minicnn's.")
-    report.add()
-    report.add("| model | | ms | ratio |")
-    report.add("| --- | --- | --- | --- |")
-    rng = np.random.default_rng(0)
-    for name in names:
-        size = batch_size or ON_GPU.get(name, 64)
-        mc.manual_seed(0)
-        x = rng.standard_normal((size, *INPUTS[name]), np.float32)
-        y = rng.integers(0, 10, size)
-        check(mc.models.create(name, num_classes=10), x, y, name, "cuda", tf32)
-        model = mc.models.create(name, num_classes=10)
-        theirs = torch_steps_on_gpu(torch_twin(model, name), x, y)
-        steps = [(minicnn_step(model, x, y, "cuda"), gpu.OurEvent)]
-        steps += [(step, gpu.their_event) for step in theirs.values()]
-        ours, *others = map(gpu.milliseconds, gpu.alternate_on_gpu(steps))
-        report.add(f"| {name}, batch {size} | minicnn, CUDA graph | {ours:.3f} | |")
-        for mode, time in zip(theirs, others, strict=True):
-            report.add(f"| | PyTorch, {mode} | {time:.3f} | {time / ours:.2f} |")
-    report.save("train_step_cuda_rounded.md" if tf32 else "train_step_cuda.md")
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(
@@ -187,13 +132,16 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(INPUTS), help="lenet5 simplecnn; on a GPU more")
     parser.add_argument("--batch-size", type=int, help="64; on a GPU as each model usually has")
     gpu.add_arguments(parser)
+    parser.add_argument("--compiled", action="store_true", help="on a GPU compare with torch.compile")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=4.0, help="measuring time for each variant")
     args = parser.parse_args()
     gpu.check_device(parser, args.device, args.tf32)
     if args.device == "cuda":
-        measure_on_gpu(args.models or [*ON_GPU], args.batch_size, args.tf32, args.threads)
-        return
+        from benchmarks.on_gpu import steps
+
+        names = args.models or [*steps.INPUTS]
+        sys.exit(not steps.measure(names, args.batch_size, args.tf32, args.compiled, args.results))
     batch_size = args.batch_size or 64
     torch.set_num_threads(args.threads)
     numba.set_num_threads(args.threads)

@@ -17,7 +17,12 @@ import numpy as np
 
 from minicnn import accelerator, autograd, backends, cuda, nn, optim, outside
 from minicnn.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from minicnn.backends import set_float32_matmul_precision, use_deterministic_algorithms
+from minicnn.backends import (
+    get_num_threads,
+    set_float32_matmul_precision,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from minicnn.device import device
 from minicnn.random import Generator, initial_seed, manual_seed
 from minicnn.tensor import (
@@ -129,12 +134,14 @@ __all__ = [
     "arange", "as_tensor", "backends", "baddbmm", "bernoulli", "bmm", "broadcast_tensors", "cat",
     "concat", "concatenate", "cuda", "data", "device", "dot", "double", "e", "einsum", "empty",
     "empty_like", "enable_grad", "eye", "finfo", "float32", "float64", "from_dlpack", "from_numpy",
-    "full", "full_like", "get_default_dtype", "hstack", "iinfo", "inf", "inference_mode", "initial_seed",
+    "full", "full_like", "get_default_dtype", "get_num_threads",
+    "hstack", "iinfo", "inf", "inference_mode", "initial_seed",
     "inspect", "int16", "int32", "int64", "int8", "interop", "is_grad_enabled", "is_tensor", "linspace",
     "load", "logspace", "long", "manual_seed", "matmul", "maximum", "meshgrid", "minimum", "mm", "models",
     "multinomial", "mv", "nan", "nn", "no_grad", "normal", "ones", "ones_like", "optim", "outer", "pi",
     "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "result_type",
-    "save", "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_printoptions",
+    "save", "set_default_dtype", "set_float32_matmul_precision", "set_grad_enabled", "set_num_threads",
+    "set_printoptions",
     "stack", "summary", "tensor", "testing", "training", "uint8", "use_deterministic_algorithms", "utils",
     "vstack", "where", "zeros", "zeros_like",
     *(name for name in functions.__all__ if not hasattr(builtins, name)),

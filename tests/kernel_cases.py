@@ -180,27 +180,29 @@ def every_kernel(
             for part, result in zip(("loss", "gradient"), results, strict=True):
                 yield f"cross_entropy {reduction} {part} {N, I}", result
         for momentum in (0.0, 0.9):
-            param, buffer = draw(O, I), draw(O, I, seed=1) if momentum else None
-            kernels.sgd_step(param, draw(O, I, seed=2), buffer, 0.1, momentum, 0.2, 0.01, False, True, False)
+            param, buffers = draw(O, I), [draw(O, I, seed=1)] if momentum else None
+            rule = 0.1, momentum, 0.2, 0.01, False, True, False
+            kernels.sgd_step([param], [draw(O, I, seed=2)], buffers, *rule)
             yield f"sgd {momentum} {O, I}", param
         param, m, v = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2))
-        kernels.adam_step(param, draw(O, I, seed=3), m, v, None, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3)
+        grad, rule = draw(O, I, seed=3), (0.1, 0.9, 0.99, 1e-3, 0.01)
+        kernels.adam_step([param], [grad], [m], [v], None, *rule, False, False, 3)
         yield f"adam {O, I}", param
         param, m, v, most = draw(O, I), draw(O, I, seed=1), abs(draw(O, I, seed=2)), abs(draw(O, I, seed=4))
-        kernels.adam_step(param, draw(O, I, seed=3), m, v, most, 0.1, 0.9, 0.99, 1e-3, 0.01, True, True, 3)
+        kernels.adam_step([param], [grad], [m], [v], [most], *rule, True, True, 3)
         yield f"amsgrad {O, I}", param
         for centered in (False, True):
             param, grad, mean, buffer = (draw(O, I, seed=seed) for seed in range(4))
             square = mean * mean + 1
             state = (
-                (mean, None, 0.1, 0.9, 1e-3, 0.01, 0.0)
+                ([mean], None, 0.1, 0.9, 1e-3, 0.01, 0.0)
                 if centered
-                else (None, buffer, 0.1, 0.9, 1e-3, 0, 0.7)
+                else (None, [buffer], 0.1, 0.9, 1e-3, 0, 0.7)
             )
-            kernels.rmsprop_step(param, grad, square, *state, not centered)
+            kernels.rmsprop_step([param], [grad], [square], *state, not centered)
             yield f"rmsprop {centered} {O, I}", param
         param, total = draw(O, I), abs(draw(O, I, seed=2))
-        kernels.adagrad_step(param, draw(O, I, seed=6), total, 0.1, 0.2, 1e-3, 0.01, False, 4)
+        kernels.adagrad_step([param], [draw(O, I, seed=6)], [total], 0.1, 0.2, 1e-3, 0.01, False, 4)
         yield f"adagrad {O, I}", param
 
 

@@ -1,12 +1,9 @@
-"""The programs that measure on a GPU: they start, say what is missing, and compute what they time."""
+"""The programs that measure: they start, say what is missing, and compute what they time."""
 
-import numpy as np
 import pytest
 
 import minicnn as mc
-from benchmarks import gpu, kernels, train_step
-
-RNG = np.random.default_rng(2)
+from benchmarks import kernels, train_step
 
 
 def run(program, monkeypatch, *arguments):
@@ -69,36 +66,3 @@ def test_a_wrong_result_is_not_timed(monkeypatch):
     monkeypatch.setattr(mc.Tensor, "tanh", mc.Tensor.sigmoid)
     with pytest.raises(AssertionError, match="tanh 6 at 28"):
         both.check(1e-5)
-
-
-def test_our_step_and_operations_on_the_gpu(cuda):
-    """What is timed there is the same as on the CPU, also as a graph."""
-    x, y = RNG.standard_normal((2, 1, 32, 32), np.float32), np.array([1, 7])
-    losses = []
-    for device in ("cpu", cuda):
-        mc.manual_seed(4)
-        step = train_step.minicnn_step(mc.models.create("lenet5"), x, y, device)
-        losses.append([step().item() for _ in range(4)])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    for backward in (False, True):
-        places = [kernels.Both(kernels.CASES[1], 1, device).call(mc, backward) for device in ("cpu", cuda)]
-        graph = mc.cuda.graph(places[1])
-        for _ in range(4):
-            found = [x if backward else [x] for x in (places[0](), graph())]
-            for a, b in zip(*found, strict=True):
-                np.testing.assert_allclose(a.numpy(), b.numpy(force=True), rtol=1e-4, atol=1e-5)
-
-
-def test_timings_by_the_clock_of_the_gpu(cuda):
-    calls = []
-    times = gpu.alternate_on_gpu([(lambda: calls.append(1), gpu.OurEvent)], rounds=3, calls=2)
-    assert len(times[0]) == 3 and len(calls) == 5 + 4 * 2
-
-
-def test_reports_are_kept(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gpu, "RESULTS", tmp_path)
-    report = gpu.Report("Title")
-    report.add("a line")
-    report.save("here.md")
-    assert (tmp_path / "here.md").read_text() == "# Title\n\na line\n"
-    assert "a line" in capsys.readouterr().out

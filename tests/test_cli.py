@@ -7,6 +7,7 @@ import re
 import signal
 import struct
 import sys
+from functools import partial
 from subprocess import PIPE, Popen
 
 import numpy as np
@@ -290,11 +291,10 @@ def test_ctrl_c_keeps_what_is_there(tmp_path, data):
     out = tmp_path / "run"
     command = [sys.executable, "-W", "error", "-m", "minicnn", "train", "twolayer", "--epochs", "100000"]
     command += ["--data", data, "--out", str(out)]
-    process = Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True)
-    for line in process.stdout:
-        if line.startswith("epoch 2/"):
-            process.send_signal(signal.SIGINT)
-            break
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also by what a shell put aside
+    process = Popen(command, cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=heard)
+    next(line for line in process.stdout if line.startswith("epoch 2/"))
+    process.send_signal(signal.SIGINT)
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in complaints

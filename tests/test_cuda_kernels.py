@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emulator import kernels as emulated
-from kernel_cases import DTYPES, assert_near, every_kernel, numbers, run
+from kernel_cases import DTYPES, assert_near, every_kernel, run
 from minicnn.kernels import reference
 from minicnn.kernels.cuda import launch, optim, replay
 
@@ -51,26 +51,8 @@ def test_nvidias_compiler_takes_it_without_a_warning(source, real, arch, tmp_pat
 # steps of many parameters
 
 
-def some_parameters(dtype):
-    """Parameter, gradient, two states and another parameter, of more shapes than one launch takes."""
-    shapes = [(), (3, 5), (0, 2), (1100,), *[(i % 7, 3) for i in range(90)]]
-    return [
-        [numbers(*shape, dtype=dtype, seed=s + 5 * i) ** (2 if s == 3 else 1) for s in range(5)]
-        for i, shape in enumerate(shapes)
-    ]
-
-
-def steps(params):
-    for i, (p, g, m, v, q) in enumerate(params):
-        optim.adam_step(p, g, m, v, None, 0.1, 0.9, 0.99, 1e-3, 0.01, False, False, 3 if i % 5 else 4)
-        optim.sgd_step(q, g, None, 0.1, 0.0, 0.0, 0.0, False, False, True)
-
-
-@DTYPE
-def test_steps_together_are_the_steps_alone_in_fewer_launches(dtype, monkeypatch):
-    xp = emulated.cupy()
-    alone, together = ([[xp.asarray(a) for a in arrays] for arrays in some_parameters(dtype)] for _ in "ab")
-    started = []
+def test_a_step_of_many_parameters_takes_few_launches(monkeypatch):
+    xp, started = emulated.cupy(), []
 
     def note(source, name, *arguments):
         started.append(name)
@@ -78,34 +60,10 @@ def test_steps_together_are_the_steps_alone_in_fewer_launches(dtype, monkeypatch
 
     for file in (optim, replay):
         monkeypatch.setattr(file, "launch", note)
-    steps(alone)
-    assert len(started) == 4 * len(alone)  # a step, and before it its numbers
-    started.clear()
-    with optim.together():
-        steps(together)
-        assert not started
-    assert started == ["put", "adam", "put", "sgd", "sgd", "put", "adam"]
-    for rows in zip(alone, together, strict=True):
-        for a, b in zip(*rows, strict=True):
-            assert a.get().tobytes() == b.get().tobytes()
-
-
-def test_a_parameter_that_comes_twice_takes_two_steps():
-    xp = emulated.cupy()
-    param, grad = xp.ones(70, np.float32), xp.ones(70, np.float32)
-    with optim.together():
-        for _ in range(3):
-            optim.sgd_step(param, grad, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
-    assert (param.get() == 0.25).all()
-
-
-def test_steps_before_an_error_are_taken():
-    xp = emulated.cupy()
-    param, grad = xp.ones(3, np.float32), xp.ones(3, np.float32)
-    with pytest.raises(RuntimeError, match="stop"), optim.together():
-        optim.sgd_step(param, grad, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
-        raise RuntimeError("stop")
-    assert (param.get() == 0.75).all()
+    params = [xp.ones(3, np.float32) for _ in range(optim.SLOTS + 1)]
+    optim.sgd_step(params, params, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
+    assert started == ["put", "sgd", "sgd"]  # first come its numbers
+    assert all((p.get() == 0.75).all() for p in params)
 
 
 # the launcher

@@ -19,9 +19,9 @@ def sgd_steps(kernels, arrays, *settings):
     lr, momentum, dampening, decay, nesterov, maximize = settings
     for step in range(3):
         kernels.sgd_step(
-            param,
-            np.asarray(grad * (1 + step)),
-            buffer,
+            [param],
+            [np.asarray(grad * (1 + step))],
+            None if buffer is None else [buffer],
             *(lr, momentum, dampening, decay, nesterov, maximize, step == 0),
         )
     return param, buffer
@@ -30,28 +30,29 @@ def sgd_steps(kernels, arrays, *settings):
 def adam_steps(kernels, arrays, *settings):
     param, grad, m, v = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adam_step(param, np.asarray(grad * step), m, v, None, *settings, step)
+        kernels.adam_step([param], [np.asarray(grad * step)], [m], [v], None, *settings, step)
     return param, m, v
 
 
 def amsgrad_steps(kernels, arrays, *settings):
     param, grad, m, v, most = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adam_step(param, np.asarray(grad / step), m, v, most, *settings, step)
+        kernels.adam_step([param], [np.asarray(grad / step)], [m], [v], [most], *settings, step)
     return param, m, v, most
 
 
 def rmsprop_steps(kernels, arrays, *settings):
     param, grad, *state = (None if a is None else a.copy(order="K") for a in arrays)
+    lists = [None if a is None else [a] for a in state]
     for step in range(1, 4):
-        kernels.rmsprop_step(param, np.asarray(grad * step), *state, *settings)
+        kernels.rmsprop_step([param], [np.asarray(grad * step)], *lists, *settings)
     return [param, *(a for a in state if a is not None)]
 
 
 def adagrad_steps(kernels, arrays, *settings):
     param, grad, total = (a.copy(order="K") for a in arrays)
     for step in range(1, 4):
-        kernels.adagrad_step(param, np.asarray(grad * step), total, *settings, step)
+        kernels.adagrad_step([param], [np.asarray(grad * step)], [total], *settings, step)
     return param, total
 
 
@@ -204,25 +205,25 @@ def test_steps_in_any_layout(kernels, i):
     param, m, v = (np.asfortranarray(numbers(5, 9, seed=s)) for s in range(3))
     v = abs(v)
     copies = [np.ascontiguousarray(a) for a in (param, before, m, v)]
-    reference.adam_step(*copies, None, *ADAM[1], 2)
-    kernels.adam_step(param, grad, m, v, None, *ADAM[1], 2)
+    reference.adam_step(*([a] for a in copies), None, *ADAM[1], 2)
+    kernels.adam_step([param], [grad], [m], [v], None, *ADAM[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
     for told, (p, g, a, b) in ((reference, copies), (kernels, (param, grad, m, v))):
-        told.adam_step(p, g, a, b, abs(a), *ADAM[1], 2)
-        told.rmsprop_step(p, g, 9 + abs(a), a, None, *RMSPROP[2][1:])
-        told.rmsprop_step(p, g, b, None, a, *RMSPROP[1][1:])
-        told.adagrad_step(p, g, b, *ADAGRAD[1], 2)
+        told.adam_step([p], [g], [a], [b], [abs(a)], *ADAM[1], 2)
+        told.rmsprop_step([p], [g], [9 + abs(a)], [a], None, *RMSPROP[2][1:])
+        told.rmsprop_step([p], [g], [b], None, [a], *RMSPROP[1][1:])
+        told.adagrad_step([p], [g], [b], *ADAGRAD[1], 2)
     for ours, theirs in zip((param, grad, m, v), copies, strict=True):
         assert_near(ours, theirs)
-    kernels.sgd_step(param, grad, None, 1.0, 0.0, 0.0, 0.0, False, False, True)
+    kernels.sgd_step([param], [grad], None, 1.0, 0.0, 0.0, 0.0, False, False, True)
     assert_near(param, copies[0] - before)
 
 
 @KERNELS
 def test_first_step_does_not_read_the_buffer(kernels):
-    param, buffer = np.ones(5, np.float32), np.full(5, np.nan, np.float32)
-    kernels.sgd_step(param, np.ones(5, np.float32), buffer, 0.5, 0.9, 0.1, 0.0, False, False, True)
+    param, grad, buffer = np.ones(5, np.float32), np.ones(5, np.float32), np.full(5, np.nan, np.float32)
+    kernels.sgd_step([param], [grad], [buffer], 0.5, 0.9, 0.1, 0.0, False, False, True)
     assert (param == 0.5).all()
     assert (buffer == 1).all()
 
@@ -231,6 +232,31 @@ def test_first_step_does_not_read_the_buffer(kernels):
 def test_a_nan_gradient_is_not_lost(kernels):
     param, grad, m, v = (np.ones(40, np.float32) for _ in range(4))
     grad[7] = np.nan
-    kernels.adam_step(param, grad, m, v, None, *ADAM[0], 1)
+    kernels.adam_step([param], [grad], [m], [v], None, *ADAM[0], 1)
     for a in (param, m, v):
         assert np.flatnonzero(np.isnan(a)).tolist() == [7]
+
+
+@KERNELS
+@DTYPE
+def test_steps_of_many_parameters_are_the_steps_of_each(kernels, dtype):
+    shapes = [(), (3, 5), (0, 2), (1100,), *[(i % 7, 3) for i in range(90)]]  # more than one launch takes
+
+    def take(*groups):
+        for group in groups:
+            params, grads, m, v = zip(*group, strict=True)
+            kernels.adam_step(params, grads, m, v, None, *ADAM[1], 3)
+            kernels.sgd_step(params, grads, m, *SGD[2], False)
+            kernels.rmsprop_step(params, grads, v, None, m, *RMSPROP[1][1:])
+            kernels.adagrad_step(params, grads, v, *ADAGRAD[1], 3)
+
+    together, alone = (
+        [[numbers(*s, dtype=dtype, seed=i) ** (2 if i == 3 else 1) for i in range(4)] for s in shapes]
+        for _ in "ab"
+    )
+    together, alone = ([[np.asarray(a) for a in row] for row in rows] for rows in (together, alone))
+    take(together)
+    take(*([row] for row in alone))
+    for rows in zip(together, alone, strict=True):
+        for a, b in zip(*rows, strict=True):
+            assert a.tobytes() == b.tobytes()

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import minicnn as mc
 from kernel_cases import run
 from minicnn.kernels import threads
 from minicnn.kernels.cpu import runner
@@ -60,6 +61,40 @@ def parts(jobs: int, numbers: int = BIG) -> list[int]:
     return sizes[sizes > 0].tolist()
 
 
+@pytest.mark.parametrize(
+    ("variables", "count"),
+    [
+        ({}, threads.cores()),
+        ({"OMP_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "3,2"}, 3),
+        ({"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "6"}, 6),
+        ({"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "0", "NUMBA_NUM_THREADS": "many"}, 5),
+        ({"OMP_NUM_THREADS": "5", "MKL_NUM_THREADS": "6", "NUMBA_NUM_THREADS": "1"}, 1),
+    ],
+)
+def test_number_of_threads_at_the_start(monkeypatch, variables, count):
+    for name in threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert threads.at_the_start() == count
+
+
+def test_set_num_threads(monkeypatch):
+    monkeypatch.setattr(threads, "count", 4)
+    assert mc.get_num_threads() == 4
+    mc.set_num_threads(np.int64(1))
+    assert mc.get_num_threads() == 1
+    assert parts(5) == [5]
+    for wrong, kind in ((2.0, "float"), (True, "bool"), (None, "NoneType")):
+        with pytest.raises(RuntimeError, match=f"set_num_threads: expected an int, got {kind}"):
+            mc.set_num_threads(wrong)
+    for wrong in (0, -1):
+        with pytest.raises(RuntimeError, match=f"set_num_threads: expected a positive integer, got {wrong}"):
+            mc.set_num_threads(wrong)
+    assert mc.get_num_threads() == 1
+
+
 def test_one_thread_takes_all_jobs_in_one_part(monkeypatch):
     monkeypatch.setattr(threads, "count", 1)
     check_arguments()
@@ -69,13 +104,14 @@ def test_one_thread_takes_all_jobs_in_one_part(monkeypatch):
 ALL = """
 import sys
 import numpy as np
-from minicnn.kernels import threads
+import minicnn as mc
 from minicnn.kernels.cpu import runner
 from test_runner import BIG, check_arguments, fails, parts
 
 check_arguments()
+mc.set_num_threads(64)
 print([parts(n) for n in (1, 3, 5, 8, 4098)], parts(9, runner.SHARE - 1))
-threads.count = 3
+mc.set_num_threads(3)
 print([parts(n) for n in (8, 5000)])
 a = np.ones(9)
 before = sys.getrefcount(a)

@@ -6,10 +6,12 @@ round the factors of products to 10 bits. `cuda.matmul.allow_tf32` is about prod
 """
 
 from types import SimpleNamespace
+from typing import SupportsIndex
 
 from minicnn.backends import cudnn
 from minicnn.cuda import is_available
 from minicnn.device import round_products, telling
+from minicnn.kernels import threads
 
 PRECISIONS = ("highest", "high", "medium")
 
@@ -43,4 +45,25 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     """Nothing: all algorithms are deterministic, but for sums at places that come twice, on a GPU."""
 
 
-__all__ = ["cuda", "cudnn", "mps", "set_float32_matmul_precision", "use_deterministic_algorithms"]
+def set_num_threads(number: SupportsIndex) -> None:
+    """How many threads a CPU kernel may use; results do not depend on it, bit by bit.
+
+    At the start it is the number in NUMBA_NUM_THREADS, MKL_NUM_THREADS or OMP_NUM_THREADS, else one for each
+    core. There are never more than the process has started with: NUMBA_NUM_THREADS, else one for each core.
+    """
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise RuntimeError(f"set_num_threads: expected an int, got {type(number).__name__}")
+    if number.__index__() < 1:
+        raise RuntimeError(f"set_num_threads: expected a positive integer, got {number}")
+    threads.count = number.__index__()
+
+
+def get_num_threads() -> int:
+    """How many threads a CPU kernel may use."""
+    return threads.count
+
+
+__all__ = [
+    "cuda", "cudnn", "get_num_threads", "mps", "set_float32_matmul_precision", "set_num_threads",
+    "use_deterministic_algorithms",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How many threads the CPU kernels may use: PyTorch's functions and variables."""
+"""How many threads the CPU kernels may use. At the start the environment says it, as in PyTorch."""
 
 import os
 
@@ -11,9 +11,9 @@ def cores() -> int:
 
 
 def at_the_start() -> int:
-    """The number of the environment, or one for each core."""
+    """The number in the environment, or one for each core."""
     for name in VARIABLES:
-        value = os.environ.get(name, "")
+        value = os.environ.get(name, "").split(",")[0]  # OMP_NUM_THREADS may be a list, for nested regions
         if value.isdecimal() and int(value) > 0:
             return int(value)
     return cores()

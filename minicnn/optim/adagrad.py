@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from minicnn.device import kernels_for
-from minicnn.optim.optimizer import Optimizer, check_range
+from minicnn.optim.optimizer import Arrays, Optimizer, States, arrays_of, check_range
 from minicnn.tensor import full
 
 
@@ -65,18 +63,17 @@ class Adagrad(Optimizer):
             start = full(p.shape, group["initial_accumulator_value"], dtype=p.dtype, device=p.device)
             self.state[p] = {"step": 0, "sum": start}
 
-    def update(
-        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        state["step"] += 1
-        kernels_for(param).adagrad_step(
-            param,
-            grad,
-            state["sum"].array,
+    def update(self, params: Arrays, grads: Arrays, states: States, group: dict[str, Any]) -> None:
+        for state in states:
+            state["step"] += 1
+        kernels_for(params[0]).adagrad_step(
+            params,
+            grads,
+            arrays_of(states, "sum"),
             group["lr"],
             group["lr_decay"],
             group["eps"],
             group["weight_decay"],
             group["maximize"],
-            state["step"],
+            states[0]["step"],
         )

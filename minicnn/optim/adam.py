@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from minicnn.device import array_module, kernels_for
-from minicnn.optim.optimizer import Optimizer, check_number, check_range
-from minicnn.tensor import Tensor
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import (
+    Arrays,
+    Optimizer,
+    States,
+    arrays_of,
+    check_number,
+    check_range,
+    zeros_like,
+)
 
 
 class Adam(Optimizer):
@@ -70,28 +75,27 @@ class Adam(Optimizer):
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"{name}: expected betas as two numbers from 0 to below 1, got {betas}")
 
-    def update(
-        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
+    def update(self, params: Arrays, grads: Arrays, states: States, group: dict[str, Any]) -> None:
         amsgrad = group["amsgrad"]
-        if not state:
-            state["step"] = 0
-            for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
-                state[key] = Tensor(array_module(param).zeros(param.shape, param.dtype))
-        state["step"] += 1
-        kernels_for(param).adam_step(
-            param,
-            grad,
-            state["exp_avg"].array,
-            state["exp_avg_sq"].array,
-            state["max_exp_avg_sq"].array if amsgrad else None,
+        for param, state in zip(params, states, strict=True):
+            if not state:
+                state["step"] = 0
+                for key in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
+                    state[key] = zeros_like(param)
+            state["step"] += 1
+        kernels_for(params[0]).adam_step(
+            params,
+            grads,
+            arrays_of(states, "exp_avg"),
+            arrays_of(states, "exp_avg_sq"),
+            arrays_of(states, "max_exp_avg_sq") if amsgrad else None,
             group["lr"],
             *group["betas"],
             group["eps"],
             group["weight_decay"],
             group["decoupled_weight_decay"],
             group["maximize"],
-            state["step"],
+            states[0]["step"],
         )
 
 

@@ -2,24 +2,26 @@
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from minicnn.autograd import enable_grad, note_write
 from minicnn.capture import Recording, recording
-from minicnn.device import check_same, move
+from minicnn.device import array_module, check_same, move
 from minicnn.tensor import Tensor
 
-Due = tuple[Tensor, Tensor, int]  # a parameter, its gradient, the number of its group
+Arrays = Sequence[Any]
+States = Sequence[dict[str, Any]]
+Due = tuple[list[Tensor], list[Tensor], int]  # parameters, their gradients, the number of their group
 
 # Settings that choose among PyTorch's implementations of one formula: kept, but here there is only one.
 VARIANTS = {"foreach", "fused", "capturable", "differentiable"}
 
 
 class Optimizer:
-    """Base class: a subclass defines `update`, one step of one parameter, and `check`.
+    """Base class: a subclass defines `update`, a step of parameters that are alike, and `check`.
 
     Parameters
     ----------
@@ -61,10 +63,11 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
-    def update(
-        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        """Change the array of one parameter in place."""
+    def update(self, params: Arrays, grads: Arrays, states: States, group: dict[str, Any]) -> None:
+        """Change the arrays of parameters in place.
+
+        They are of one group, one device and one dtype, and took as many steps before.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define update")
 
     def check(self, group: dict[str, Any]) -> None:
@@ -142,41 +145,39 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        first = self.param_groups[0]["params"]
-        if first and type(first[0].array) is not np.ndarray:
-            self._step_on_gpu()
-            return loss
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step_one(p, p.grad.array, group)
+        due = [*self._due()]
+        capture = recording()
+        if capture is None:
+            self._take(due)
+        else:
+            Repeated(self, due).take_part(capture)
         return loss
 
+    def _due(self) -> Iterator[Due]:
+        """The parameters that take a step, of each group; one that is there twice takes two."""
+        for number, group in enumerate(self.param_groups):
+            params = [p for p in group["params"] if p.grad is not None]
+            rows = [params] if len(set(params)) == len(params) else [[p] for p in params]
+            for row in rows:
+                yield row, [p.grad for p in row], number
+
     def _take(self, due: list[Due]) -> None:
-        for p, grad, number in due:
-            self._step_one(p, grad.array, self.param_groups[number])
+        """Take the steps: those of parameters that are alike in one go, which is one launch on a GPU."""
+        for params, grads, number in due:
+            kinds: dict[tuple, list[tuple]] = {}
+            for p, g in zip(params, grads, strict=True):
+                array, grad, state = p.array, g.array, self.state[p]
+                self._check(array, grad)
+                kind = type(array), array.dtype, len(state), state.get("step")
+                kinds.setdefault(kind, []).append((array, grad, state))
+            for alike in kinds.values():
+                arrays, gradients, states = zip(*alike, strict=True)
+                self.update(arrays, gradients, states, self.param_groups[number])
+                for array in arrays:
+                    note_write(array)  # so that a graph recorded before this step is known to be stale
 
-    def _step_on_gpu(self) -> None:
-        """The steps of all parameters in a few launches, which may be captured for a CUDA graph."""
-        from minicnn.kernels.cuda.optim import together
-
-        due = [
-            (p, p.grad, number)
-            for number, group in enumerate(self.param_groups)
-            for p in group["params"]
-            if p.grad is not None
-        ]
-        capture = recording()
-        if capture is not None:
-            Repeated(self, due).take_part(capture)
-        known = sum(map(len, self.state.values()))
-        with together():
-            self._take(due)
-        if capture is not None and sum(map(len, self.state.values())) != known:
-            raise RuntimeError(f"{type(self).__name__} has made its state, which each replay would make anew")
-
-    def _step_one(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        array = p.array
+    def _check(self, array: Any, grad: Any) -> None:
+        """Raise RuntimeError unless the gradient of a parameter is as that is."""
         if grad.shape != array.shape or grad.dtype != array.dtype:
             raise RuntimeError(
                 f"{type(self).__name__}.step: a parameter is {array.dtype} {array.shape}, "
@@ -184,8 +185,6 @@ class Optimizer:
             )
         if type(grad) is not type(array):
             check_same(type(self).__name__, ("a parameter", "its gradient"), (array, grad))
-        self.update(array, grad, self.state[p], group)
-        note_write(p.array)  # so that a graph recorded before this step is known to be stale
 
     # saving and loading
 
@@ -234,7 +233,9 @@ class Optimizer:
                     f"load_state_dict: there is no parameter {number}, only {len(params)} of them"
                 )
             state[params[number]] = {
-                key: copied(number, key, value, params[number]) for key, value in memory.items()
+                key: copied(number, key, value, params[number])
+                for key, value in memory.items()
+                if value is not None  # PyTorch's word for a momentum that is still to come
             }
         self.param_groups, self.state = groups, state
 
@@ -257,9 +258,14 @@ class Repeated:
         self.remember()
 
     def take_part(self, capture: Recording) -> None:
-        """Be asked by a capture."""
+        """Be captured, and asked before each replay."""
         capture.before.append(self.again)
         capture.on_failure.append(self.take_back)
+        known, mine = sum(map(len, self.state.values())), self.optimizer.state
+        self.optimizer._take(self.due)
+        if sum(map(len, mine.values())) != known:
+            name = type(self.optimizer).__name__
+            raise RuntimeError(f"{name} has made its state, which each replay would make anew")
 
     def remember(self) -> None:
         """Keep the counts; the Tensors among the states change on the GPU alone."""
@@ -267,19 +273,27 @@ class Repeated:
 
     def again(self) -> None:
         """Before a replay: count the step, and give its launches the numbers of today."""
-        from minicnn.kernels.cuda.optim import together
-
         self.remember()
         self.optimizer.stepped = True
-        for p, grad, _ in self.due:
-            if p.grad is not grad:  # of a step without the graph
-                p.grad = grad
-        with together():
-            self.optimizer._take(self.due)
+        for params, grads, _ in self.due:
+            for p, grad in zip(params, grads, strict=True):
+                if p.grad is not grad:  # of a step without the graph
+                    p.grad = grad
+        self.optimizer._take(self.due)
 
     def take_back(self) -> None:
         """The step is not done."""
         self.optimizer.state = defaultdict(dict, self.state)
+
+
+def zeros_like(param: Any) -> Tensor:
+    """A state of a parameter's array, at first 0."""
+    return Tensor(array_module(param).zeros(param.shape, param.dtype))
+
+
+def arrays_of(states: States, key: str) -> Arrays:
+    """One of the states of each parameter."""
+    return [state[key].array for state in states]
 
 
 def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:

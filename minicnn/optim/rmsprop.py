@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from minicnn.device import array_module, kernels_for
-from minicnn.optim.optimizer import Optimizer, check_range
-from minicnn.tensor import Tensor
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Arrays, Optimizer, States, arrays_of, check_range, zeros_like
 
 
 class RMSprop(Optimizer):
@@ -59,22 +56,19 @@ class RMSprop(Optimizer):
     def check(self, group: dict[str, Any]) -> None:
         check_range("RMSprop", group, "lr", "alpha", "eps", "weight_decay", "momentum")
 
-    def update(
-        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
-        wanted = {"square_avg": True, "momentum_buffer": group["momentum"] > 0, "grad_avg": group["centered"]}
-        if not state:
-            state["step"] = 0
-        for key in wanted:
-            if wanted[key] and key not in state:
-                state[key] = Tensor(array_module(param).zeros(param.shape, param.dtype))
-        state["step"] += 1
-        kernels_for(param).rmsprop_step(
-            param,
-            grad,
-            state["square_avg"].array,
-            state["grad_avg"].array if wanted["grad_avg"] else None,
-            state["momentum_buffer"].array if wanted["momentum_buffer"] else None,
+    def update(self, params: Arrays, grads: Arrays, states: States, group: dict[str, Any]) -> None:
+        wanted = {"square_avg": True, "grad_avg": group["centered"], "momentum_buffer": group["momentum"] > 0}
+        for param, state in zip(params, states, strict=True):
+            if not state:
+                state["step"] = 0
+            for key in wanted:
+                if wanted[key] and key not in state:
+                    state[key] = zeros_like(param)
+            state["step"] += 1
+        kernels_for(params[0]).rmsprop_step(
+            params,
+            grads,
+            *(arrays_of(states, key) if wanted[key] else None for key in wanted),
             group["lr"],
             group["alpha"],
             group["eps"],

@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from minicnn.device import array_module, kernels_for
-from minicnn.optim.optimizer import Optimizer, check_range
-from minicnn.tensor import Tensor
+from minicnn.device import kernels_for
+from minicnn.optim.optimizer import Arrays, Optimizer, States, arrays_of, check_range, zeros_like
 
 
 class SGD(Optimizer):
@@ -56,19 +53,16 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov requires a momentum and zero dampening")
 
-    def update(
-        self, param: np.ndarray, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]
-    ) -> None:
+    def update(self, params: Arrays, grads: Arrays, states: States, group: dict[str, Any]) -> None:
         momentum = group["momentum"]
-        buffer = state.get("momentum_buffer") if momentum else None
-        first = momentum != 0 and buffer is None
+        first = momentum != 0 and not states[0]
         if first:
-            buffer = Tensor(array_module(param).zeros(param.shape, param.dtype))
-            state["momentum_buffer"] = buffer
-        kernels_for(param).sgd_step(
-            param,
-            grad,
-            None if buffer is None else buffer.array,
+            for param, state in zip(params, states, strict=True):
+                state["momentum_buffer"] = zeros_like(param)
+        kernels_for(params[0]).sgd_step(
+            params,
+            grads,
+            arrays_of(states, "momentum_buffer") if momentum else None,
             group["lr"],
             momentum,
             group["dampening"],

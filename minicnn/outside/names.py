@@ -30,8 +30,8 @@ GROUPS = [
     ),
     ("`save`: weights in safetensors, which other libraries read", "onnx package hub serialization"),
     (
-        "one process: kernels use all cores (the variable NUMBA_NUM_THREADS sets how many)",
-        """distributed multiprocessing set_num_threads get_num_threads
+        "one process: kernels use all cores (`set_num_threads` says how many)",
+        """distributed multiprocessing
         parallel DataParallel SyncBatchNorm futures set_num_interop_threads
         get_num_interop_threads""",
     ),

@@ -150,14 +150,11 @@ def compare(ufunc: np.ufunc, x: "Variable", y: Any) -> "Tensor":
             x, y = promoted(ufunc.__name__, x, y)
         except TypeError:
             return NotImplemented  # so == gives False for anything but numbers, and < is a TypeError
-    value = y
-    if isinstance(y, Variable):
-        if type(x.array) is not type(y.array):
-            x, y = together(ufunc, (x, y))
-        value = y.array
+    if isinstance(y, Variable) and type(x.array) is not type(y.array):
+        x, y = together(ufunc, (x, y))
     run: Any = ufunc if type(x.array) is np.ndarray else getattr(array_module(x.array), ufunc.__name__)
     try:
-        return Variable.wrap(run(x.array, value))
+        return Variable.wrap(run(x.array, y.array if isinstance(y, Variable) else y))
     except ValueError:
         check_broadcast(ufunc.__name__, x, y)
         raise

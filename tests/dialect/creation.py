@@ -169,6 +169,13 @@ ROWS = [
         remark="always float32",
     ),
     row(
+        "get_num_threads set_num_threads",
+        "n = torch.get_num_threads(); torch.set_num_threads(1); m = torch.get_num_threads(); "
+        "torch.set_num_threads(n); m, torch.get_num_threads() == n",
+        grad=False,
+        remark="of the CPU's kernels; results are the same bits for any number",
+    ),
+    row(
         "set_printoptions",
         "torch.set_printoptions(precision=2); text = repr(torch.tensor([1.2345, 2.5])); "
         "torch.set_printoptions(profile='default'); text",

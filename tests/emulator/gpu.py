@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+from emulator import stream
 from emulator.stream import TOTAL, Event, MemoryPool, OutOfMemoryError, Stream, stack, synchronous
 
 
@@ -25,12 +26,15 @@ class Device:
 
 
 pool = MemoryPool()
+MemoryHook = stream.MemoryHook
 allocator: Any = pool.malloc
 pinned: Any = lambda size: None  # noqa: E731
 memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
 runtime = SimpleNamespace(
     getDeviceCount=lambda: 1,
     getDevice=lambda: 0,
+    driverGetVersion=lambda: 13000,
+    runtimeGetVersion=lambda: 13000,
     memGetInfo=lambda: (TOTAL - pool.used, TOTAL),
     getDeviceProperties=lambda index: {
         "name": b"emulated",
@@ -71,5 +75,7 @@ def get_current_stream() -> Stream:
 
 
 def get_elapsed_time(start: Event, end: Event) -> float:
-    """Milliseconds, in which an emulated GPU has done all."""
-    return 0.0
+    """Milliseconds from one to another; both have been recorded, and take the time."""
+    if start.time is None or end.time is None or not (start.timing and end.timing):
+        raise RuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
+    return 1e3 * (end.time - start.time)

@@ -6,9 +6,10 @@ GPU would compute with what others have written, if that memory has been given b
 """
 
 import itertools
+import time
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,16 +21,48 @@ class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
 
+class MemoryHook:
+    """What is told, inside its ``with`` block, of memory that comes from pools and goes back."""
+
+    name = "MemoryHook"
+    installed: ClassVar[dict[str, "MemoryHook"]] = {}
+
+    def __enter__(self) -> "MemoryHook":
+        assert self.name not in self.installed
+        self.installed[self.name] = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        del self.installed[self.name]
+
+    def alloc_postprocess(self, **about: int) -> None:
+        """A pool has taken memory from the GPU."""
+
+    def malloc_postprocess(self, **about: int) -> None:
+        """Somebody has taken memory from a pool."""
+
+    def free_postprocess(self, **about: int) -> None:
+        """It is back in the pool."""
+
+
 class Memory:
     """Bytes of a pool, which get back there with the array that has them."""
 
     def __init__(self, pool: "MemoryPool", size: int) -> None:
         self.pool, self.size = weakref.ref(pool), size
+        self.tell("alloc_postprocess", mem_ptr=id(self))
+        self.tell("malloc_postprocess", size=size, mem_ptr=id(self), pmem_id=id(self))
+
+    def tell(self, event: str, **about: int) -> None:
+        """Tell all hooks of it."""
+        for hook in [*MemoryHook.installed.values()]:
+            getattr(hook, event)(device_id=0, mem_size=self.size, **about)
 
     def __del__(self) -> None:
         pool = self.pool()
         if pool is not None:
             pool.used -= self.size
+            self.tell("free_postprocess", mem_ptr=id(self), pmem_id=id(self))
 
 
 class MemoryPool:
@@ -139,10 +172,16 @@ class Stream:
 
 
 class Event:
-    """A moment; emulated work takes no time."""
+    """A moment; emulated work is done at once."""
+
+    time = None
+
+    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        self.timing = not disable_timing
 
     def record(self, stream: Any = None) -> None:
         """It is now."""
+        self.time = time.perf_counter()
 
     def synchronize(self) -> None:
         """Wait for it."""

@@ -1,7 +1,8 @@
 """Optimizer steps in one pass over the parameter, its gradient and its state."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
+
+Arrays = Sequence[np.ndarray]
 
 
 @jit
@@ -84,10 +87,17 @@ def update(step: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
             a[...] = row.reshape(a.shape)
 
 
+def each(*lists: Arrays | None) -> Iterator[list[np.ndarray]]:
+    """The first of each list, the second ...; an empty array for a list that is not wanted."""
+    params: Any = lists[0]
+    nothing = repeat(np.empty(0, params[0].dtype))
+    return map(list, zip(*(nothing if one is None else one for one in lists), strict=False))
+
+
 def sgd_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    buffer: np.ndarray | None,
+    params: Arrays,
+    grads: Arrays,
+    buffers: Arrays | None,
     lr: float,
     momentum: float,
     dampening: float,
@@ -97,23 +107,25 @@ def sgd_step(
     first: bool,
 ) -> None:
     """Gradient descent with momentum; see the reference for the formulas."""
-    number = param.dtype.type
+    number = params[0].dtype.type
     rate, decay, sign = number(lr), number(weight_decay), number(-1 if maximize else 1)
-    if buffer is None:
-        update(plain, [param, grad], rate, decay, sign)
-        return
-    if first:
-        buffer[...] = 0  # whatever it held, 0 times nan would not go away
     memory = number(momentum), number(1 if first else 1 - dampening), nesterov
-    update(heavy_ball, [param, grad, buffer], rate, decay, sign, *memory)
+    if buffers is None:
+        for arrays in each(params, grads):
+            update(plain, arrays, rate, decay, sign)
+        return
+    for arrays in each(params, grads, buffers):
+        if first:
+            arrays[2][...] = 0  # whatever it held, 0 times nan would not go away
+        update(heavy_ball, arrays, rate, decay, sign, *memory)
 
 
 def adam_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    v_max: np.ndarray | None,
+    params: Arrays,
+    grads: Arrays,
+    ms: Arrays,
+    vs: Arrays,
+    v_maxes: Arrays | None,
     lr: float,
     beta1: float,
     beta2: float,
@@ -124,19 +136,20 @@ def adam_step(
     step: int,
 ) -> None:
     """Adam, AdamW or AMSGrad; see the reference for the formulas."""
-    arrays = [param, grad, m, v, np.empty(0, param.dtype) if v_max is None else v_max]
     decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
     numbers: tuple[float, ...] = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
     numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
-    update(adam, arrays, *map(param.dtype.type, numbers), v_max is not None)
+    rounded = [*map(params[0].dtype.type, numbers)]
+    for arrays in each(params, grads, ms, vs, v_maxes):
+        update(adam, arrays, *rounded, v_maxes is not None)
 
 
 def rmsprop_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    square: np.ndarray,
-    mean: np.ndarray | None,
-    buffer: np.ndarray | None,
+    params: Arrays,
+    grads: Arrays,
+    squares: Arrays,
+    means: Arrays | None,
+    buffers: Arrays | None,
     lr: float,
     alpha: float,
     eps: float,
@@ -145,17 +158,17 @@ def rmsprop_step(
     maximize: bool,
 ) -> None:
     """RMSprop; see the reference for the formulas."""
-    nothing = np.empty(0, param.dtype)
-    arrays = [param, grad, square, nothing if mean is None else mean, nothing if buffer is None else buffer]
-    momentum = 0 if buffer is None else momentum
+    momentum = 0 if buffers is None else momentum
     numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
-    update(rmsprop, arrays, *map(param.dtype.type, numbers), mean is not None)
+    rounded = [*map(params[0].dtype.type, numbers)]
+    for arrays in each(params, grads, squares, means, buffers):
+        update(rmsprop, arrays, *rounded, means is not None)
 
 
 def adagrad_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    total: np.ndarray,
+    params: Arrays,
+    grads: Arrays,
+    totals: Arrays,
     lr: float,
     lr_decay: float,
     eps: float,
@@ -165,4 +178,6 @@ def adagrad_step(
 ) -> None:
     """Adagrad; see the reference for the formulas."""
     numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
-    update(adagrad, [param, grad, total], *map(param.dtype.type, numbers))
+    rounded = [*map(params[0].dtype.type, numbers)]
+    for arrays in each(params, grads, totals):
+        update(adagrad, arrays, *rounded)

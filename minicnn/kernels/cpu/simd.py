@@ -6,8 +6,8 @@
     load_part(n, a, i, j)                   the first n lanes only, the others 0
     store_part(n, a, i, j, v)               the first n lanes only
     splat(a, i, j)                          a[i, j] in every lane
-    evens(v, w)                             every second number of v and w, one after the other
-    v + w, v * w, hsum(v)                   lane by lane; the sum of all lanes
+    evens(v, w), odds(v, w)                 every second number of v and w, one after the other
+    v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
@@ -75,6 +75,10 @@ def splat(a, *index):
 
 def evens(v, w):
     return np.concatenate([v, w])[::2]
+
+
+def odds(v, w):
+    return np.concatenate([v, w])[1::2]
 
 
 def hsum(v):
@@ -212,9 +216,13 @@ def emit_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return repeat(builder, builder.load(pointer), sig.return_type.lanes)
 
 
-def emit_evens(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    count = args[0].type.count
-    return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(I32, count), list(range(0, 2 * count, 2))))
+def every_second(first: int) -> Callable:
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        count = args[0].type.count
+        chosen = list(range(first, 2 * count, 2))
+        return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(I32, count), chosen))
+
+    return emit
 
 
 def emit_hsum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -250,7 +258,8 @@ define(store, lambda a, *index_and_v: types.none, emit_store)
 define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))
 define(store_part, lambda n, a, *index_and_v: types.none, part_of(emit_store))
 define(splat, lambda a, *index: vector_of(a), emit_splat)
-define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, emit_evens)
+define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(0))
+define(odds, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(1))
 define(hsum, lambda v: v.element if isinstance(v, Vector) else None, emit_hsum)
 define(tile, lambda rows, cols, a: Tile(rows.literal_value, cols.literal_value, vector_of(a)), emit_tile)
 define(
@@ -260,17 +269,34 @@ define(
 )
 
 FUSE = ("contract",)  # lets LLVM turn v * w + u into one instruction
+
+
+def arithmetic(v: Any, w: Any) -> Any:
+    vector = v if isinstance(v, Vector) else w
+    fits = isinstance(vector, Vector) and all(t == vector or isinstance(t, types.Number) for t in (v, w))
+    return vector if fits else None
+
+
+def emit_arithmetic(instruction: Callable) -> Callable:
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        element, count = sig.return_type.element, sig.return_type.lanes
+        both = [
+            a if isinstance(t, Vector) else repeat(builder, context.cast(builder, a, t, element), count)
+            for a, t in zip(args, sig.args, strict=True)
+        ]
+        return instruction(builder, *both, flags=FUSE)
+
+    return emit
+
+
 for symbol, in_place, instruction in (
     (operator.add, operator.iadd, ir.IRBuilder.fadd),
+    (operator.sub, operator.isub, ir.IRBuilder.fsub),
     (operator.mul, operator.imul, ir.IRBuilder.fmul),
 ):
+    operands = (Vector, Vector), (Vector, types.Number), (types.Number, Vector)
     for spelling in (symbol, in_place):
-        define(
-            spelling,
-            lambda v, w: v if isinstance(v, Vector) and v == w else None,
-            lambda context, b, sig, args, instruction=instruction: instruction(b, *args, flags=FUSE),
-            (Vector, Vector),
-        )
+        define(spelling, arithmetic, emit_arithmetic(instruction), *operands)
 define(
     operator.getitem,
     lambda t, index: t.vector if isinstance(t, Tile) else None,

@@ -25,8 +25,8 @@ from numba.extending import overload
 from minicnn.kernels.cpu.jit import OPTIONS, jit
 
 # Not reassociated: what is added, to round, and then taken away must not cancel before.
-EXACT = {"fastmath": {"contract"}, "forceinline": True}
-inlined = partial(jit, **EXACT)
+EXACT: dict[str, Any] = {"fastmath": {"contract"}, "forceinline": True}
+inlined: Any = partial(jit, **EXACT)
 
 
 def single(double: Callable) -> Callable:
@@ -37,7 +37,7 @@ def single(double: Callable) -> Callable:
             return function(x) if isinstance(x, np.float32) else double(x)
 
         @overload(either, jit_options=OPTIONS | EXACT)
-        def choose(x):  # type: ignore[no-untyped-def]
+        def choose(x):
             return function if x == types.float32 else lambda x: double(x)
 
         return either
@@ -50,7 +50,7 @@ def constants(*numbers: float) -> tuple[np.float32, ...]:
     return tuple(np.float32(number) for number in numbers)
 
 
-HALF, ONE, TWO = constants(0.5, 1, 2)
+HALF, ONE, INFINITY = constants(0.5, 1, math.inf)
 
 
 @inlined
@@ -68,73 +68,83 @@ def within(x, low, high):
     return low if x < low else (high if x > high else x)
 
 
-# exp: with x = n log(2) + r and a whole number n, e ** x is 2 ** n times e ** r, and r is at most log(2) / 2.
+# exp: with x = n 2 log(2) + r and a whole number n, e ** x is (2 ** n) ** 2 times e ** r, and |r| <= log(2).
 
-LOG2_E, LOG_2, LOG_2_REST = constants(1 / math.log(2), 355 / 512, math.log(2) - 355 / 512)
-ROUNDER = np.float32(1.5 * 2**23)  # a sum with it has no bits left for a fraction, and its lowest are n
-ROUNDER_BITS = ROUNDER.view(np.int32)
+ROUNDER = np.float32(1.5 * 2**23 + 127)  # a sum with it has no bits for a fraction; its lowest are n + 127
+STEPS, STEP, STEP_REST = constants(0.5 / math.log(2), 355 / 256, 2 * math.log(2) - 355 / 256)
 EXP_LOW, EXP_HIGH = constants(-104, 89)  # beyond, it is 0 or infinite
-EXPM1_LOW = np.float32(-18)  # below, it is -1
 EXPM1_BY_R = constants(
-    1.388888142e-3, 8.369075727e-3, 4.166713629e-2, 1.666650616e-1, 4.999999812e-1, 1.000000011
+    1.984097896e-4,
+    1.409736370e-3,
+    8.334448068e-3,
+    4.166170314e-2,
+    1.666664005e-1,
+    5.000002927e-1,
+    1.000000008,
 )
 
 
 @inlined
-def power_of_2(n):
-    """2 ** n for n from -126 to 127: a float32 has its exponent, plus 127, above the 23 bits of the fraction."""
-    return np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
-
-
-@inlined
 def reduced(x):
-    """n, and e ** r - 1."""
-    sum = np.float32(x * LOG2_E + ROUNDER)
-    whole = sum - ROUNDER
-    r = x - whole * LOG_2 - whole * LOG_2_REST  # log(2) in two pieces, of which the first has few bits
-    return sum.view(np.int32) - ROUNDER_BITS, polynomial(r, EXPM1_BY_R) * r
+    """2 ** n, and e ** r - 1."""
+    x = within(x, EXP_LOW, EXP_HIGH)
+    sum = np.float32(x * STEPS + ROUNDER)
+    n = sum - ROUNDER
+    r = x - n * STEP - n * STEP_REST  # log(2) in two pieces, of which the first has few bits
+    power = np.int32(sum.view(np.int32) << np.int32(23)).view(np.float32)  # n + 127 is its exponent
+    return power, polynomial(r, EXPM1_BY_R) * r
 
 
 @single(math.exp)
 def exp(x):
-    """e ** x. n goes from -150 to 128, so 2 ** n is made of two factors."""
-    n, more = reduced(within(x, EXP_LOW, EXP_HIGH))
-    half = n >> np.int32(1)
-    return (more + ONE) * power_of_2(half) * power_of_2(n - half)
+    """e ** x; the two factors 2 ** n are in range where their product may not be."""
+    power, more = reduced(x)
+    return (more + ONE) * power * power
 
 
 @single(math.expm1)
 def expm1(x):
-    """e ** x - 1 = 2 ** n (e ** r - 1) + (2 ** n - 1), which keeps its digits near 0; n may be 128."""
-    n, more = reduced(within(x, EXPM1_LOW, EXP_HIGH))
-    scale = power_of_2(n - np.int32(1))
-    return more if n == 0 else (more * scale + (scale - HALF)) * TWO
+    """e ** x - 1 = 2 ** n (2 ** n (e ** r - 1) + (2 ** n - 2 ** -n)), which keeps its digits near 0."""
+    power, more = reduced(x)
+    return (more * power + (power - ONE / power)) * power
 
 
-# The others, from it
+# The others
 
-TANH_HIGH = np.float32(9.1)  # from here on it rounds to 1
+TANH_HIGH = np.float32(9.01)  # from here on it rounds to 1
+TANH_TOP = constants(1.333677879e-8, 2.059622966e-5, 3.494808683e-3, 1.338036954e-1, 9.999999404e-1)
+TANH_BOTTOM = constants(7.769256172e-7, 3.284358518e-4, 2.587401867e-2, 4.671368301e-1, 1)
+NATURAL_LOG_2 = np.float32(math.log(2))
 LOG1P_TOP = constants(3.417280395e-3, 2.38157467e-1, 1.066218355, 9.999999991e-1)
 LOG1P_BOTTOM = constants(7.528726263e-2, 6.879361729e-1, 1.566218225, 1)
 ERF_BY_X = constants(  # of x*x, for |x| up to 7/8
     -6.203290827e-4, 5.032189159e-3, -2.679146930e-2, 1.128245555e-1, -3.761255050e-1, 1.128379158
 )
-SMALL, TAIL_HIGH = constants(7 / 8, 9.8)  # from the second on, exp(-x*x) is 0
+SMALL, TAIL_HIGH, ROOT_HALF = constants(7 / 8, 9.8, math.sqrt(0.5))  # from the second on, exp(-x*x) is 0
 TAIL_TOP = constants(3.253083702e-2, 2.279519225e-1, 7.289447769e-1, 1.235869326, 1.000000005)
 TAIL_BOTTOM = constants(5.765866361e-2, 4.040619374e-1, 1.320404476, 2.396705257, 2.364249041, 1)
 
 
 @single(math.tanh)
 def tanh(x):
-    """The hyperbolic tangent."""
-    m = expm1(TWO * within(x, -TANH_HIGH, TANH_HIGH))
-    return m / (m + TWO)
+    """The hyperbolic tangent: an odd function, so x times one of x*x."""
+    x = within(x, -TANH_HIGH, TANH_HIGH)
+    return within(x * (polynomial(x * x, TANH_TOP) / polynomial(x * x, TANH_BOTTOM)), -ONE, ONE)
 
 
 @single(math.log1p)
 def log1p(x):
     """log(1 + x) for x from 0 to 1."""
     return x * (polynomial(x, LOG1P_TOP) / polynomial(x, LOG1P_BOTTOM))
+
+
+@single(math.log)
+def log(x):
+    """The natural logarithm of x >= 1: of 2 ** n, and of the rest, from 1 to 2."""
+    bits = np.float32(x).view(np.int32)
+    n = (bits >> np.int32(23)) - np.int32(127)
+    rest = np.int32(bits - (n << np.int32(23))).view(np.float32)
+    return np.float32(n) * NATURAL_LOG_2 + log1p(rest - ONE) if x < INFINITY else x
 
 
 @inlined
@@ -150,6 +160,19 @@ def erf(x):
     far = ONE - exp(-x * x) * tail(abs(x))
     near = x * polynomial(x * x, ERF_BY_X)
     return near if abs(x) < SMALL else (-far if x < 0 else far)
+
+
+@inlined
+def normal_in_double(x):
+    return (1 + math.erf(x * math.sqrt(0.5))) * 0.5, math.exp(-0.5 * x * x)
+
+
+@single(normal_in_double)
+def normal(x):
+    """How much of the normal distribution is below x, (1 + erf(x / sqrt(2))) / 2; and exp(-x*x / 2)."""
+    e = exp(-HALF * x * x)
+    beyond = HALF * e * tail(abs(x) * ROOT_HALF)
+    return (beyond if x < 0 else ONE - beyond), e
 
 
 @inlined

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import median_ms
-from benchmarks.train_step import torch_twin
+from benchmarks.timing import median_ms, set_threads
+from benchmarks.twins import twin
 from minicnn.data import DataLoader, datasets, transforms
 
 LR, MOMENTUM, BATCH = 0.01, 0.9, 64
@@ -72,11 +72,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
+    set_threads(args.threads)
     mc.manual_seed(args.seed)
     model = mc.models.simplecnn_cifar()
-    both = Run(mc, model), Run(torch, torch_twin(model))
+    both = Run(mc, model), Run(torch, twin(model))
     print(f"seed {args.seed}, threads {args.threads}, PyTorch {torch.__version__}, Numba {numba.__version__}")
     print(f"{'':27} {'minicnn':>8} {'PyTorch':>8}")
     for epoch in range(1, args.epochs + 1):

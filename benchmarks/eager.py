@@ -3,22 +3,24 @@
     python -m benchmarks.eager [--seconds 0.3]
 
 Each of 20 operations runs on constants and on Tensors that require grad (forward only, recorded). One thread.
-Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
+Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster. With --results the table goes to
+eager_cpu.md in that folder.
 """
 
-import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import alternate, median_ms
+from benchmarks.report import Table, add_results, file_in, machine, options
+from benchmarks.timing import alternate, median_ms, set_threads
 
 CALLS = 100  # in one timing
+COLUMNS = "minicnn", "PyTorch", "ratio"
 
 # name -> function of module, two matrices (4, 4), pictures (2, 3, 6, 6), their weight (4, 3, 3, 3) and labels
 OPERATIONS: dict[str, Callable] = {
@@ -63,27 +65,37 @@ def many(operation: Callable, module: ModuleType, requires_grad: bool) -> Callab
 
 def main() -> None:
     """Print a line for each operation, and the geometric means."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each operation and library")
-    seconds = parser.parse_args().seconds
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    print(f"minicnn, PyTorch {torch.__version__}, NumPy {np.__version__}; one thread")
-    print(f"{'':20}  constants                       requires grad")
-    print(f"{'operation':20}  minicnn us  PyTorch us  ratio   minicnn us  PyTorch us  ratio")
+    add_results(parser)
+    args = parser.parse_args()
+    set_threads(1)
+    sides = [f"{what}{column}" for what in ("constants: ", "requires grad: ") for column in COLUMNS]
+    table = Table(
+        file_in(args.results, "eager_cpu.md"),
+        "One operation on a small Tensor, on the CPU",
+        [
+            f"{machine()} One thread.",
+            "Microseconds a call, forward only: medians. Ratio = PyTorch's / minicnn's: above 1, minicnn is "
+            "faster.",
+        ],
+        ["", *sides],
+    )
     ratios: tuple[list[float], list[float]] = ([], [])
     for name, operation in OPERATIONS.items():
-        line = f"{name:20}"
-        for requires_grad in (False, True):
-            functions = [many(operation, module, requires_grad) for module in (mc, torch)]
-            ours, theirs = (median_ms(times) * 1e3 / CALLS for times in alternate(functions, seconds, 5))
-            ratios[requires_grad].append(theirs / ours)
-            line += f"  {ours:10.2f}  {theirs:10.2f}  {theirs / ours:5.2f} "
-        print(line, flush=True)
-    means = [statistics.geometric_mean(both) for both in ratios]
-    print(f"{'geometric mean':20}  {'':22}  {means[0]:5.2f}   {'':22}  {means[1]:5.2f}")
+        with table.attempt(name):
+            cells = []
+            for requires_grad in (False, True):
+                functions = [many(operation, module, requires_grad) for module in (mc, torch)]
+                ours, theirs = (
+                    median_ms(times) * 1e3 / CALLS for times in alternate(functions, args.seconds, 5)
+                )
+                ratios[requires_grad].append(theirs / ours)
+                cells += [f"{ours:.2f}", f"{theirs:.2f}", f"{theirs / ours:.2f}"]
+            table.add(name, *cells)
+    means = [f"**{statistics.geometric_mean(both):.2f}**" for both in ratios]
+    table.add("geometric mean", "", "", means[0], "", "", means[1])
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

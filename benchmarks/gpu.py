@@ -1,22 +1,19 @@
-"""What benchmarks on a GPU share: whether there is one, fair timings, PyTorch's faster modes, a report."""
+"""What benchmarks on a GPU share: whether there is one, fair timings, PyTorch's faster modes."""
 
 import argparse
 import datetime
 import gc
 import platform
 import statistics
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 import minicnn as mc
+from benchmarks.report import add_results
 
-RESULTS = Path(__file__).parent / "results"
 BLOCK = 5e-3  # seconds at least that two events enclose, or one call: less they do not tell apart
 SECONDS = 1.0  # for each function
 ROUNDS = 50  # at most
@@ -27,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``--device``, ``--tf32`` and ``--results``."""
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="on a GPU let both round factors to TF32")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="where a GPU's tables are kept")
+    add_results(parser)
 
 
 def check_device(parser: argparse.ArgumentParser, device: str, tf32: bool) -> None:
@@ -48,7 +45,6 @@ def round_factors(tf32: bool) -> None:
     """Let both libraries round the factors of float32 products to TF32, or neither."""
     for library in (mc, torch):
         library.backends.cuda.matmul.allow_tf32 = library.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.benchmark = True  # its fastest algorithm for each shape
 
 
 class OurEvent:
@@ -142,53 +138,6 @@ def captured_by_torch(step: Call, warmup: int = 3) -> Call:
         return outputs
 
     return replay
-
-
-class Table:
-    """A table of results that is printed, and kept row by row: a run that is ended leaves what it found.
-
-    Parameters
-    ----------
-    path : Path
-        The file; an earlier run's stays until there is a row.
-    title : str
-        What is measured.
-    remarks : sequence of str
-        Paragraphs above the table: the machine, the setting.
-    columns : sequence of str
-        Their heads.
-    """
-
-    def __init__(self, path: Path, title: str, remarks: Sequence[str], columns: Sequence[str]) -> None:
-        self.path, self.failed = path, False
-        self.lines = [f"# {title}", ""]
-        for remark in remarks:
-            self.lines += [remark, ""]
-        for cells in (columns, ["---"] * len(columns)):
-            self.lines.append(f"| {' | '.join(cells)} |")
-        print("\n".join(self.lines), flush=True)
-
-    def add(self, *cells: str) -> None:
-        """One more row."""
-        self.keep(f"| {' | '.join(cells)} |")
-
-    def keep(self, line: str) -> None:
-        """One more line."""
-        print(line, flush=True)
-        self.lines.append(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("\n".join(self.lines) + "\n")
-
-    @contextmanager
-    def attempt(self, *what: str) -> Iterator[None]:
-        """Let what is measured inside fail alone: it is told in full, gets a row, and the rest goes on."""
-        try:
-            yield
-        except Exception as error:
-            traceback.print_exc()
-            self.failed = True
-            told = f"{type(error).__name__}: {error}".splitlines()[0].replace("|", "/")
-            self.add(*what, f"failed: {told[:200]}")
 
 
 def give_back() -> None:

@@ -1,33 +1,39 @@
 """Single operations at the sizes that known networks have, in minicnn and in PyTorch, in turn in one run.
 
-    python -m benchmarks.kernels [--nets LeNet ResNet] [--batch-size 64] [--threads 2]
+    python -m benchmarks.kernels [--nets LeNet ResNet] [--batch-size 8 64] [--threads 1 2]
     python -m benchmarks.kernels --device cuda [--tf32]
 
 Each operation is validated before it is timed: forward, without gradients; and forward and backward, for the
 gradients of its input and its weights. GFLOP/s, or GB/s where memory is the limit (what has to be read and
 written at least), follow from the operation's size, not from what a library does. Ratio = PyTorch's median /
-minicnn's: above 1, minicnn is faster. On a GPU both run as CUDA graphs, so that launches do not count;
-PyTorch's eager mode is told too, and with --compiled that one, and all is kept in results/kernels_cuda.md, or
-kernels_cuda_tf32.md with --tf32.
+minicnn's: above 1, minicnn is faster.
+
+On the CPU PyTorch runs in its default memory format and in channels_last, and the better one counts. Beside
+minicnn's rate stands its share of the most that the machine computes in registers, or copies in memory
+(benchmarks/roofline.py). With --results the table goes to kernels_cpu.md in that folder, and a picture of it
+to roofline_cpu.svg.
+
+On a GPU both run as CUDA graphs, so that launches do not count; PyTorch's eager mode is told too, and with
+--compiled that one; the table goes to results/kernels_cuda.md, or kernels_cuda_tf32.md with --tf32.
 """
 
-import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
 from benchmarks import gpu
-from benchmarks.timing import alternate, median_ms
+from benchmarks.report import RESULTS, Table, beside, fastest, file_in, machine, meaning, options
+from benchmarks.roofline import Point, Roof, draw, measured_roof
+from benchmarks.timing import Budget, alternate, median_ms, set_threads
 
 Shape = tuple[int, ...]
+LARGEST = 100e9  # operations of the largest layer, for all its samples, that is measured on the CPU
 
 
 class Case(NamedTuple):
@@ -89,8 +95,10 @@ CASES = [
     Case("LeNet", "average pool 2x2 6 at 28", lambda F, x: F.avg_pool2d(x, 2), (6, 28, 28), (), 0),
     linear("LeNet", 400, 120),
     conv("VGG", 3, 64, 224, 3),
-    conv("VGG", 64, 64, 112, 3),
-    conv("VGG", 256, 256, 28, 3),
+    conv("VGG", 64, 128, 112, 3),
+    conv("VGG", 128, 128, 112, 3),
+    conv("VGG", 256, 256, 56, 3),
+    conv("VGG", 512, 512, 28, 3),
     conv("VGG", 512, 512, 14, 3),
     Case("VGG", "max pool 2x2 64 at 224", lambda F, x: F.max_pool2d(x, 2), (64, 224, 224), (), 0),
     linear("VGG", 25088, 4096),
@@ -130,7 +138,7 @@ class Both:
 
     def __init__(self, case: Case, batch: int, device: str) -> None:
         rng = np.random.default_rng(0)
-        self.case, self.device = case, device
+        self.case, self.device, self.unit = case, device, "GFLOP/s" if case.work else "GB/s"
         shapes = [(batch, *case.x), *case.weights]
         self.arrays = [
             rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(np.prod(shape[1:])) if i else 1)
@@ -140,10 +148,19 @@ class Both:
         self.slope = rng.random(tuple(case.function(torch.nn.functional, *given).shape), np.float32)
         self.batch = batch
 
-    def call(self, module: ModuleType, backward: bool, wrap: Callable = lambda f: f) -> Callable[[], Any]:
-        """The operation on one library's Tensors; `wrap` makes another function of it."""
-        tensors = [module.from_numpy(a).to(self.device).requires_grad_(backward) for a in self.arrays]
-        slope = module.from_numpy(self.slope).to(self.device)
+    def call(
+        self, module: ModuleType, backward: bool, wrap: Callable = lambda f: f, last: bool = False
+    ) -> Callable[[], Any]:
+        """The operation on one library's Tensors; `wrap` makes another function of it.
+
+        `last` puts PyTorch's pictures and filters into channels_last memory.
+        """
+        *tensors, slope = [module.from_numpy(a).to(self.device) for a in (*self.arrays, self.slope)]
+        if last:
+            *tensors, slope = [
+                t.to(memory_format=torch.channels_last) if t.ndim == 4 else t for t in (*tensors, slope)
+            ]
+        tensors = [t.requires_grad_(backward) for t in tensors]
         function = wrap(lambda *given: self.case.function(module.nn.functional, *given))
 
         def run() -> Any:
@@ -167,20 +184,58 @@ class Both:
                 if not off <= share:  # NaN is wrong, too
                     raise AssertionError(f"{self.case.name}: off by {off:.1e} of the result's length")
 
-    def rate(self, seconds: float, backward: bool) -> str:
-        """GFLOP/s; or GB/s: forward reads the input and writes the output, backward three times as much."""
+    def rate(self, seconds: float, backward: bool) -> float:
+        """GFLOP/s; or GB/s: forward reads the input and writes the output, backward 1.5 times as much."""
         if self.case.work:
-            return f"{self.case.work * self.batch * (3 if backward else 1) / seconds / 1e9:8.0f} GFLOP/s"
+            return self.case.work * self.batch * (3 if backward else 1) / seconds / 1e9
         moved = (self.arrays[0].nbytes + self.slope.nbytes) * (2.5 if backward else 1)
-        return f"{moved / seconds / 1e9:8.0f} GB/s"
+        return moved / seconds / 1e9
+
+    def intensity(self) -> float:
+        """Operations for each byte that has to be read or written, forward."""
+        return self.case.work * self.batch / sum(a.nbytes for a in (*self.arrays, self.slope))
+
+    def told_rate(self, seconds: float, backward: bool) -> str:
+        """The same with its unit."""
+        return f"{self.rate(seconds, backward):.0f} {self.unit}"
+
+
+def measure_on_cpu(cases: list[Case], batch: int, roof: Roof, budget: Budget, table: Table) -> list[Point]:
+    """Measure on some threads and tell it in the table; the points for the picture, forward."""
+    set_threads(roof.threads)
+    points = []
+    for case in cases:
+        row = case.net, case.name, batch, roof.threads
+        with table.attempt(*row):
+            both = Both(case, batch, "cpu")
+            both.check(2e-4)
+            for backward in (False, True):
+                ours, theirs = times_on_cpu(both, backward, budget)
+                rate, best = (both.rate(median_ms(t) / 1e3, backward) for t in (ours, fastest(theirs)))
+                most = roof.peak if case.work else roof.bandwidth
+                rates = f"{rate:.3g} {both.unit}", f"{rate / most:.0%}"
+                table.add(*row, "and backward" if backward else "forward", *rates, *beside(ours, theirs))
+                if case.work and not backward:
+                    points.append(Point(case.net, both.intensity(), rate, best))
+    return points
+
+
+def times_on_cpu(both: Both, backward: bool, budget: Budget) -> tuple[list[float], dict[str, list[float]]]:
+    """Seconds of each call of minicnn's, and of PyTorch's in its modes."""
+    calls = {"default": both.call(torch, backward)}
+    if len(both.case.x) == 3:
+        calls["channels_last"] = both.call(torch, backward, last=True)
+    ours, *theirs = alternate([both.call(mc, backward), *calls.values()], budget.seconds(1 + len(calls)), 5)
+    return ours, dict(zip(calls, theirs, strict=True))
 
 
 def measure_on_gpu(
     cases: list[Case], batch: int, tf32: bool, compiled: bool, results: Path, seconds: float
 ) -> bool:
     """Measure, print and keep a table; whether all of it succeeded."""
+    torch.backends.cudnn.benchmark = True  # the fastest algorithm for each shape
     columns = ["net", "operation", "", "minicnn us", "", "PyTorch us", "ratio", "eager us", "ratio"]
-    table = gpu.Table(
+    table = Table(
         results / f"kernels_cuda{'_tf32' if tf32 else ''}.md",
         "Operations on the GPU",
         [
@@ -215,41 +270,45 @@ def measure_case(both: Both, backward: bool, compiled: bool, seconds: float) -> 
     ours, *theirs = (gpu.milliseconds(t) * 1e3 for t in gpu.alternate_on_gpu(functions, seconds))
     pairs = [cell for time in theirs for cell in (f"{time:.1f}", f"{time / ours:.2f}")]
     what = "and backward" if backward else "forward"
-    return [what, f"{ours:.1f}", both.rate(ours / 1e6, backward).strip(), *pairs]
+    return [what, f"{ours:.1f}", both.told_rate(ours / 1e6, backward), *pairs]
 
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--nets", nargs="+", default=NETS, choices=NETS)
-    parser.add_argument("--batch-size", type=int, help="8; on a GPU 64")
+    parser.add_argument("--batch-size", type=int, nargs="+", help="8; on a GPU 64")
     gpu.add_arguments(parser)
     parser.add_argument("--compiled", action="store_true", help="on a GPU compare with torch.compile, too")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--seconds", type=float, default=0.5, help="measuring time for each variant")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU: 1 2")
+    parser.add_argument("--minutes", type=float, default=10.0, help="on the CPU, for all together, about")
+    parser.add_argument("--seconds", type=float, default=0.5, help="on a GPU, for each variant")
     args = parser.parse_args()
     gpu.check_device(parser, args.device, args.tf32)
     cases = [case for case in CASES if case.net in args.nets]
     if args.device == "cuda":
-        settings = args.batch_size or 64, args.tf32, args.compiled, args.results, args.seconds
-        sys.exit(not measure_on_gpu(cases, *settings))
-    batch = args.batch_size or 8
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
-    print(f"{gpu.setting('cpu', False, args.threads)} Batch {batch}.")
-    for case in cases:
-        both = Both(case, batch, "cpu")
-        both.check(2e-4)
-        for backward in (False, True):
-            functions = [both.call(module, backward) for module in (mc, torch)]
-            ours, theirs = (median_ms(t) for t in alternate(functions, args.seconds, 5))
-            print(
-                f"{case.net:9} {case.name:34} {'and backward' if backward else 'forward':12} {ours:9.3f} ms "
-                f"{both.rate(ours / 1e3, backward)}   PyTorch {theirs:9.3f} ms   ratio {theirs / ours:.2f}",
-                flush=True,
-            )
+        settings = (args.batch_size or [64])[0], args.tf32, args.compiled, args.results or RESULTS
+        sys.exit(not measure_on_gpu(cases, *settings, args.seconds))
+    roofs = [measured_roof(threads) for threads in args.threads]
+    told = [f"{roof.peak:.0f} GFLOP/s and {roof.bandwidth:.0f} GB/s on {roof.threads}" for roof in roofs]
+    table = Table(
+        file_in(args.results, "kernels_cpu.md"),
+        "Operations on the CPU",
+        [f"{machine()} The machine's most: {', '.join(told)} threads.", meaning("a call")],
+        ["net", "operation", "batch", "threads", "", "rate", "share", "minicnn", "PyTorch's best", "ratio"],
+    )
+    jobs = [
+        (roof, size, [case for case in cases if case.work * size < LARGEST])
+        for size in args.batch_size or [8]
+        for roof in roofs
+    ]
+    budget = Budget(args.minutes, 2 * sum(len(some) for *_, some in jobs))
+    points: dict[int, list[Point]] = {roof.threads: [] for roof in roofs}
+    for roof, size, some in jobs:
+        points[roof.threads] += measure_on_cpu(some, size, roof, budget, table)
+    if args.results and any(points.values()):
+        draw(args.results / "roofline_cpu.svg", roofs, points)
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

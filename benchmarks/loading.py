@@ -5,22 +5,24 @@
 Digits of MNIST are scaled and normalised; synthetic 32x32 colour pictures are also cropped after padding and
 flipped, at random. PyTorch's side are the same steps as plain PyTorch on one picture after the other, which
 spares it the way through Pillow that torchvision takes. Ratio = minicnn's / PyTorch's: above 1, minicnn is
-faster.
+faster. With --results the table goes to loading_cpu.md in that folder.
 """
 
-import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks.timing import alternate
+from benchmarks.report import Table, add_results, file_in, machine, options
+from benchmarks.timing import alternate, set_threads
 from minicnn.data import datasets, transforms
 
 COUNT, BATCH = 6400, 64  # pictures in an epoch, and in a batch
+SCALED = "MNIST: ToTensor, Normalize"
+AUGMENTED = "32x32 colours: RandomCrop with padding 4, RandomHorizontalFlip, ToTensor, Normalize"
 MNIST = (0.1307,), (0.3081,)
 COLOUR = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 
@@ -77,31 +79,42 @@ def check(ours: Pictures) -> None:
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=4.0, help="measuring time for each")
+    add_results(parser)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
-    print(f"batch {BATCH}, {args.workers} workers, {args.threads} threads, PyTorch {torch.__version__}")
+    set_threads(args.threads)
+    table = Table(
+        file_in(args.results, "loading_cpu.md"),
+        "Loading data on the CPU",
+        [
+            f"{machine()} Workers: {args.workers}; threads: {args.threads}.",
+            f"Batches of {BATCH} in random order from {COUNT:,} pictures in memory. Pictures a second: "
+            "medians. Ratio = minicnn's / PyTorch's: above 1, minicnn is faster.",
+            "minicnn does a step to all pictures of a batch at once. PyTorch's loader asks for one picture "
+            "after the other; its steps are plain PyTorch, without the way through Pillow that torchvision "
+            "takes.",
+        ],
+        ["", "minicnn", "PyTorch", "ratio"],
+    )
     scale = [transforms.ToTensor(), transforms.Normalize(*MNIST)]
     augment = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
     augment += [transforms.ToTensor(), transforms.Normalize(*COLOUR)]
-    for name, steps in (("MNIST, normalised", scale), ("colour 32x32, augmented", augment)):
-        ours = Pictures(steps is augment, transforms.Compose(steps))
-        check(ours)
-        settings = {"batch_size": BATCH, "shuffle": True, "num_workers": args.workers}
-        loaders = (
-            mc.data.DataLoader(ours, **settings),
-            torch.utils.data.DataLoader(InPyTorch(ours), **settings),
-        )
-        epochs = [lambda loader=loader: sum(len(labels) for _, labels in loader) for loader in loaders]
-        rates = [COUNT / float(np.median(times)) for times in alternate(epochs, args.seconds)]
-        told = f"minicnn {rates[0]:9,.0f}   PyTorch {rates[1]:9,.0f}   ratio {rates[0] / rates[1]:.1f}"
-        print(f"{name:24} {told}", flush=True)
+    for name, steps in ((SCALED, scale), (AUGMENTED, augment)):
+        with table.attempt(name):
+            ours = Pictures(steps is augment, transforms.Compose(steps))
+            check(ours)
+            settings = {"batch_size": BATCH, "shuffle": True, "num_workers": args.workers}
+            loaders = (
+                mc.data.DataLoader(ours, **settings),
+                torch.utils.data.DataLoader(InPyTorch(ours), **settings),
+            )
+            epochs = [lambda loader=loader: sum(len(labels) for _, labels in loader) for loader in loaders]
+            rates = [COUNT / float(np.median(times)) for times in alternate(epochs, args.seconds)]
+            table.add(name, f"{rates[0]:,.0f}", f"{rates[1]:,.0f}", f"**{rates[0] / rates[1]:.1f}**")
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

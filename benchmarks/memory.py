@@ -1,11 +1,11 @@
 """Peak memory of training and of inference, in minicnn and in PyTorch, each in a fresh process.
 
-    python -m benchmarks.memory [--threads 2]
+    python -m benchmarks.memory [--cases LeNet-5 ResNet-18] [--threads 2]
 
-Training: two steps of SGD with momentum. Inference: two pictures one after the other, without gradients. What
-counts is the largest resident set of the process less what was resident before the model was made, which is
-the libraries; the whole is told, too. The networks of PyTorch are those that the tests compare with; their
-ReLUs work in place, as torchvision's do.
+Training: three steps of SGD with momentum. Inference: three batches one after the other, without gradients.
+What counts is the largest resident set of the process less what was resident before the model was made, which
+is the libraries; the whole is told, too. The networks of PyTorch are those that the tests compare with; their
+ReLUs work in place, as torchvision's do. With --results the table goes to memory_cpu.md in that folder.
 
 Linux only: the figures are /proc/self/status's VmHWM and VmRSS.
 """
@@ -29,6 +29,12 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "LeNet-5, training, batch 64": Case("lenet5", (64, 1, 32, 32), True),
+    "LeNet-5, training, batch 256": Case("lenet5", (256, 1, 32, 32), True),
+    "SimpleCNN, training, batch 64": Case("simplecnn", (64, 1, 28, 28), True),
+    "SimpleCNN, training, batch 256": Case("simplecnn", (256, 1, 28, 28), True),
+    "ResNet-18 for 32x32, training, batch 128": Case("resnet18_cifar", (128, 3, 32, 32), True),
+    "ResNet-18, training, batch 8": Case("resnet18", (8, 3, 224, 224), True),
     "ResNet-50, training, batch 4": Case("resnet50", (4, 3, 224, 224), True),
     "DenseNet-121, training, batch 4": Case("densenet121", (4, 3, 224, 224), True),
     "VGG-16, inference, one picture": Case("vgg16", (1, 3, 224, 224), False),
@@ -41,28 +47,27 @@ def resident(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024 / 1e6
 
 
-def minicnn_model(case: Case, threads: int) -> tuple[Any, Any]:
+def minicnn_model(case: Case) -> tuple[Any, Any]:
     """minicnn, and a function that makes the network."""
-    import numba
+    import numba  # noqa: F401 (a library, too: it is no part of the figure)
 
     import minicnn as mc
 
-    numba.set_num_threads(threads)
     return mc, lambda: mc.models.create(case.name, num_classes=10)
 
 
-def torch_model(case: Case, threads: int) -> tuple[Any, Any]:
+def torch_model(case: Case) -> tuple[Any, Any]:
     """PyTorch, and a function that makes the network."""
     import torch
 
+    from tests import twins
     from tests.zoo import densenet, resnet, vgg
 
-    torch.set_num_threads(threads)
     torch.nn.functional.relu = lambda x, inplace=False: torch.relu_(x)
     torch.Tensor.relu = torch.Tensor.relu_
 
     def make() -> Any:
-        model = {**resnet.TWINS, **densenet.TWINS, **vgg.TWINS}[case.name]()
+        model = {**twins.TWINS, **resnet.TWINS, **densenet.TWINS, **vgg.TWINS}[case.name]()
         if case.name == "vgg16":  # the twin's head is narrow
             linear = torch.nn.Linear
             layers = linear(25088, 4096), torch.nn.ReLU(), linear(4096, 4096), torch.nn.ReLU()
@@ -72,9 +77,9 @@ def torch_model(case: Case, threads: int) -> tuple[Any, Any]:
     return torch, make
 
 
-def measure(case: Case, library: str, threads: int) -> tuple[float, float]:
+def measure(case: Case, library: str) -> tuple[float, float]:
     """Run a case in this process: the resident megabytes before, and at the most."""
-    module, make = (minicnn_model if library == "minicnn" else torch_model)(case, threads)
+    module, make = (minicnn_model if library == "minicnn" else torch_model)(case)
     gc.collect()
     before = resident("VmRSS")
     model = make()
@@ -82,16 +87,24 @@ def measure(case: Case, library: str, threads: int) -> tuple[float, float]:
     if not case.train:
         model.eval()
         with module.no_grad():
-            for _ in range(2):
+            for _ in range(3):
                 model(x)
         return before, resident("VmHWM")
     labels = module.tensor([0] * case.shape[0])
     optimizer = module.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    for _ in range(2):
+    for _ in range(3):
         optimizer.zero_grad()
         module.nn.functional.cross_entropy(model(x), labels).backward()
         optimizer.step()
     return before, resident("VmHWM")
+
+
+def alone(name: str, library: str, threads: int) -> tuple[float, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.memory", "--alone", name, library]
+    settings = {"NUMBA_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, env=os.environ | settings, check=True, stdout=subprocess.PIPE)
+    return json.loads(done.stdout)
 
 
 def main() -> None:
@@ -99,24 +112,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--cases", nargs="+", default=[""], metavar="WORD", help="those with such a beginning"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--results", type=Path, metavar="FOLDER", help="keep the table there, too")
     parser.add_argument("--alone", nargs=2, metavar=("CASE", "LIBRARY"), help="measure in this process")
     args = parser.parse_args()
     if args.alone:
         name, library = args.alone
-        print(json.dumps(measure(CASES[name], library, args.threads)))
+        print(json.dumps(measure(CASES[name], library)))
         return
-    print(f"{args.threads} threads; megabytes at the most less those of the libraries (whole)")
+
+    from benchmarks.report import Table, file_in, machine  # not where memory is measured: it brings PyTorch
+
+    table = Table(
+        file_in(args.results, "memory_cpu.md"),
+        "Peak memory on the CPU",
+        [
+            f"{machine()} {args.threads} threads.",
+            "Megabytes (10^6 bytes) of the resident set at its largest, less what was resident before the "
+            "model was made, which is the libraries; in brackets the whole. Pictures of 224x224 unless told, "
+            "10 classes. Ratio = minicnn's / PyTorch's: below 1, minicnn takes less.",
+        ],
+        ["", "minicnn", "PyTorch", "ratio"],
+    )
     for name in CASES:
-        found = {}
-        for library in ("minicnn", "minicnn", "PyTorch"):  # the first may compile kernels and does not count
-            command = [sys.executable, "-m", "benchmarks.memory", "--threads", str(args.threads)]
-            command += ["--alone", name, library]
-            found[library] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        ours, theirs = (found[library] for library in ("minicnn", "PyTorch"))
-        told = [f"{peak - before:5.0f} ({peak:.0f})" for before, peak in (ours, theirs)]
-        ratio = (ours[1] - ours[0]) / (theirs[1] - theirs[0])
-        print(f"{name:32} minicnn {told[0]}   PyTorch {told[1]}   ratio {ratio:.2f}", flush=True)
+        if not name.startswith(tuple(args.cases)):
+            continue
+        with table.attempt(name):
+            alone(name, "minicnn", args.threads)  # may compile kernels, and does not count
+            found = [alone(name, library, args.threads) for library in ("minicnn", "PyTorch")]
+            ours, theirs = (peak - before for before, peak in found)
+            told = [f"{peak - before:.0f} ({peak:.0f})" for before, peak in found]
+            table.add(name, *told, f"**{ours / theirs:.2f}**")
+    sys.exit(table.failed)
 
 
 if __name__ == "__main__":

@@ -1,74 +1,76 @@
 """The whole training step (zero_grad, forward, loss, backward, Adam) in minicnn and in PyTorch, in turn in
 one run.
 
-    python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64] [--threads 2]
+    python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64 256] [--threads 1 2]
+    python -m benchmarks.train_step --avx2
     python -m benchmarks.train_step --device cuda [--tf32]
 
-PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (channels_last memory,
-fused Adam); the best of all is "best". Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster.
+PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (fused Adam, and
+channels_last memory too); the best of all counts. Ratio = the median of PyTorch's best / minicnn's: above 1,
+minicnn is faster. Before anything is timed, the loss and all gradients are compared.
+
+With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
+train_step_cpu.md in that folder, or train_step_cpu_avx2.md.
 
 On a GPU minicnn's step is a CUDA graph; PyTorch's is eager and a CUDA graph, or with --compiled that alone.
 What comes out is kept in results/train_step_cuda.md; see benchmarks/on_gpu/steps.py.
 """
 
-import argparse
 import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import numba
 import numpy as np
 import torch
 
 import minicnn as mc
 from benchmarks import gpu
-from benchmarks.timing import alternate, median_ms, spread_ms
+from benchmarks.report import RESULTS, Table, beside, file_in, machine, meaning, options
+from benchmarks.timing import Budget, alternate, median_ms, set_threads
+from benchmarks.twins import model_for, same, twin
 
 INPUTS = {
     "lenet5": (1, 32, 32),
     "simplecnn": (1, 28, 28),
     "simplecnn_cifar": (3, 32, 32),
     "resnet18_cifar": (3, 32, 32),
+    "resnet18": (3, 224, 224),
     "resnet50": (3, 224, 224),
+}
+ON_CPU = {  # batch sizes
+    "lenet5": (64, 256),
+    "simplecnn": (64, 256),
+    "simplecnn_cifar": (64,),
+    "resnet18_cifar": (128,),
+    "resnet18": (8,),
+}
+# A ReLU whose input is nearly 0 may fall on either side of it; in a deep network that moves all gradients:
+# PyTorch's own are up to 1e-2 of their length away from those in float64.
+KINKS = 3e-2
+AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL from using AVX-512
+    "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+cx8,+f16c,+fma,+fsgsbase,+fxsr,+invpcid,"
+    "+lzcnt,+mmx,+movbe,+pclmul,+popcnt,+rdrnd,+sahf,+sse,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3,+xsave,+xsaveopt",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "DNNL_MAX_CPU_ISA": "AVX2",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
+MODULE = sys.executable, "-m", "benchmarks.train_step"
+MODES = {  # of PyTorch: whether Adam is fused, and memory channels_last
+    "default": (False, False),
+    "fused": (True, False),
+    "channels_last, fused": (True, True),
 }
 
 
-def torch_twin(model: mc.nn.Module, name: str = "") -> torch.nn.Module:
-    """The same layers in PyTorch, with the same weights."""
-    if name.startswith("resnet"):
-        from tests.zoo.compare import same_weights
-        from tests.zoo.resnet import TWINS
-
-        twin = TWINS[name]()
-        same_weights(model, twin)
-        return twin
-    layers: list[torch.nn.Module] = []
-    for layer in model.children():
-        kind = getattr(torch.nn, type(layer).__name__)
-        if isinstance(layer, mc.nn.Conv2d):
-            layers.append(
-                kind(layer.in_channels, layer.out_channels, layer.kernel_size, padding=layer.padding)
-            )
-        elif isinstance(layer, mc.nn.Linear):
-            layers.append(kind(layer.in_features, layer.out_features))
-        elif isinstance(layer, mc.nn.MaxPool2d | mc.nn.AvgPool2d):
-            layers.append(kind(layer.kernel_size))
-        else:
-            layers.append(kind())
-    twin = torch.nn.Sequential(*layers)
-    with torch.no_grad():
-        for theirs, ours in zip(twin.parameters(), model.parameters(), strict=True):
-            theirs.copy_(torch.from_numpy(ours.detach().numpy()))
-    return twin
-
-
-def minicnn_step(
-    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "cpu"
-) -> Callable[[], object]:
-    """A training step in minicnn; on a GPU it is captured."""
-    model.to(device)
+def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    """A training step in minicnn."""
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
-    inputs, targets = mc.from_numpy(x).to(device), mc.from_numpy(y).to(device)
+    inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
 
     def step() -> mc.Tensor:
         optimizer.zero_grad()
@@ -77,12 +79,10 @@ def minicnn_step(
         optimizer.step()
         return loss
 
-    return step if device == "cpu" else mc.cuda.graph(step)
+    return step
 
 
-def torch_step(
-    model: torch.nn.Module, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
-) -> Callable[[], object]:
+def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Callable[[], object]:
     """A training step in PyTorch."""
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     if last:
@@ -103,70 +103,77 @@ def torch_step(
     return step
 
 
-def check(
-    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, name: str = "", device: str = "cpu", tf32: bool = False
-) -> None:
+def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
     """Raise AssertionError unless the loss and all gradients agree with PyTorch's, within the rounding."""
-    twin = torch_twin(model, name).to(device)
-    model.to(device)
-    loss, share = (1e-2, 5e-2) if tf32 else (1e-5, 1e-4) if device == "cpu" else (1e-4, 1e-3)
-    inputs, targets = (mc.from_numpy(a).to(device) for a in (x, y))
-    ours = mc.nn.CrossEntropyLoss()(model(inputs), targets)
-    inputs, targets = (torch.from_numpy(a).to(device) for a in (x, y))
-    theirs = torch.nn.CrossEntropyLoss()(twin(inputs), targets)
-    ours.backward()
-    theirs.backward()
-    np.testing.assert_allclose(ours.item(), theirs.item(), rtol=loss)
-    for (name, p), q in zip(model.named_parameters(), twin.parameters(), strict=True):
-        expected = q.grad.cpu().numpy()
-        np.testing.assert_allclose(
-            p.grad.numpy(force=True), expected, rtol=0, atol=share * np.abs(expected).max(), err_msg=name
-        )
+    theirs, losses = twin(model), []
+    for library, network in ((mc, model), (torch, theirs)):
+        loss_fn = library.nn.CrossEntropyLoss()
+        losses.append(loss_fn(network(library.from_numpy(x)), library.from_numpy(y)))
+        losses[-1].backward()
+    same("loss", *losses, 2e-5)
+    deep = any(isinstance(layer, mc.nn.BatchNorm2d) for layer in model.modules())
+    for (name, p), q in zip(model.named_parameters(), theirs.parameters(), strict=True):
+        same(name, p.grad, q.grad, KINKS if deep else 1e-4)
+
+
+def measure(name: str, size: int, threads: int, budget: Budget, table: Table) -> None:
+    """Compare, time and tell one model's step."""
+    set_threads(threads)
+    shape = (size, *INPUTS[name])
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(shape, np.float32), rng.integers(0, 10, size)
+    check(model_for(name, shape), x, y)
+    steps = [minicnn_step(model_for(name, shape), x, y)]
+    steps += [torch_step(twin(model_for(name, shape)), x, y, *mode) for mode in MODES.values()]
+    ours, *theirs = alternate(steps, budget.seconds(len(steps)))
+    default = f"{median_ms(theirs[0]) / median_ms(ours):.2f}"
+    table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), default)
+
+
+def measure_on_cpu(
+    names: Sequence[str],
+    sizes: Sequence[int] | None,
+    threads: Sequence[int],
+    minutes: float,
+    results: Path | None,
+) -> bool:
+    """Measure the models with every batch size and number of threads; whether all of it succeeded."""
+    limited = AVX2.items() <= os.environ.items()
+    table = Table(
+        file_in(results, "train_step_cpu_avx2.md" if limited else "train_step_cpu.md"),
+        "Training step on the CPU" + (", without AVX-512" if limited else ""),
+        [machine(), f"Optimizer: Adam. {meaning('a step')}"],
+        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "ratio to its default"],
+    )
+    rows = [(name, size, t) for name in names for size in sizes or ON_CPU.get(name, (8,)) for t in threads]
+    budget = Budget(minutes, len(rows))
+    for row in rows:
+        with table.attempt(*row):
+            measure(*row, budget, table)
+    return not table.failed
 
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--models", nargs="+", choices=list(INPUTS), help="lenet5 simplecnn; on a GPU more")
-    parser.add_argument("--batch-size", type=int, help="64; on a GPU as each model usually has")
+    parser = options(__doc__)
+    parser.add_argument("--models", nargs="+", choices=list(INPUTS), help="those of the table in results/")
+    parser.add_argument("--batch-size", type=int, nargs="+", help="as each model usually has")
     gpu.add_arguments(parser)
     parser.add_argument("--compiled", action="store_true", help="on a GPU compare with torch.compile")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--seconds", type=float, default=4.0, help="measuring time for each variant")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU: 1 2")
+    parser.add_argument("--minutes", type=float, default=5.0, help="on the CPU, for all together, about")
+    parser.add_argument("--avx2", action="store_true", help="leave AVX-512 unused")
     args = parser.parse_args()
     gpu.check_device(parser, args.device, args.tf32)
     if args.device == "cuda":
         from benchmarks.on_gpu import steps
 
-        names = args.models or [*steps.INPUTS]
-        sys.exit(not steps.measure(names, args.batch_size, args.tf32, args.compiled, args.results))
-    batch_size = args.batch_size or 64
-    torch.set_num_threads(args.threads)
-    numba.set_num_threads(args.threads)
-    print(
-        f"batch {batch_size}, {args.threads} threads, PyTorch {torch.__version__}, Numba {numba.__version__}"
-    )
-    print("milliseconds a step: median (quartiles)")
-    rng = np.random.default_rng(0)
-    for name in args.models or ["lenet5", "simplecnn"]:
-        mc.manual_seed(0)
-        x = rng.standard_normal((batch_size, *INPUTS[name]), np.float32)
-        y = rng.integers(0, 10, batch_size)
-        check(mc.models.create(name, num_classes=10), x, y, name)
-        model = mc.models.create(name, num_classes=10)
-        modes = {"default": (False, False), "fused": (True, False), "channels_last, fused": (True, True)}
-        steps = [minicnn_step(model, x, y)]
-        steps += [torch_step(torch_twin(model, name), x, y, *mode) for mode in modes.values()]
-        times = alternate(steps, args.seconds)
-        ours = median_ms(times[0])
-        print(f"{name}\n  {'minicnn':28} {ours:7.2f} ({spread_ms(times[0])})")
-        for mode, kept in zip(modes, times[1:], strict=True):
-            theirs = median_ms(kept)
-            print(f"  {'PyTorch ' + mode:28} {theirs:7.2f} ({spread_ms(kept)})   ratio {theirs / ours:.2f}")
-        best = min(map(median_ms, times[1:]))
-        print(f"  ratio to PyTorch's best {best / ours:.2f}", flush=True)
+        names, size = args.models or [*steps.INPUTS], (args.batch_size or [None])[0]
+        sys.exit(not steps.measure(names, size, args.tf32, args.compiled, args.results or RESULTS))
+    if args.avx2 and not AVX2.items() <= os.environ.items():  # libraries look when they are loaded
+        sys.exit(subprocess.run([*MODULE, *sys.argv[1:]], env=os.environ | AVX2).returncode)
+    settings = args.batch_size, args.threads, args.minutes, args.results
+    sys.exit(not measure_on_cpu(args.models or [*ON_CPU], *settings))
 
 
 if __name__ == "__main__":

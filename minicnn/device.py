@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy import ndarray  # a look-up less for what every operation asks
 
+from minicnn.tape import looked
+
 TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _cupy: Any = None  # CuPy, once it is in use
-_rounded = False  # whether cuBLAS may use TF32
 
 
 class device:  # noqa: N801 (PyTorch's name)
@@ -136,7 +137,6 @@ def start() -> str:
     except Exception as error:  # without a driver, a GPU, a home folder: each dies in its own way
         return f"CuPy does not work here: {type(error).__name__}: {error}"
     _cupy = cupy
-    round_products(_rounded)
     return ""
 
 
@@ -151,16 +151,6 @@ def allocated(cupy: Any, pool: Any, size: int) -> Any:
             f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
             "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
         ) from error
-
-
-def round_products(on: bool) -> None:
-    """Let cuBLAS multiply float32 matrices on tensor cores, which round factors to 10 bits (TF32); or not."""
-    global _rounded
-    _rounded = on
-    if _cupy is not None:
-        linalg = _cupy._core._routines_linalg  # where CuPy keeps what CUPY_TF32 in the environment sets
-        kind = linalg.COMPUTE_TYPE_TF32 if on else linalg.COMPUTE_TYPE_DEFAULT
-        linalg.set_compute_type(np.float32, kind)
 
 
 def gpu(name: str) -> Any:
@@ -260,8 +250,15 @@ def number(value: Any, dtype: Any, other: Any) -> Any:
 
 
 def host(x: Any) -> np.ndarray:
-    """An array as one of NumPy's: itself, or a copy of what is on the GPU."""
+    """An array as one of NumPy's, for somebody to look at: itself, or a copy of what is on the GPU."""
+    looked("turns a Tensor into an array or Python's numbers")
     return x if type(x) is np.ndarray else move(x, CPU)
+
+
+def wait() -> None:
+    """Wait until a GPU, if one is in use, has done what was asked of it."""
+    if _cupy is not None:
+        _cupy.cuda.get_current_stream().synchronize()
 
 
 def source_on_gpu(seed: int) -> Any:

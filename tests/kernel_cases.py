@@ -163,7 +163,7 @@ def every_kernel(
         yield f"adaptive_avg_pool2d {shape}", kernels.adaptive_avg_pool2d(x, size)
         yield f"adaptive mean gradient {shape}", kernels.adaptive_avg_pool2d_gradient(dy, shape)
     for shape, groups in NORMS:
-        yield from every_norm(kernels, draw, shape, groups)
+        yield from every_norm(kernels, draw, place, shape, groups)
     for shape, size in ADAPTIVE:
         yield from every_resampling(kernels, draw, shape[1:], size, dtype)
     for N, I, O in products:
@@ -171,6 +171,8 @@ def every_kernel(
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
         yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
         yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
+        yield f"matmul {N, I, O}", kernels.matmul(draw(2, 1, N, I), draw(3, O, I).swapaxes(-1, -2))
+        yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)
         yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)
         for name in ("tanh", "gelu"):
@@ -235,7 +237,7 @@ def every_resampling(
 
 
 def every_norm(
-    kernels: ModuleType, draw: Callable, shape: tuple[int, ...], groups: int
+    kernels: ModuleType, draw: Callable, place: Callable, shape: tuple[int, ...], groups: int
 ) -> Iterator[tuple[str, Any]]:
     """The results of the normalising kernels for x of one shape."""
     C = shape[1]
@@ -243,6 +245,14 @@ def every_norm(
     mean, var = kernels.batch_norm_statistics(x)
     yield f"mean {shape}", mean
     yield f"var {shape}", var
+    for momentum in (0.3, None):
+        running, batches = (draw(C, seed=6), draw(C, seed=7)), place(np.array(3))
+        yield (
+            f"rstd {momentum} {shape}",
+            kernels.batch_norm_update_and_invert(mean, var, *running, batches, momentum, 1e-3, 5),
+        )
+        yield from zip((f"running mean {shape}", f"running var {shape}"), running, strict=True)
+        yield f"batches {shape}", batches
     mean, rstd = draw(C, seed=4), abs(draw(C, seed=5))
     yield f"batch_norm {shape}", kernels.batch_norm(x, weight, bias, mean, rstd)
     yield f"plain batch_norm {shape}", kernels.batch_norm(x, None, None, mean, rstd)

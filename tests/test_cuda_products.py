@@ -6,7 +6,7 @@ import pytest
 import kernel_cases
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, numbers
-from minicnn.kernels import reference
+from minicnn.kernels import cpu, reference
 from minicnn.kernels.cuda import conv, gemm
 from minicnn.kernels.geometry import Window
 
@@ -139,3 +139,41 @@ def test_linear_without_rows():
     results = [result for _, result in every_product(emulated, x, weight, bias, dy)]
     assert [result.shape for result in results] == [(0, 3), (0, 4), (3, 4)]
     assert not results[2].any()
+
+
+STACKS = [
+    ((3, 4), (4, 5)),
+    ((2, 3, 4), (4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((2, 1, 3, 4), (3, 4, 2)),
+    ((1, 1, 3, 4), (2, 4, 2)),
+    ((3, 2, 35, 70), (3, 2, 70, 1)),
+    ((3, 1, 700), (3, 700, 2)),  # in parts
+    ((0, 3, 4), (0, 4, 5)),
+    ((2, 0, 4), (2, 4, 5)),
+    ((2, 3, 0), (2, 0, 5)),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("x_shape", "y_shape"), STACKS)
+@pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])
+def test_stacks_of_matrices(kernels, x_shape, y_shape, turned, dtype):
+    x, y = numbers(*x_shape, dtype=dtype), numbers(*y_shape, dtype=dtype, seed=1)
+    if turned:  # lying column by column, and a view
+        x, y = (np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2) for a in (x, y))
+        x = np.concatenate([x, x], axis=-1)[..., : x.shape[-1]]
+    assert_near(kernels.matmul(x, y), (x.astype(float) @ y.astype(float)).astype(dtype))
+
+
+def test_more_matrices_than_a_grid_is_deep(monkeypatch):
+    monkeypatch.setattr(gemm, "MOST_DEEP", 15)
+    for shapes in (((31, 2, 3), (31, 3, 5)), ((2, 1, 700), (2, 700, 1))):
+        x, y = (numbers(*shape) for shape in shapes)
+        assert_near(emulated.matmul(x, y), x @ y)
+
+
+def test_products_of_whole_numbers():
+    x, y = np.arange(12).reshape(2, 2, 3), np.arange(6).reshape(3, 2)
+    assert np.array_equal(emulated.matmul(x, y), x @ y)

@@ -90,6 +90,7 @@ NOT_FINITE = [0.0, -0.0, 1.0, -1.0, 2.0, -2.5, 1e-30, 1e30, -1e30, 89.0, -110.0,
         lambda m, x: x[:5].std(), lambda m, x: (x * 0 + 1).std(), lambda m, x: x[:0].mean(),
         lambda m, x: x[:0].var(), lambda m, x: x[:8].softmax(0), lambda m, x: x.log_softmax(0),
         lambda m, x: x[-3:-1].softmax(0), lambda m, x: x[-2:-1].log_softmax(0), lambda m, x: x @ x,
+        lambda m, x: x[:, None] @ x[None],
     ],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore:(var|std).*degrees of freedom:UserWarning")

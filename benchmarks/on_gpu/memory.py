@@ -20,7 +20,8 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.on_gpu.steps import INPUTS, Mode, batch, our_step, torch_step
-from benchmarks.train_step import torch_twin
+from benchmarks.report import RESULTS, Table
+from benchmarks.twins import twin
 
 STEPS = 5
 LIBRARIES = ("minicnn", "PyTorch")
@@ -77,7 +78,7 @@ def theirs(name: str, size: int | None, kind: str) -> list[int]:
     x, y = batch(name, size)
     captured = kind == "CUDA graph"
     mode = Mode(captured=captured, settings={"capturable": True} if captured else {})
-    repeat(torch_step(torch_twin(mc.models.create(name, num_classes=10), name), x, y, mode))
+    repeat(torch_step(twin(mc.models.create(name, num_classes=10)), x, y, mode))
     torch.cuda.synchronize()
     free, whole = torch.cuda.mem_get_info()
     return [torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved(), whole - free]
@@ -100,7 +101,7 @@ def alone(name: str, library: str, kind: str) -> list[int]:
 
 def measure(models: list[str], results: Path, ask: Callable[[str, str, str], list[int]] = alone) -> bool:
     """Measure every model in processes of their own, print and keep a table; whether all of it succeeded."""
-    table = gpu.Table(
+    table = Table(
         results / "memory_cuda.md",
         "GPU memory of training",
         [
@@ -125,12 +126,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--models", nargs="+", choices=[*INPUTS], default=MODELS)
-    parser.add_argument("--results", type=Path, default=gpu.RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--alone", nargs=3, metavar=("MODEL", "LIBRARY", "KIND"), help="in this process")
     args = parser.parse_args()
     gpu.check_device(parser, "cuda", True)
     if args.alone:
-        torch.backends.cudnn.benchmark = False  # as PyTorch is by itself: no room for trials
         name, library, kind = args.alone
         print(json.dumps((ours if library == "minicnn" else theirs)(name, None, kind)))
         return

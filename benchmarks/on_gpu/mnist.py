@@ -17,6 +17,7 @@ import numpy as np
 
 import minicnn as mc
 from benchmarks import gpu
+from benchmarks.report import RESULTS, Table
 from minicnn.data import DataLoader
 from minicnn.training import Trainer
 from minicnn.training.pictures import pictures
@@ -55,7 +56,7 @@ def measure(
     epochs: int, seeds: list[int], results: Path, device: str = "cuda", root: str | None = None
 ) -> bool:
     """Train with each seed on both devices, print and keep a table; whether all of it succeeded."""
-    table = gpu.Table(
+    table = Table(
         results / "mnist_cuda.md",
         f"LeNet-5, {epochs} epochs of MNIST",
         [
@@ -87,7 +88,7 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--results", type=Path, default=gpu.RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     gpu.check_device(parser, "cuda", False)
     sys.exit(not measure(args.epochs, args.seeds, args.results))

@@ -14,6 +14,7 @@ import numpy as np
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.on_gpu.steps import INPUTS, our_step
+from benchmarks.report import RESULTS, Table
 
 STEPS, BATCH = 5, 8
 MODELS = {
@@ -51,7 +52,7 @@ def compare(name: str, device: str = "cuda") -> str:
 
 def measure(results: Path, models: list[str], device: str = "cuda") -> bool:
     """Compare, print and keep a table; whether all of it succeeded."""
-    table = gpu.Table(
+    table = Table(
         results / "smoke_cuda.md",
         f"{STEPS} training steps on the GPU and on the CPU",
         [gpu.setting(device, False), "A replay of each as a CUDA graph gave the same bits."],
@@ -68,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--results", type=Path, default=gpu.RESULTS)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     gpu.check_device(parser, "cuda", False)
     sys.exit(not measure(args.results, [*MODELS]))

@@ -14,7 +14,8 @@ import torch
 
 import minicnn as mc
 from benchmarks import gpu
-from benchmarks.train_step import torch_twin
+from benchmarks.report import Table
+from benchmarks.twins import twin as twin_of
 
 INPUTS = {  # as each is usually trained: batch, channels, height, width
     "lenet5": (64, 1, 32, 32),
@@ -120,8 +121,9 @@ def check(
     device, theirs : str
         Where minicnn and PyTorch compute.
     """
+    torch.backends.cudnn.benchmark = False  # trials of float64 would take long
     model = mc.models.create(name, num_classes=10)
-    twin = torch_twin(model, name)
+    twin = twin_of(model)
     double = copy.deepcopy(twin).double().to(theirs)
     twin, images, labels = twin.to(theirs), torch.from_numpy(x).to(theirs), torch.from_numpy(y).to(theirs)
     exact = gradients(torch, double, images.double(), labels)
@@ -149,7 +151,7 @@ def measure(
     """Measure the models, print and keep a table; whether all of it succeeded."""
     modes = COMPILED if compiled else {**EAGER, **GRAPHS}
     ending = ("_tf32" if tf32 else "") + ("_compiled" if compiled else "")
-    table = gpu.Table(
+    table = Table(
         results / f"train_step_cuda{ending}.md",
         "Training step on the GPU",
         [
@@ -168,7 +170,7 @@ def measure(
 
 
 def measure_model(
-    table: gpu.Table,
+    table: Table,
     name: str,
     given: tuple[np.ndarray, np.ndarray],
     modes: dict[str, Mode],
@@ -179,8 +181,9 @@ def measure_model(
     x, y = given
     mc.manual_seed(0)
     off = check(name, x, y, tf32)
+    torch.backends.cudnn.benchmark = True  # from now on the fastest algorithm for each shape
     model = mc.models.create(name, num_classes=10)
-    twin = torch_twin(model, name)
+    twin = twin_of(model)
     steps = {"": (mc.cuda.graph(our_step(model, x, y)), gpu.OurEvent)}
     for mode, how in modes.items():
         with table.attempt(name, f"PyTorch, {mode}"):

@@ -7,7 +7,7 @@ from minicnn.device import check_device
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.nn.arguments import integer
-from minicnn.nn.functional.norm import sizes
+from minicnn.nn.functional.norm import counted_batch_norm, sizes
 from minicnn.nn.module import Module
 from minicnn.nn.parameter import Parameter, blank
 from minicnn.tensor import Tensor, ones, tensor, zeros
@@ -123,15 +123,12 @@ class BatchNorm(RunningNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         self.check_dims(input)
-        share = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.array += 1
-            if self.momentum is None:  # the plain mean over all batches so far
-                share = 1 / self.num_batches_tracked.item()
         own = self.training or self.running_mean is None
         used = not self.training or self.track_running_stats
         running = (self.running_mean, self.running_var) if used else (None, None)
-        return F.batch_norm(input, *running, self.weight, self.bias, own, share, self.eps)
+        batches = self.num_batches_tracked if used and self.training else None
+        share = 0.0 if self.momentum is None and batches is None else self.momentum
+        return counted_batch_norm(input, *running, batches, self.weight, self.bias, own, share, self.eps)
 
 
 class BatchNorm1d(BatchNorm):

@@ -41,7 +41,7 @@ def clip_grad_norm_(
     """
     grads = gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
-    share = min(float(max_norm) / (total.item() + 1e-6), 1.0) if not math.isnan(total.item()) else math.nan
+    share = (float(max_norm) / (total + 1e-6)).clamp_max(1)  # not looked at: it stays where it is
     for grad in grads:
         grad.mul_(share)
     return total

@@ -1,47 +1,48 @@
 """Matrix products."""
 
-import operator
 from typing import Any
 
-from minicnn.autograd import Function, quiet
+from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.ops.conv import FLOATS
-
-stacks = quiet(operator.matmul)
 
 
 class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
-    silent = True
-
     def forward(self, x, y):
-        self.x: Any = x if self.needs[1] else None
-        self.y: Any = y if self.needs[0] else None
         self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
+        left, right = x[None] if self.row else x, y[:, None] if self.column else y
+        self.x: Any = left if self.needs[1] else None
+        self.y: Any = right if self.needs[0] else None
         try:
-            return x.dot(y) if x.ndim == y.ndim == 2 else stacks(x, y)  # the same, and `dot` is there sooner
+            out = kernels_for(x).matmul(left, right)
         except ValueError:
-            pass
-        if not (x.ndim and y.ndim):
-            raise RuntimeError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}")
-        if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
-            raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
-        raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast")
+            refuse(x, y)
+        out = out[..., 0, :] if self.row else out
+        return out[..., 0] if self.column else out
 
     def backward(self, grad):
         by_x = by_y = None
-        if self.column:
-            grad = grad[..., None]
-        if self.row:
-            grad = grad[..., None, :]
+        grad = grad[..., None] if self.column else grad
+        grad = grad[..., None, :] if self.row else grad
+        matmul = kernels_for(grad).matmul
         if self.needs[0]:
-            y = self.y[None] if self.column else self.y.swapaxes(-1, -2)
-            by_x = (grad @ y)[..., 0, :] if self.row else grad @ y
+            by_x = matmul(grad, self.y.swapaxes(-1, -2))
+            by_x = by_x[..., 0, :] if self.row else by_x
         if self.needs[1]:
-            x = self.x[:, None] if self.row else self.x.swapaxes(-1, -2)
-            by_y = (x @ grad)[..., 0] if self.column else x @ grad
+            by_y = matmul(self.x.swapaxes(-1, -2), grad)
+            by_y = by_y[..., 0] if self.column else by_y
         return by_x, by_y
+
+
+def refuse(x, y):
+    """Say why x @ y is not defined."""
+    if not (x.ndim and y.ndim):
+        raise RuntimeError(f"matmul: both need at least one dimension, got {x.shape} and {y.shape}")
+    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        raise RuntimeError(f"matmul: the inner dimensions differ: {x.shape} @ {y.shape}")
+    raise RuntimeError(f"matmul: the stacks {x.shape} @ {y.shape} do not broadcast")
 
 
 class Linear(Function):

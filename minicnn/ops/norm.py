@@ -2,33 +2,28 @@
 
 import math
 
-from minicnn.autograd import Function
-from minicnn.device import array_module, check_same, kernels_for
+from minicnn.autograd import Function, note_write
+from minicnn.device import check_same, kernels_for
 from minicnn.ops.conv import FLOATS
 
 
 class BatchNorm(Function):
     """Each channel of x (N, C, ...) with mean 0 and variance 1, times weight plus bias (C).
 
-    `running` is a pair of arrays (C), mean and var, or None. With `batch`, the statistics are the batch's,
-    and the running ones move towards them by `momentum`; else the running ones are used.
+    `running` is None, or mean and var (C) and the number of batches () or None. With `batch`, the statistics
+    are the batch's, and the running ones move towards them by `momentum`; else the running ones are used.
     """
 
     def forward(self, x, weight, bias, running=None, batch=True, momentum=0.1, eps=1e-5, name="batch_norm"):
-        check_channels(name, x, weight, bias, *(running or ()))
+        check_channels(name, x, weight, bias, *(running or ())[:2])
         self.shape, self.weight, self.constant = x.shape, weight, not batch
         x = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
-        kernels, xp = kernels_for(x), array_module(x)
-        if batch:
-            mean, var = kernels.batch_norm_statistics(x)
-            if running is not None:
-                count = x.shape[0] * x.shape[2]
-                follow(running, (mean, var * x.dtype.type(count / max(count - 1, 1))), momentum)
-        else:
-            mean, var = running
-        mean, rstd = mean.copy(), 1 / xp.sqrt(var + x.dtype.type(eps))  # a copy: running ones move on
+        kernels = kernels_for(x)
+        mean, var = kernels.batch_norm_statistics(x) if batch else running[:2]
+        rstd = update_and_invert(mean, var, running if batch else None, momentum, eps, len(x) * x.shape[2])
         if any(self.needs):
-            self.x, self.mean, self.rstd = x, mean, rstd
+            self.x, self.rstd = x, rstd
+            self.mean = mean if batch else mean.copy()  # the running one moves on
         return kernels.batch_norm(x, weight, bias, mean, rstd).reshape(self.shape)
 
     def backward(self, grad):
@@ -79,17 +74,17 @@ class GroupNorm(OverGroups):
 class InstanceNorm(OverGroups):
     """Each channel of each sample of x (N, C, ...) with mean 0 and variance 1; weight and bias (C).
 
-    `running`, mean and var (C) or None, move towards the samples' mean statistics by `momentum`.
+    `running`, as in `BatchNorm`, move towards the samples' mean statistics by `momentum`.
     """
 
     def forward(self, x, weight, bias, running=None, momentum=0.1, eps=1e-5):
-        check_channels("instance_norm", x, weight, bias, *(running or ()))
+        check_channels("instance_norm", x, weight, bias, *(running or ())[:2])
         N, C = x.shape[:2]
         P = math.prod(x.shape[2:])
         if running is not None:
             pair = kernels_for(x).batch_norm_statistics(x.reshape(1, N * C, P))
             mean, var = (statistic.reshape(N, C).mean(axis=0) for statistic in pair)
-            follow(running, (mean, var * x.dtype.type(P / max(P - 1, 1))), momentum)
+            update_and_invert(mean, var, running, momentum, eps, P)
         return self.normalise(x, (N, C, P), weight, bias, C, eps)
 
 
@@ -143,11 +138,14 @@ def neighbours(x, before, after):
     return out
 
 
-def follow(running, batch, momentum):
-    """Move the running statistics towards the batch's, in place."""
-    for old, new in zip(running, batch, strict=True):
-        old *= old.dtype.type(1 - momentum)
-        old += new * new.dtype.type(momentum)
+def update_and_invert(mean, var, running, momentum, eps, count):
+    """rstd (C) from statistics of `count` numbers each; the running ones, if any, move, and know of it."""
+    changed = running or (None, None, None)
+    rstd = kernels_for(var).batch_norm_update_and_invert(mean, var, *changed, momentum, eps, count)
+    for array in changed:
+        if array is not None:
+            note_write(array)
+    return rstd
 
 
 def check_floats(name, *arrays):

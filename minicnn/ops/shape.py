@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn.autograd import Function
-from minicnn.device import array_module, device_of, move
+from minicnn.device import array_module, device_of, kernels_for, move
 from minicnn.ops.order import add_at
 
 
@@ -122,7 +122,7 @@ class Concatenate(Function):
         self.axis = axis
         if any(self.needs):
             self.sizes = [x.shape[axis] for x in arrays]
-        return array_module(arrays[0]).concatenate(arrays, axis)
+        return kernels_for(arrays[0]).concatenate(arrays, axis)
 
     def backward(self, grad):
         ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
@@ -134,7 +134,7 @@ class Stack(Function):
 
     def forward(self, arrays, axis):
         self.axis, new = axis, (*(slice(None),) * axis, None)
-        return array_module(arrays[0]).concatenate([x[new] for x in arrays], axis=axis)
+        return kernels_for(arrays[0]).concatenate([x[new] for x in arrays], axis)
 
     def backward(self, grad):
         return tuple(array_module(grad).moveaxis(grad, self.axis, 0))

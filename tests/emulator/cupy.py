@@ -43,6 +43,7 @@ tolist transpose var view
 FUNCTIONS, ATTRIBUTES = FUNCTIONS.split(), ATTRIBUTES.split()
 LOOKING = {"nonzero", "argwhere", "item", "tolist"}  # what has to wait for numbers
 CHANGING = {"fill", "at"}  # what gives nothing back
+PRODUCTS = {"matmul", "dot", "tensordot"}
 ADDED_AT = (np.float16, np.float32, np.float64, np.int32, np.uint32, np.uint64)  # by atomics
 
 
@@ -169,6 +170,8 @@ for name in [
         others = tuple(others)
         if any(isinstance(x, np.ndarray) or not isinstance(x, (ndarray, *NUMBERS)) for x in others):
             return NotImplemented if not isinstance(others[0], np.ndarray) else unsupported(others[0])
+        if "matmul" in name:
+            by_library(self)
         operator, given = getattr(self.host, name), [*map(bare, others)]
         if name.startswith("__i") and name != "__invert__":
             if not instead(lambda: operator(*given), self, *arrays_in(*others)):
@@ -225,11 +228,19 @@ def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
         staged(8 * len(args[0]))  # CuPy's kernel for many arrays gets a table of their addresses
     if function.__name__ in LOOKING:
         synchronous()
+    if function.__name__ in PRODUCTS:
+        by_library(sources[0])
     changes = kwargs.get("out") is not None or function.__name__ in CHANGING
     changes = changes or (isinstance(function, np.ufunc) and len(args) > function.nin)
     if changes and instead(job, *sources):
         return kwargs.get("out")
     return noted(wrapped(job(), sources), job, sources, function not in (np.empty, np.empty_like))
+
+
+def by_library(x: ndarray) -> None:
+    """CuPy has no graph take down what cuBLAS does, which it calls for products of all but whole numbers."""
+    if x.dtype.kind in "fc" and cuda.get_current_stream().is_capturing():
+        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
 
 
 def arrays_in(*values: Any) -> list[ndarray]:
@@ -371,11 +382,6 @@ def erf(x: ndarray) -> ndarray:
     return call(scipy.special.erf, (x,), {})
 
 
-def set_compute_type(dtype: Any, kind: int) -> None:
-    """How matrices are multiplied; here always in full precision."""
-    _core._routines_linalg.kind = kind
-
-
 class Generator:
     """Random numbers drawn on the GPU."""
 
@@ -395,11 +401,6 @@ class Generator:
 
 
 random = SimpleNamespace(Generator=Generator, Philox4x3210=lambda seed: seed)
-_core = SimpleNamespace(
-    _routines_linalg=SimpleNamespace(
-        COMPUTE_TYPE_DEFAULT=1, COMPUTE_TYPE_TF32=7, kind=0, set_compute_type=set_compute_type
-    )
-)
 
 
 def install() -> None:

@@ -26,6 +26,7 @@ class Device:
 
 
 pool = MemoryPool()
+pool.default = True
 MemoryHook = stream.MemoryHook
 allocator: Any = pool.malloc
 pinned: Any = lambda size: None  # noqa: E731

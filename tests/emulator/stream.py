@@ -70,6 +70,7 @@ class MemoryPool:
 
     def __init__(self) -> None:
         self.used = self.taken = 0  # bytes, and how often some were wanted
+        self.default = False  # whether it is the one that arrays come from unless something else is said
 
     def malloc(self, size: int) -> Memory:
         """Take so many bytes."""
@@ -99,6 +100,7 @@ class Graph:
     def __init__(self) -> None:
         self.work: list[Callable[[], Any]] = []
         self.kept: list[Any] = []  # NumPy's memory, so that a test fails by a message
+        self.own: list[np.ndarray] = []  # that of arrays from a pool of the graph's, in the order of coming
         self.arrays: list[tuple[Any, Any]] = []  # those that had memory, and their memory's pool
         self.taken: dict[Any, int] = {}
 
@@ -123,6 +125,8 @@ class Graph:
             owner = pool()
             if array() is None and (owner is None or owner.taken != self.taken[pool]):
                 raise RuntimeError("cudaErrorIllegalAddress: the graph's memory is in other hands")
+        for host in self.own:  # in a real pool they share memory with those that came and went before them
+            garble(host)
         with np.errstate(all="ignore"):
             for job in self.work:
                 job()
@@ -234,6 +238,12 @@ def noted(out: Any, job: Callable[[], Any], sources: list[Any], is_work: bool = 
 
     if is_work:
         graph.work.append(repeat)
+    graph.own += [host for place, host in fresh if not results[place].memory.pool().default]
     for _, host in fresh:
-        host.fill(np.nan if host.dtype.kind in "fc" else 0)
+        garble(host)
     return out
+
+
+def garble(host: np.ndarray) -> None:
+    """Fill memory with what nobody takes for a result."""
+    host.fill(np.nan if host.dtype.kind in "fc" else 0)

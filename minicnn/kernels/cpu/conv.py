@@ -1,116 +1,91 @@
-"""Convolution as im2col and a product of matrices, band by band in cache.
+"""Convolution: which of the methods computes it.
 
-im2col (see im2col.py) lays the picture out so that the convolution of a band of output rows becomes one
-matrix product: a column of K = C/G*KH*KW numbers for each of the band's pixels.
+| method | file | computes |
+| --- | --- | --- |
+| a product of matrices for each picture | pointwise.py | 1x1 filters, stride 1 |
+| plane by plane | depthwise.py | depthwise: a filter for each channel |
+| few channels, straight from the picture | direct.py | few channels or few filters (in a group) |
+| im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 
-    y (O, pixels)        = weight (O, K) columns (K, pixels) + bias
-    dcolumns (K, pixels) = weight' dy (O, pixels), then added back to where the columns came from
-    dweight (O, K)       = dy (O, pixels) columns' (pixels, K), summed over bands and pictures
-
-The columns of a whole layer would not fit into memory, let alone cache; those of a band do, and each thread
-has a buffer for one. The weight gradient sums in a fixed number of chunks, so it is the same, bit by bit, for
-any number of threads.
+Each file has the same three functions: `conv2d` and its two gradients. `python -m benchmarks.kernels
+--crossover` times every method on a grid of shapes; `method_for` is what came out.
 """
+
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import multiply, multiply_rows, pack
-from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
+from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import lanes
+from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import Window
 
 __all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
 
-BAND = 1 << 17  # numbers in a band's columns: half a megabyte of float32, which an L2 cache holds
-SUM = 1024  # pixels a weight gradient sums at once, in pictures of fewer
+FEW = 16  # channels
+POINT = Window((1, 1))
 
 
-@jit
-def pack_groups(weight, groups):
-    """The filters (O, K) of each group, packed."""
-    O, K = weight.shape
-    return [pack(weight[g * O // groups : (g + 1) * O // groups]) for g in range(groups)]
+class Layer(NamedTuple):
+    """What the choice depends on: dtype, groups, channels and filters of a group, rows and places of y."""
+
+    dtype: np.dtype
+    groups: int
+    CG: int
+    OG: int
+    OH: int
+    OW: int
+    window: Window
 
 
-@jit
-def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O); some bands of `band` output rows."""
-    N, O, OH, OW = y.shape
-    OG, CG, K = O // groups, x.shape[1] // groups, weight.shape[1]
-    panels = pack_groups(weight, groups)
-    bands = (OH + band - 1) // band
-    picture = padded(x[0], size, 0)
-    columns = np.empty((K, band * OW + lanes(x)), x.dtype)
-    for job in range(begin, end):
-        n, row0 = job // bands, job % bands * band
-        rows = min(band, OH - row0)
-        if job == begin or row0 == 0:
-            pad(x[n], picture, numbers[4], numbers[5])
-        for g in range(groups):
-            im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
-            out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
-            multiply(panels[g], columns, bias[g * OG : (g + 1) * OG], out, 0, rows * OW)
+def method_for(layer: Layer) -> ModuleType:
+    """The fastest method for a layer."""
+    (KH, _), (SH, SW), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
+    if layer.dtype != np.float32:
+        return im2col_gemm
+    if layer.groups == 1 and layer.window == POINT:
+        return pointwise
+    if layer.CG == layer.OG == 1 < layer.groups and KH <= 7 and DH == 1 and max(SH, SW) <= 2:
+        return depthwise
+    if min(layer.CG, layer.OG) < FEW and SW <= 2:
+        return direct
+    return im2col_gemm
 
 
-@jit
-def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
-    """dx (N, C, H, W) of some pictures, from dy (N, O, OH, OW) and the turned weight (G, K, O/G)."""
-    N, O, OH, OW = dy.shape
-    OG, CG, K = O // groups, dx.shape[1] // groups, weight.shape[1]
-    panels, none = [pack(weight[g]) for g in range(groups)], np.zeros(K, dx.dtype)
-    picture = padded(dx[0], size, 0)
-    columns = np.empty((K, band * OW), dx.dtype)
-    for n in range(begin, end):
-        picture[:] = 0
-        for g in range(groups):
-            gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
-            for row0 in range(0, OH, band):
-                rows = min(band, OH - row0)
-                multiply(panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
-                col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
-        crop(picture, dx[n], numbers[4], numbers[5])
+def input_gradient_method_for(layer: Layer) -> ModuleType:
+    """The same for the gradient of x."""
+    (top, _, left, _), (tall, wide) = layer.window.padding, layer.window.extent()
+    method = method_for(layer)
+    if method is im2col_gemm or top >= tall or left >= wide:
+        return im2col_gemm
+    return im2col_gemm if method is direct and layer.window.stride != (1, 1) else method
 
 
-@jit
-def copy_rows(source, target):
-    """The rows of a matrix to the beginnings of the rows of a wider one."""
-    for i in range(source.shape[0]):
-        row, out = source[i], target[i]
-        for j in range(row.size):
-            out[j] = row[j]
+def conv2d(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+) -> np.ndarray:
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    O, CG = weight.shape[:2]
+    layer = Layer(x.dtype, groups, CG, O // groups, *window.output_size(*x.shape[2:]), window)
+    return method_for(layer).conv2d(x, weight, bias, window, groups)
 
 
-@jit
-def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, begin, end):
-    """partial (chunks, O, K): each chunk's part, a band of one picture or several whole ones at a time."""
-    chunks, O, K = partial.shape
-    N, _, OH, OW = dy.shape
-    OG, CG = O // groups, x.shape[1] // groups
-    for t in range(begin, end):
-        partial[t] = 0
-        picture = padded(x[0], size, 0)
-        columns = np.empty((K, pictures * band * OW + lanes(x)), x.dtype)
-        gradient = np.empty((OG, pictures * band * OW), x.dtype)
-        last = (t + 1) * N // chunks
-        for n0 in range(t * N // chunks, last, pictures):
-            together = min(pictures, last - n0)
-            for row0 in range(0, OH, band):
-                rows = min(band, OH - row0)
-                pixels = rows * OW
-                for g in range(groups):
-                    for i in range(together):
-                        group = picture[g * CG : (g + 1) * CG]
-                        pad(x[n0 + i, g * CG : (g + 1) * CG], group, numbers[4], numbers[5])
-                        im2col(group, columns, i * pixels, row0, rows, OW, numbers)
-                    lo, hi, total = g * OG, (g + 1) * OG, together * pixels
-                    source = dy[n0].reshape(O, OH * OW)[lo:hi, row0 * OW : row0 * OW + pixels]
-                    if together > 1:
-                        for i in range(together):
-                            copy_rows(dy[n0 + i].reshape(O, OH * OW)[lo:hi], gradient[:, i * pixels :])
-                        source = gradient[:OG, :total]
-                    multiply_rows(source, columns[:, :total], partial[t, lo:hi], 0, K)
+def conv2d_input_gradient(
+    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
+) -> np.ndarray:
+    """dx (N, C, H, W) from dy (N, O, OH, OW)."""
+    O, CG = weight.shape[:2]
+    layer = Layer(dy.dtype, groups, CG, O // groups, dy.shape[2], dy.shape[3], window)
+    return input_gradient_method_for(layer).conv2d_input_gradient(dy, weight, x_shape, window, groups)
+
+
+def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
+    """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
+    layer = Layer(
+        x.dtype, groups, x.shape[1] // groups, dy.shape[1] // groups, dy.shape[2], dy.shape[3], window
+    )
+    return method_for(layer).conv2d_weight_gradient(dy, x, window, groups)
 
 
 @jit
@@ -124,56 +99,6 @@ def channel_sums(dy, out, begin, end):
             for p in range(P):
                 total += row[p]
             out[o] += total
-
-
-def band_rows(K: int, OH: int, OW: int) -> int:
-    """How many output rows make a band."""
-    return min(max(BAND // (K * OW), 1), OH)
-
-
-def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
-) -> np.ndarray:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
-    O, K = len(weight), weight[0].size
-    y = np.empty((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)
-    bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
-    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight).reshape(O, K)
-    size, band = buffer_size(*x.shape[2:], window), band_rows(K, *y.shape[2:])
-    jobs = len(x) * -(-y.shape[2] // band)
-    settings = groups, window.numbers(), size, band
-    run(forward, jobs, y.size * K // PRODUCTS, x, weight, bias, y, *settings)
-    return y
-
-
-def conv2d_input_gradient(
-    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
-) -> np.ndarray:
-    """dx (N, C, H, W) from dy (N, O, OH, OW)."""
-    O, K = len(weight), weight[0].size
-    dx = np.empty(x_shape, dy.dtype)
-    turned = np.ascontiguousarray(weight.reshape(groups, O // groups, K).transpose(0, 2, 1))
-    dy = np.ascontiguousarray(dy)
-    size, band = buffer_size(*x_shape[2:], window), band_rows(K, *dy.shape[2:])
-    settings = groups, window.numbers(), size, band
-    products = dy.size * K // PRODUCTS
-    run(input_gradient, len(dy), products, dy, turned, dx, *settings)
-    return dx
-
-
-def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
-    """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
-    (N, O, OH, OW), CG = dy.shape, x.shape[1] // groups
-    K = CG * window.kernel[0] * window.kernel[1]
-    size, band = buffer_size(*x.shape[2:], window), band_rows(K, OH, OW)
-    pictures = max(1, min(SUM // (OH * OW), N)) if band == OH else 1
-    chunks = max(1, min(N, 8, N * OH * OW // SUM))
-    partial = np.empty((chunks, O, K), dy.dtype)
-    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
-    settings = groups, window.numbers(), size, band, pictures
-    products = dy.size * K // PRODUCTS
-    run(weight_gradient, chunks, products, dy, x, partial, *settings)
-    return partial.sum(axis=0).reshape(O, CG, *window.kernel)
 
 
 def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:

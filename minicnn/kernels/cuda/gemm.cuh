@@ -121,19 +121,25 @@ struct Strip {
     }
 };
 
-// c (parts, M, N) = a (M, K) b (K, N), of each part of the K layers; plus bias (N) if any.
+// c (parts, count, M, N) = a (count, M, K) b (count, K, N), of each part of the K layers; plus bias (N) if
+// any.
 //
-// Grid: (tiles of N, tiles of M, parts). The steps say how a and b lie, so that nobody has to be transposed.
+// Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on). The steps say how a and b lie,
+// so that nobody has to be transposed; a_matrix is 0 where one a meets all the stack of b, and so is b_matrix.
 template <class Tile>
 __device__ void product(
     const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row, int a_layer,
-    int b_layer, int b_column, int layers_each) {
+    int b_layer, int b_column, int count, int a_matrix, int b_matrix, int first, int parts, int layers_each) {
     __align__(16) __shared__ Layer<Tile, Tile::ROWS> left[2][DEEP];
     __align__(16) __shared__ Layer<Tile, Tile::COLUMNS> right[2][DEEP];
     const int first_row = blockIdx.y * Tile::ROWS, first_column = blockIdx.x * Tile::COLUMNS;
-    const int begin = blockIdx.z * layers_each, end = min(begin + layers_each, K);
-    Strip<Tile, Tile::ROWS> rows{a + first_row * a_row, M - first_row, a_row, a_layer};
-    Strip<Tile, Tile::COLUMNS> columns{b + first_column * b_column, N - first_column, b_column, b_layer};
+    const int part = blockIdx.z % parts, matrix = first + blockIdx.z / parts;
+    const int begin = part * layers_each, end = min(begin + layers_each, K);
+    a += matrix * a_matrix + first_row * a_row;
+    b += matrix * b_matrix + first_column * b_column;
+    c += (part * count + matrix) * M * N;
+    Strip<Tile, Tile::ROWS> rows{a, M - first_row, a_row, a_layer};
+    Strip<Tile, Tile::COLUMNS> columns{b, N - first_column, b_column, b_layer};
 
     int k = begin - DEEP;
     Tile tile;
@@ -149,7 +155,7 @@ __device__ void product(
     sum_products(tile, left, right, next, fetch, put);
     tile.each([&](int i, int j, real sum) {
         const int row = first_row + i, column = first_column + j;
-        if (row < M && column < N) c[(blockIdx.z * M + row) * N + column] = bias ? sum + bias[column] : sum;
+        if (row < M && column < N) c[row * N + column] = bias ? sum + bias[column] : sum;
     });
 }
 
@@ -157,6 +163,9 @@ __device__ void product(
 #define PRODUCT_KERNEL(Tile, R, C)                                                                           \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) product_##R##x##C(                       \
         const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row,             \
-        int a_layer, int b_layer, int b_column, int layers_each) {                                           \
-        product<Tile<R, C>>(a, b, bias, c, M, N, K, a_row, a_layer, b_layer, b_column, layers_each);         \
+        int a_layer, int b_layer, int b_column, int count, int a_matrix, int b_matrix, int first,            \
+        int parts, int layers_each) {                                                                        \
+        product<Tile<R, C>>(                                                                                 \
+            a, b, bias, c, M, N, K, a_row, a_layer, b_layer, b_column, count, a_matrix, b_matrix, first,     \
+            parts, layers_each);                                                                             \
     }

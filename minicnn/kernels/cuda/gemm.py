@@ -14,6 +14,7 @@ Array = Any  # of CuPy
 # Whether the factors of float32 products are rounded to 10 bits, which tensor cores multiply.
 allow_tf32 = {"conv": False, "linear": False}
 THREADS = 256  # of a block
+MOST_DEEP = 65535  # blocks in the third dimension of a grid
 TILES = ((128, 128), (64, 128), (32, 64))  # rows and columns
 CROWD = 264  # blocks that fill a GPU: two for each of the 132 multiprocessors of an H200
 

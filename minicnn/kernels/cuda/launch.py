@@ -103,3 +103,8 @@ def launch_over(source: str, name: str, dtype: np.dtype, count: int, *arguments:
     """
     blocks = min(-(-count // BLOCK), MOST_BLOCKS)
     launch(source, name, dtype, (blocks,), (BLOCK,), (*arguments, count))
+
+
+def by_value(table: np.ndarray) -> np.ndarray:
+    """A table as one thing, for a parameter that is a struct: it goes along with the launch, 4 KB at most."""
+    return table.reshape(-1).view(np.dtype((np.void, table.nbytes)))

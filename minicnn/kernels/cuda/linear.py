@@ -19,33 +19,50 @@ PART = 64  # products to a number that a block has at least
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
     (N, I), O = x.shape, len(weight)
-    return product(x, weight, bias, (N, O, I), (I, 1, 1, I))
+    return product(x, weight, bias, (N, O, I), (I, 1, 1, I))[0]
 
 
 def linear_input_gradient(dy: Array, weight: Array) -> Array:
     """dx (N, I) = dy (N, O) weight (O, I)."""
     (N, O), I = dy.shape, weight.shape[1]
-    return product(dy, weight, None, (N, I, O), (O, 1, I, 1))
+    return product(dy, weight, None, (N, I, O), (O, 1, I, 1))[0]
 
 
 def linear_weight_gradient(dy: Array, x: Array) -> Array:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
     (N, O), I = dy.shape, x.shape[1]
-    return product(dy, x, None, (O, I, N), (1, O, I, 1))
+    return product(dy, x, None, (O, I, N), (1, O, I, 1))[0]
 
 
 def product(
-    a: Array, b: Array, bias: Array | None, sizes: tuple[int, int, int], steps: tuple[int, int, int, int]
+    a: Array,
+    b: Array,
+    bias: Array | None,
+    sizes: tuple[int, int, int],
+    steps: tuple[int, int, int, int],
+    stack: tuple[int, int, int] = (1, 0, 0),
 ) -> Array:
-    """c (M, N) from sizes M, N, K and steps: to a's next row and next of K, b's next of K and next column."""
-    xp, dtype, (M, N, K) = cupy(), a.dtype, sizes
-    rows, columns = gemm.tile(M, N, max(K // PART, 1))
+    """c (M, N) or, of a stack, (count, M, N).
+
+    Parameters
+    ----------
+    sizes : (int, int, int)
+        M, N and K.
+    steps : (int, int, int, int)
+        How far it is to a's next row and next of K, and to b's next of K and next column.
+    stack : (int, int, int)
+        How many matrices, and how far it is to the next of a and the next of b.
+    """
+    xp, dtype, (M, N, K), count = cupy(), a.dtype, sizes, stack[0]
+    rows, columns = gemm.tile(M, N, count * max(K // PART, 1))
     down, across = -(-M // rows), -(-N // columns)
-    deep, layers_each = gemm.split(K, down * across, PART)
-    result = xp.empty((M, N), dtype)
+    deep, layers_each = gemm.split(K, down * across * count, PART)
+    result = xp.empty((count, M, N), dtype)
     partial = gemm.room(deep, result)
     a, b, bias = (None if v is None else xp.ascontiguousarray(v) for v in (a, b, bias))
-    arguments = a, b, bias if deep == 1 else None, partial, *sizes, *steps, layers_each
+    arguments = a, b, bias if deep == 1 else None, partial, *sizes, *steps, *stack
     source, name = gemm.source("linear", dtype), f"product_{rows}x{columns}"
-    launch(source, name, dtype, (across, down, deep), (gemm.THREADS,), arguments)
+    for first in range(0, count, gemm.MOST_DEEP // deep):
+        grid = across, down, deep * min(count - first, gemm.MOST_DEEP // deep)
+        launch(source, name, dtype, grid, (gemm.THREADS,), (*arguments, first, deep, layers_each))
     return gemm.add_parts(partial, result, bias)

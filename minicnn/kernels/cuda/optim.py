@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cuda.launch import BLOCK, cupy, launch
+from minicnn.kernels.cuda.launch import BLOCK, by_value, cupy, launch
 from minicnn.kernels.cuda.replay import numbers_for
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
@@ -41,9 +41,8 @@ def start(name: str, dtype: np.dtype, numbers: Array, updates: Sequence[tuple]) 
     for slot, row in zip(table, rows, strict=False):
         slot[: len(row)] = [0 if a is None else a.data.ptr for a in row]
         slot[-1] = row[0].size
-    slots = table.reshape(-1).view(np.dtype((np.void, table.nbytes)))  # one thing, which goes by value
     blocks = min(-(-int(table[:, -1].max()) // (EACH * BLOCK)), MOST_BLOCKS)
-    launch("optim", name, dtype, (blocks, len(rows)), (BLOCK,), [slots, numbers])
+    launch("optim", name, dtype, (blocks, len(rows)), (BLOCK,), [by_value(table), numbers])
     for arrays, copies in zip(updates, rows, strict=True):
         for i, (a, copy) in enumerate(zip(arrays, copies, strict=True)):
             if i != 1 and a is not copy:  # all but the gradient have changed

@@ -63,8 +63,11 @@ class Changing:
     def meet(self, what: Hashable, values: tuple[float, ...], dtype: np.dtype) -> Array | None:
         """A launch comes: where it finds its numbers, or None if a replay does it."""
         if self.place is None:
-            self.launches.append(Launch(what, cupy().empty(NUMBERS, dtype), values))
-            return self.launches[-1].numbers
+            xp = cupy()  # not from the graph's memory, where a replay may write to the same place before
+            with xp.cuda.using_allocator(xp.get_default_memory_pool().malloc):
+                numbers = xp.empty(NUMBERS, dtype)
+            self.launches.append(Launch(what, numbers, values))
+            return numbers
         self.same = self.same and self.place < len(self.launches) and self.launches[self.place].what == what
         if self.same:
             self.launches[self.place].wanted = values

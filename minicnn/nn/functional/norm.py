@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.autograd import note_write
 from minicnn.device import like
 from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.conv import conv2d
@@ -35,30 +34,34 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, Batch normalization, 2015.
     """
+    return counted_batch_norm(input, running_mean, running_var, None, weight, bias, training, momentum, eps)
+
+
+def counted_batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    batches: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    momentum: float | None,
+    eps: float,
+) -> Tensor:
+    """`batch_norm`, which counts batches () of int64, too; with a momentum of None all count the same."""
     check_given("batch_norm", input=input, weight=weight, bias=bias)
     running = check_running("batch_norm", running_mean, running_var, training)
     if training:
         more_than_one("batch_norm", input.shape, (*input.shape[:1], *input.shape[2:]))
-    return moving("batch_norm", input, running, weight, bias, training, momentum, eps)
+    arrays = running_arrays(running, batches)
+    settings = {"running": arrays, "batch": training, "momentum": momentum, "eps": eps}
+    return apply(ops.BatchNorm, input, weight, bias, **settings)
 
 
-def moving(
-    name: str,
-    input: Tensor,
-    running: tuple[Tensor, Tensor] | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> Tensor:
-    """Batch normalisation, which writes into the running statistics when training."""
-    arrays = None if running is None else (running[0].array, running[1].array)
-    settings = {"running": arrays, "batch": training, "momentum": momentum, "eps": eps, "name": name}
-    out = apply(ops.BatchNorm, input, weight, bias, **settings)
-    for statistic in running or () if training else ():
-        note_write(statistic.array)
-    return out
+def running_arrays(running: tuple[Tensor, Tensor] | None, batches: Tensor | None = None) -> Any:
+    """What an operation takes as its running statistics."""
+    count = None if batches is None else batches.array
+    return None if running is None else (running[0].array, running[1].array, count)
 
 
 def instance_norm(
@@ -79,17 +82,15 @@ def instance_norm(
     """
     check_given("instance_norm", input=input, weight=weight, bias=bias)
     running = check_running("instance_norm", running_mean, running_var, use_input_stats)
+    arrays = running_arrays(running)
     if not use_input_stats:
-        return moving("instance_norm", input, running, weight, bias, False, momentum, eps)
+        settings = {"running": arrays, "batch": False, "eps": eps, "name": "instance_norm"}
+        return apply(ops.BatchNorm, input, weight, bias, **settings)
     if input.ndim < 3:
         raise RuntimeError(f"instance_norm: expected input (N, C, ...), got {input.shape}")
     if math.prod(input.shape[2:]) == 1:
         raise ValueError(f"instance_norm: expected more than one place in each channel, got {input.shape}")
-    arrays = None if running is None else (running[0].array, running[1].array)
-    out = apply(ops.InstanceNorm, input, weight, bias, running=arrays, momentum=momentum, eps=eps)
-    for statistic in running or ():
-        note_write(statistic.array)
-    return out
+    return apply(ops.InstanceNorm, input, weight, bias, running=arrays, momentum=momentum, eps=eps)
 
 
 def group_norm(

@@ -45,7 +45,6 @@ def round_factors(tf32: bool) -> None:
     """Let both libraries round the factors of float32 products to TF32, or neither."""
     for library in (mc, torch):
         library.backends.cuda.matmul.allow_tf32 = library.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cudnn.benchmark = True  # its fastest algorithm for each shape
 
 
 class OurEvent:

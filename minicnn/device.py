@@ -255,6 +255,12 @@ def host(x: Any) -> np.ndarray:
     return x if type(x) is np.ndarray else move(x, CPU)
 
 
+def wait() -> None:
+    """Wait until a GPU, if one is in use, has done what was asked of it."""
+    if _cupy is not None:
+        _cupy.cuda.get_current_stream().synchronize()
+
+
 def source_on_gpu(seed: int) -> Any:
     """A source of random numbers that are drawn on the GPU in use; its state is there, too.
 

@@ -20,6 +20,9 @@ from benchmarks.report import RESULTS
 STEPS = ["benchmarks.train_step", "--device", "cuda"]
 SMALL, LARGE = ["--models", "lenet5", "simplecnn"], ["--models", "resnet18_cifar", "resnet50"]
 KERNELS = ["benchmarks.kernels", "--device", "cuda", "--seconds", "0.2"]
+TESTS = [
+    f"tests/test_{name}.py" for name in ("capture", "training_gpu", "device", "cuda_products", "cuda_kernels")
+]
 PARTS = {  # in the order of their worth: a module and its arguments
     "smoke": ["benchmarks.on_gpu.smoke"],
     "small": [*STEPS, *SMALL],
@@ -27,6 +30,7 @@ PARTS = {  # in the order of their worth: a module and its arguments
     "mnist": ["benchmarks.on_gpu.mnist"],
     "memory": ["benchmarks.on_gpu.memory"],
     "kernels": [*KERNELS, "--tf32"],
+    "tests": ["pytest", "--device", "cuda", "-q", "-W", "default", *TESTS],
     "compiled": [*STEPS, *SMALL, "--compiled"],
     "compiled_large": [*STEPS, *LARGE, "--tf32", "--compiled"],
 }
@@ -51,12 +55,13 @@ def measure(parts: list[str], seconds: float, results: Path) -> dict[str, str]:
     for name in parts:
         module, *arguments = PARTS[name]
         command = [sys.executable, "-u", "-X", "faulthandler", "-m", module, *arguments]
+        command += [] if name == "tests" else ["--results", str(results)]
         start = time.monotonic()
         if start >= end:
             ended[name] = "not begun: the time was up"
             continue
         print(f"\n== {name}: {' '.join(command[5:])}", flush=True)
-        code = run([*command, "--results", str(results)], end - start)
+        code = run(command, end - start)
         told = "ok" if code == 0 else "the time was up" if code is None else f"failed with exit code {code}"
         ended[name] = told if start >= end else f"{told}, {time.monotonic() - start:.0f} s"
     return ended

@@ -131,7 +131,6 @@ def main() -> None:
     args = parser.parse_args()
     gpu.check_device(parser, "cuda", True)
     if args.alone:
-        torch.backends.cudnn.benchmark = False  # as PyTorch is by itself: no room for trials
         name, library, kind = args.alone
         print(json.dumps((ours if library == "minicnn" else theirs)(name, None, kind)))
         return

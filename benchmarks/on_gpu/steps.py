@@ -121,6 +121,7 @@ def check(
     device, theirs : str
         Where minicnn and PyTorch compute.
     """
+    torch.backends.cudnn.benchmark = False  # trials of float64 would take long
     model = mc.models.create(name, num_classes=10)
     twin = twin_of(model)
     double = copy.deepcopy(twin).double().to(theirs)
@@ -180,6 +181,7 @@ def measure_model(
     x, y = given
     mc.manual_seed(0)
     off = check(name, x, y, tf32)
+    torch.backends.cudnn.benchmark = True  # from now on the fastest algorithm for each shape
     model = mc.models.create(name, num_classes=10)
     twin = twin_of(model)
     steps = {"": (mc.cuda.graph(our_step(model, x, y)), gpu.OurEvent)}

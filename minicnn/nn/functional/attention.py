@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minicnn.device import array_module, check_same, like
+from minicnn.device import array_module, check_same
 from minicnn.nn.arguments import check_tensors
 from minicnn.nn.functional.dropout import dropout
 from minicnn.tape import looked
@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError(f"{name}: expected attn_mask or is_causal, got both")
-        attn_mask = Tensor(like(np.tri(query.shape[-2], key.shape[-2], dtype=bool), query.array))
+        attn_mask = Tensor(array_module(query.array).tri(query.shape[-2], key.shape[-2], dtype=bool))
     weights = attention_weights(name, query, key, attn_mask, scale)
     return dropout(weights, dropout_p) @ value
 

@@ -193,8 +193,6 @@ def failure(arguments, capsys):
     [
         ("train lenet", "no model 'lenet'; did you mean 'lenet5'?\n"),
         ("summary xyz", "no model 'xyz'. The models are"),
-        ("warmup lenet", "no model 'lenet'; did you mean 'lenet5'?"),
-        ("warmup lenet5 unet", "unet is no classifier"),
         ("train unet", "unet is no classifier; examples/segment_digits.py shows"),
         ("train yolov1", "examples/detect_digits.py shows"),
         ("train lenet5 --size 28", "lenet5 takes pictures of 32x32, got size 28"),

@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from layout import ROOT
 from minicnn.cli import main
 
@@ -29,3 +31,14 @@ def test_warmup_needs_a_folder(monkeypatch, capsys):
     monkeypatch.setattr("minicnn.kernels.cpu.jit.FOLDER", None)
     assert main(["warmup"]) == 2
     assert "set NUMBA_CACHE_DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [("lenet", "did you mean 'lenet5'"), ("lenet5 unet", "no classifier"), ("lenet5 --size 28", "32x32")],
+)
+def test_warmup_says_what_is_wrong_before_it_begins(arguments, said, capsys):
+    assert main(["warmup", *arguments.split()]) == 2
+    printed, complaint = capsys.readouterr()
+    assert said in complaint
+    assert printed == ""

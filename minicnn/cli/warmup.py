@@ -2,7 +2,6 @@
 
 import argparse
 import time
-from importlib import import_module
 
 from minicnn.data import TensorDataset
 from minicnn.random import manual_seed
@@ -13,8 +12,9 @@ from minicnn.training.recipes import create, make_optimizer, recipe, side
 
 def run(args: argparse.Namespace) -> int:
     """Take two steps with each model on random pictures, as `minicnn train` would: that compiles all."""
-    folder = import_module("minicnn.kernels.cpu.jit").FOLDER
-    if folder is None:
+    from minicnn.kernels.cpu.jit import FOLDER
+
+    if FOLDER is None:
         raise ValueError("there is no folder to keep compiled kernels in; set NUMBA_CACHE_DIR to one")
     trainers = [(name, _trainer(name, side(name, args.size, False))) for name in args.models]
     for name, trainer in trainers:
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         start = time.perf_counter()
         trainer.fit(pictures, 1, pictures, batch_size=usual.batch_size, verbose=False)
         print(f"{name}: ready after {time.perf_counter() - start:.1f} s", flush=True)
-    print(f"the kernels are in {folder}")
+    print(f"the kernels are in {FOLDER}")
     return 0
 
 

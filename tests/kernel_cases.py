@@ -177,7 +177,19 @@ def every_kernel(
         yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)
         yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)
-        yield f"tanh gradient {N, I}", kernels.tanh_gradient(draw(N, I, seed=1), x)
+        for name in ("tanh", "gelu"):
+            yield f"{name} {N, I}", kernels.activate(name, x)
+            yield f"{name} gradient {N, I}", kernels.activation_gradient(name, draw(N, I, seed=1), x)
+        yield f"prelu {N, I}", kernels.prelu(x.reshape(N, I, 1), draw(I))
+        for part, result in zip(
+            ("dx", "dweight"),
+            kernels.prelu_gradient(draw(N, I, 1), x.reshape(N, I, 1), draw(I)),
+            strict=True,
+        ):
+            yield f"prelu {part} {N, I}", result
+        for shape in ((N, I, 1), (1, N, I)):
+            yield f"softmax {shape}", kernels.softmax(x.reshape(shape), False)
+            yield f"softmax gradient {shape}", kernels.softmax_gradient(draw(*shape), x.reshape(shape), True)
         target = place(np.arange(N) % I)
         for reduction in ("none", "sum", "mean"):
             results = kernels.cross_entropy(x, target, abs(draw(I)), 1, 0.1, reduction)

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
-from minicnn.kernels.cpu.simd import evens, hsum, lanes, load, load_part, odds, splat, store, store_part, tile
+from minicnn.kernels.cpu.simd import (
+    evens,
+    hmax,
+    hsum,
+    lanes,
+    load,
+    load_part,
+    maximum,
+    odds,
+    splat,
+    store,
+    store_part,
+    tile,
+)
 
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -89,6 +102,12 @@ def add_up(a, out, n):
     out[0, 0] = hsum(load(a, 0, 0))
 
 
+def take_the_largest(a, out, n):
+    v = maximum(load(a, 2, n), load(a, 0, 1) + load(a, 0, 1))
+    store(out, 0, 0, v)
+    out[1, 0] = hmax(v)
+
+
 def sum_in_a_tile(a, out, n):
     acc = tile(2, 3, a)
     for k in range(3):
@@ -102,7 +121,7 @@ def sum_in_a_tile(a, out, n):
 
 OPERATIONS = [
     count_lanes, copy_vector, copy_line, copy_past_the_end_of_a_row, copy_part, write_part, add, multiply,
-    subtract, with_numbers, update, fill, halve, other_half, add_up, sum_in_a_tile,
+    subtract, with_numbers, update, fill, halve, other_half, add_up, take_the_largest, sum_in_a_tile,
 ]  # fmt: skip
 
 

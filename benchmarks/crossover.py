@@ -18,6 +18,7 @@ from minicnn.kernels.cpu import conv, depthwise, direct, im2col_gemm, pointwise,
 from minicnn.kernels.geometry import Window
 
 DIRECTIONS = "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient"
+SHORT = dict(zip(DIRECTIONS, ("y", "dx", "dw"), strict=True))  # their names in conv.py
 Calls = dict[str, Callable[[], np.ndarray | None]]
 
 
@@ -45,8 +46,9 @@ class Layer(NamedTuple):
 
 
 LAYERS = [
-    *(Layer(8, C, 32, 28, 3) for C in (1, 3, 8, 12, 16, 24)),
-    *(Layer(8, 32, O, 28, 3) for O in (1, 3, 6, 8, 12, 16, 24)),
+    *(Layer(8, C, 64, 28, 3) for C in (1, 3, 8, 16, 24, 32, 48)),
+    *(Layer(8, 64, O, 28, 3) for O in (1, 3, 6, 8, 16, 24, 32, 48)),
+    *(Layer(2, C, C, size, 3, 2) for size in (14, 28) for C in (16, 32, 64, 96, 128)),
     *(Layer(64, 6, 16, size, 5) for size in (5, 8, 10, 14, 20)),
     *(Layer(2, 3, 32, 64, kernel, stride) for kernel, stride in ((3, 1), (3, 2), (3, 3), (4, 4), (7, 2))),
     *(Layer(4, C, C, 14, 3, 1, 8) for C in (1, 2, 4, 8, 16)),
@@ -54,7 +56,7 @@ LAYERS = [
     *(Layer(4, 1, 1, 28, kernel, stride, 64) for kernel, stride in ((5, 2), (9, 1), (3, 3))),
     *(Layer(4, C, 64, 14, 1) for C in (1, 4, 16, 64, 256)),
     *(Layer(8, 64, 64, size, 1) for size in (1, 4, 7)),
-    *(Layer(4, C, C, 14, 3) for C in (8, 16, 32, 64)),
+    *(Layer(4, C, C, 14, 3) for C in (16, 32, 64)),
     *(Layer(N, 64, 64, size, 3) for N, size in ((1, 4), (1, 7), (1, 14), (8, 4), (8, 6), (8, 7))),
 ]
 
@@ -77,7 +79,7 @@ def methods(layer: Layer) -> Iterator[tuple[str, str, Calls]]:
     about = conv.Layer(*shape)
     names = {im2col_gemm: "im2col", direct: "direct", depthwise: "depthwise", pointwise: "pointwise"}
     fits = [im2col_gemm]
-    if layer.stride <= 4 and layer.C * layer.kernel**2 <= 2048:
+    if layer.stride <= 4:
         fits.append(direct)
     if layer.C == layer.O == 1 < layer.groups and layer.stride <= 2:
         fits.append(depthwise)
@@ -96,7 +98,7 @@ def methods(layer: Layer) -> Iterator[tuple[str, str, Calls]]:
     }
     for direction, given in arguments.items():
         back = direction == "conv2d_input_gradient"
-        chosen = names[(conv.input_gradient_method_for if back else conv.method_for)(about)]
+        chosen = names[conv.method_for(about, SHORT[direction])]
         if m := conv.winograd_tile(about):
             chosen = f"winograd F{m}"
         fitting = [method for method in fits if not (back and method is direct and layer.stride > 1)]

@@ -53,8 +53,8 @@ choice: str | bool = "auto"  # what minicnn.backends.cpu.winograd is
 def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
     """m of the F(m x m, 3x3) that should compute y (N, O, OH, OW) from C channels; 0: none of them.
 
-    "auto" asks for enough channels and tiles that im2col and its product of matrices take longer, in all
-    three directions, and takes the m with fewer products, of two equal ones the more precise.
+    "auto" asks for enough channels and tiles that the other methods take longer, in all three directions,
+    and takes the m with fewer products, of two equal ones the more precise.
     """
     plain = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1)
     if not (choice and plain and all(0 <= side <= 2 for side in window.padding) and N * OH * OW > 0):
@@ -63,7 +63,7 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
         return 2 if choice == "f2" else 4
     tiles = {m: N * -(-OH // m) * -(-OW // m) for m in (2, 4)}
     m = 2 if 16 * tiles[2] <= 36 * tiles[4] else 4
-    return m if min(C, O) >= 16 and min(C, O) * tiles[m] >= 1024 else 0
+    return m if min(C, O) >= 32 and min(C, O) * tiles[m] >= 1024 else 0
 
 
 @jit

@@ -10,6 +10,7 @@ import pytest
 import minicnn as mc
 from benchmarks import (
     cold_start,
+    crossover,
     eager,
     inference,
     kernels,
@@ -170,6 +171,30 @@ def test_operations_on_the_cpu(monkeypatch, tmp_path):
     assert share == pytest.approx(rate, abs=1)  # of 100
     picture = (tmp_path / "roofline_cpu.svg").read_text()
     assert "LeNet" in picture and "FLOP a byte" in picture
+
+
+def test_crossover(monkeypatch, tmp_path):
+    layers = (
+        crossover.Layer(2, 32, 33, 7, 3),
+        crossover.Layer(1, 1, 1, 5, 5, 2, 3),
+        crossover.Layer(1, 3, 4, 5, 1),
+    )
+    monkeypatch.setattr(crossover, "LAYERS", layers)
+    run(kernels, monkeypatch, "--crossover", "--threads", "1", "--minutes", "0", "--results", str(tmp_path))
+    table = rows(tmp_path / "crossover_cpu.md")
+    assert len(table) == 9
+    found = [{told.rpartition(" ")[0] for told in row[4].split(", ")} for row in table]
+    assert found[:3] == [{"direct", "im2col", "winograd F2", "winograd F4"}] * 3
+    assert found[3:6] == [{"direct", "im2col", "depthwise"}, {"im2col", "depthwise"}, found[3]]
+    assert found[6:] == [{"direct", "im2col", "pointwise"}] * 3
+    assert all(row[2] in methods for row, methods in zip(table, found, strict=True))
+
+
+def test_a_wrong_method_is_not_timed():
+    right = np.ones(3, np.float32)
+    crossover.check({"a": lambda: right, "b": lambda: right * np.float32(1 + 1e-5)})
+    with pytest.raises(AssertionError, match="b"):
+        crossover.check({"a": lambda: right, "b": lambda: right * np.float32(1.001)})
 
 
 def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):

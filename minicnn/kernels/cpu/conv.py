@@ -58,7 +58,7 @@ def fits(layer: Layer, direction: str) -> bool:
 
 
 def method_for(layer: Layer, direction: str) -> ModuleType:
-    """The fastest of the other methods, for y, dx or dweight ("y", "dx", "dw")."""
+    """The fastest of the other methods for a direction: "y", or the gradients "dx" or "dw"."""
     (KH, _), (SH, _), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
     if layer.dtype != np.float32:
         return im2col_gemm
@@ -70,9 +70,9 @@ def method_for(layer: Layer, direction: str) -> ModuleType:
         return depthwise
     if direction == "dx" and layer.window.stride != (1, 1):
         return im2col_gemm
-    channels, vectors = min(layer.CG, layer.OG), -(-layer.OW // LANES)
-    rows_fill_vectors = layer.OW >= vectors * LANES * 3 / 4
-    if direction == "dw" or channels < FEW or (channels <= SOME and rows_fill_vectors):
+    channels = min(layer.CG, layer.OG)
+    filled = layer.OW / (-(-layer.OW // LANES) * LANES)  # the share of a vector's lanes that a row uses
+    if direction == "dw" or channels < FEW or (channels <= SOME and filled >= 0.75):
         return direct
     return im2col_gemm
 

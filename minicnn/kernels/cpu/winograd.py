@@ -59,7 +59,10 @@ transform_input_2, transform_input_4 = to_components(input_2, 4, 4), to_componen
 transform_filter_2, transform_filter_4 = to_components(filter_2, 3, 4), to_components(filter_4, 3, 6)
 transform_gradient_2, transform_gradient_4 = to_components(gradient_2, 2, 4), to_components(gradient_4, 4, 6)
 transform_output_2, transform_output_4 = from_components(output_2, 4, 2), from_components(output_4, 6, 4)
-filter_from_2, filter_from_4 = from_components(filter_gradient_2, 4, 3), from_components(filter_gradient_4, 6, 3)
+filter_from_2, filter_from_4 = (
+    from_components(filter_gradient_2, 4, 3),
+    from_components(filter_gradient_4, 6, 3),
+)
 
 
 @jit

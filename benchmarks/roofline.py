@@ -2,6 +2,7 @@
 
 A kernel that does I operations for each byte it reads or writes reaches min(peak, I * bandwidth) at most.
 The peak is that of a loop which multiplies and adds in registers alone, the bandwidth that of a memory copy.
+Counted are the plain algorithm's operations: a faster one, such as Winograd's, may come out above the roof.
 
 Source: Williams, Waterman and Patterson, Roofline: an insightful visual performance model, 2009.
 """
@@ -90,8 +91,9 @@ def draw(path: Path, roofs: Sequence[Roof], points: dict[int, list[Point]]) -> N
     colours = {net: f"C{i}" for i, net in enumerate(nets)}
     for roof, axes in zip(roofs, figure.subplots(1, len(roofs), squeeze=False)[0], strict=True):
         here = points[roof.threads]
-        reach = [p.intensity for p in here] + [1.0, roof.peak / roof.bandwidth]
-        line = np.geomspace(min(reach) / 2, max(reach) * 2)
+        ridge = roof.peak / roof.bandwidth
+        reach = [ridge, *(p.intensity for p in here)]
+        line = np.array([min(reach) / 2, ridge, max(reach) * 2])
         axes.plot(line, roof.over(line), color="black")
         for net, colour in colours.items():
             own = [p for p in here if p.net == net]
@@ -105,7 +107,7 @@ def draw(path: Path, roofs: Sequence[Roof], points: dict[int, list[Point]]) -> N
             fontsize="medium",
         )
         axes.grid(alpha=0.3)
-    axes.legend(title="dots: minicnn\nrings: PyTorch", fontsize="small")
+    axes.legend(title="dots: minicnn\nrings: PyTorch", fontsize="small", loc="lower right")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     print(f"picture: {path}")

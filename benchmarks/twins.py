@@ -100,8 +100,9 @@ def filled(theirs: Any, module: mc.nn.Module) -> Any:
 
 
 def same(what: str, ours: Any, theirs: Any, share: float) -> None:
-    """Raise AssertionError unless two arrays or Tensors differ by at most a share of the largest number."""
-    found, expected = (np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for a in (ours, theirs))
-    most = np.abs(expected).max()
-    assert np.isfinite(most) and most > 0, f"{what}: PyTorch gives nothing but {most}"
-    np.testing.assert_allclose(found, expected, rtol=0, atol=share * most, err_msg=what)
+    """Raise AssertionError unless two Tensors differ by at most a share of their length."""
+    found, expected = ours.detach().numpy(), theirs.detach().numpy()
+    length = np.linalg.norm(expected)
+    assert np.isfinite(length) and length > 0, f"{what}: PyTorch gives nothing but {length}"
+    off = np.linalg.norm(found - expected) / length
+    assert off <= share, f"{what}: off by {off:.1e} of its length"  # so is NaN

@@ -5,7 +5,8 @@
     import minicnn.nn.functional as F
     import minicnn.optim as optim
 
-Data sets, models, the Trainer and the tools load at their first use, so that importing minicnn stays quick.
+Data sets, models, the Trainer, `compile` and the tools load at their first use, so that importing minicnn
+stays quick.
 """
 
 import builtins
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from minicnn import data, inspect, interop, models, testing, training, utils
     from minicnn.inspect.summary import summary
     from minicnn.interop import load, save
+    from minicnn.plan import compile  # noqa: F401 (not in __all__, for the sake of the builtin)
     from minicnn.training import History, Trainer
 
 # public name -> the module it comes from, when somebody asks for it
@@ -101,6 +103,7 @@ LATER = {
     **{name: name for name in ("data", "inspect", "interop", "models", "testing", "training", "utils")},
     "History": "training",
     "Trainer": "training",
+    "compile": "plan",
     "load": "interop",
     "save": "interop",
     "summary": "inspect",

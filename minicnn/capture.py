@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakSet
 
 from minicnn.device import CPU, allocated, device_of, gpu, is_array
 
@@ -44,6 +45,7 @@ class Recording:
 
         xp = gpu("graph")
         self.pool = xp.cuda.MemoryPool()
+        _alive.add(self)
         self.before: list[Callable[[], None]] = []
         self.on_failure: list[Callable[[], None]] = []
         self.changing = Changing()
@@ -89,11 +91,17 @@ class Recording:
 
 
 _recording: ContextVar[Recording | None] = ContextVar("recording", default=None)
+_alive: WeakSet[Recording] = WeakSet()
 
 
 def recording() -> Recording | None:
     """The capture that goes on here, if any."""
     return _recording.get()
+
+
+def memory_of_graphs() -> int:
+    """The bytes that all captured steps hold for their replays."""
+    return sum(one.pool.total_bytes() for one in _alive)
 
 
 class Graph:
@@ -157,6 +165,8 @@ def graph(step: Callable[..., Any], *, warmup: int = 2) -> Graph:
     -----
     The model has to stay where it is, and in its mode, and what is frozen stays frozen: after ``model.to``,
     or between training and evaluation, make a new graph. The step's memory is its own while the graph lives.
+    The gradients of `Embedding` and of what an index picks more than once are added up by atomic operations,
+    in whatever order, with a graph or without: their last digits may differ from one call to the next.
     """
     return Graph(step, warmup)
 

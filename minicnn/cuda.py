@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from minicnn.capture import CaptureError, graph
+from minicnn.capture import CaptureError, graph, memory_of_graphs
 from minicnn.device import OutOfMemoryError, gpu, placed, start
 from minicnn.device import device as Device
 
@@ -107,20 +107,25 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: Any = None) -> int:
-    """The bytes that Tensors occupy."""
-    return gpu("memory_allocated").get_default_memory_pool().used_bytes() if is_available() else 0
+    """The bytes that Tensors occupy, and captured steps for theirs."""
+    if not is_available():
+        return 0
+    return gpu("memory_allocated").get_default_memory_pool().used_bytes() + memory_of_graphs()
 
 
 def memory_reserved(device: Any = None) -> int:
     """The bytes that this program holds: those of Tensors, and what they gave back and the next ones get."""
-    return gpu("memory_reserved").get_default_memory_pool().total_bytes() if is_available() else 0
+    if not is_available():
+        return 0
+    return gpu("memory_reserved").get_default_memory_pool().total_bytes() + memory_of_graphs()
 
 
 def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
-    """A table of the three."""
+    """A table of these, and of what captured steps hold of the first."""
     free, total = mem_get_info(device)
     rows = {
         "occupied by Tensors": memory_allocated(),
+        "of that by graphs": memory_of_graphs(),
         "held by this program": memory_reserved(),
         "free on the GPU": free,
         "all there is": total,

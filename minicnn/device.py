@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray  # a look-up less for what every operation asks
 
+from minicnn.tape import looked
+
 TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
@@ -248,8 +250,15 @@ def number(value: Any, dtype: Any, other: Any) -> Any:
 
 
 def host(x: Any) -> np.ndarray:
-    """An array as one of NumPy's: itself, or a copy of what is on the GPU."""
+    """An array as one of NumPy's, for somebody to look at: itself, or a copy of what is on the GPU."""
+    looked("turns a Tensor into an array or Python's numbers")
     return x if type(x) is np.ndarray else move(x, CPU)
+
+
+def wait() -> None:
+    """Wait until a GPU, if one is in use, has done what was asked of it."""
+    if _cupy is not None:
+        _cupy.cuda.get_current_stream().synchronize()
 
 
 def source_on_gpu(seed: int) -> Any:

@@ -16,11 +16,11 @@ FOLDERS = (".ci", "benchmarks", "docs", "examples", "minicnn", "tests")
 FLOORS = (
     {"minicnn", "cli"},  # "minicnn" is the package's own __init__.py
     {"training", "inspect", "interop", "testing", "utils"},
-    {"models", "data"},
+    {"models", "data", "plan"},
     {"nn", "optim"},
     {"tensor", "random"},
     {"ops"},
-    {"autograd", "device", "capture", "cuda", "accelerator", "backends", "outside"},
+    {"autograd", "device", "capture", "cuda", "accelerator", "tape", "backends", "outside"},
     {"kernels"},
 )
 TELLINGS = {"reference", "cpu", "cuda"}  # of kernels; none imports another

@@ -201,6 +201,19 @@ def test_a_mean_over_all_batches(cuda):
     run(layers, [*images(3, count=5)])
 
 
+def test_the_memory_of_graphs_is_told(cuda):
+    before = mc.cuda.memory_allocated()
+    step = mc.cuda.graph(lambda x: x * 2, warmup=1)
+    x = mc.ones(1000, device="cuda")
+    step(x), step(x)
+    assert mc.cuda.memory_allocated() - before >= 2 * x.array.nbytes  # x, and the result in the graph
+    assert mc.cuda.memory_reserved() >= mc.cuda.memory_allocated()
+    assert "of that by graphs" in mc.cuda.memory_summary()
+    del step, x
+    gc.collect()
+    assert mc.cuda.memory_allocated() == before
+
+
 READS = {
     "item": lambda x: mc.tensor(x.sum().item()),
     "bool": lambda x: x if x.sum() > 0 else -x,
@@ -267,6 +280,8 @@ def test_wrong_arguments(cuda):
         mc.cuda.graph(lambda x, y: x)(mc.ones(1, device="cuda"), mc.ones(1))
 
 
-def test_no_gpu():
+def test_no_gpu(real_gpu):
+    if real_gpu:
+        pytest.skip("there is one")
     with pytest.raises(RuntimeError, match="graph: cuda is not available"):
         mc.cuda.graph(abs)

@@ -9,12 +9,17 @@ import io
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 
 import minicnn as mc
 import minicnn.nn as nn
 import minicnn.nn.functional as F
 from dialect.check import compare
+from minicnn.models import detection, yolo
+from minicnn.models.convnext import CNBlockConfig
+from minicnn.models.efficientnet import MBConvConfig
+from minicnn.models.unet import dice, dice_loss, iou
 
 # chance
 
@@ -124,3 +129,105 @@ def test_lenet_trains_as_by_definition(device):
 
 def test_lenet_trains_on_as_on_the_cpu(cuda):
     compare(train(cuda, steps=3), train("cpu", steps=3), "float32", "")
+
+
+# the zoo, as small as its classes allow
+
+VIT = {"image_size": 8, "patch_size": 4, "num_layers": 1, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 12}
+DENSE = {"growth_rate": 4, "block_config": (2, 2), "num_init_features": 8, "bn_size": 2}
+ROWS = [MBConvConfig(1, 3, 1, 8, 8, 1), MBConvConfig(4, 5, 2, 8, 16, 1)]
+NETS = {  # and the size of the pictures
+    "convnext": (lambda: mc.models.ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)]), 16),
+    "densenet": (lambda: mc.models.DenseNet(**DENSE, memory_efficient=False), 32),
+    "densenet in little memory": (lambda: mc.models.DenseNet(**DENSE), 32),
+    "efficientnet": (lambda: mc.models.EfficientNet(ROWS, dropout=0, stochastic_depth_prob=0), 16),
+    "mobilenet_v2": (lambda: mc.models.MobileNetV2(10, 0.25, [(1, 8, 1, 1), (2, 16, 1, 2)], dropout=0), 16),
+    "resnet20": (lambda: mc.models.create("resnet20"), 8),
+    "unet": (lambda: mc.models.UNet(3, 3, 4, 2), 16),
+    "unet without padding": (lambda: mc.models.UNet(3, 3, 4, 1, padding=0), 30),
+    "vit": (lambda: nn.Sequential(mc.models.VisionTransformer(**VIT, num_classes=5), nn.Linear(5, 2)), 8),
+    "yolo": (lambda: detector(yolo.ConvHead(8, 3, hidden=8)), 8),
+    "yolo with a connected head": (lambda: detector(yolo.ConnectedHead(8, 3, grid=4, hidden=8)).eval(), 8),
+}
+SLOW = {"convnext", "efficientnet", "mobilenet_v2", "resnet20"}
+
+
+def detector(head: nn.Module) -> mc.models.YOLO:
+    """YOLO on a single convolution."""
+    return mc.models.YOLO(nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.LeakyReLU(0.1, inplace=True)), head)
+
+
+def some_boxes(device: str) -> list[dict[str, mc.Tensor]]:
+    """What is in two pictures: two objects, and none."""
+    boxes, labels = mc.tensor([[0.1, 0.2, 0.5, 0.6], [0.5, 0.5, 0.9, 0.8]]), mc.tensor([1, 2])
+    return [{"boxes": boxes[:n].to(device), "labels": labels[:n].to(device)} for n in (2, 0)]
+
+
+def a_step(name: str, device: str) -> dict[str, np.ndarray]:
+    """What a net is after a step, and its gradients."""
+    make, size = NETS[name]
+    mc.manual_seed(1)
+    model = make().to(mc.float64).to(device)
+    optimizer = mc.optim.Adam(model.parameters())
+    x = mc.tensor(np.random.default_rng(0).standard_normal((2, 3, size, size)), device=device)
+    y = model(x)
+    if isinstance(model, mc.models.YOLO):
+        loss = model.loss(y, some_boxes(device))
+    else:
+        loss = F.cross_entropy(y, mc.ones(2, *y.shape[2:], dtype=mc.int64, device=device))
+    loss.backward()
+    optimizer.step()
+    found = {"loss": loss, **model.state_dict()}
+    found |= {f"gradient of {name}": p.grad for name, p in model.named_parameters()}
+    return {name: value.numpy(force=True) for name, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in NETS]
+)
+def test_a_net_trains_there_as_here(name, cuda):
+    here, there = (a_step(name, device) for device in ("cpu", cuda))
+    largest = max(np.abs(value).max() for key, value in here.items() if key.startswith("gradient"))
+    for key, value in here.items():
+        np.testing.assert_allclose(there[key], value, rtol=1e-5, atol=1e-7 * largest, err_msg=key)
+
+
+def test_what_models_are_measured_by(cuda):
+    rng = np.random.default_rng(2)
+    boxes = np.sort(rng.random((9, 2, 2)), 1).reshape(9, 4)
+    given = (
+        boxes,
+        rng.random(9),
+        rng.integers(0, 2, 9),
+        rng.random((2, 3, 5, 4)),
+        rng.integers(0, 3, (2, 5, 4)),
+    )
+
+    def everything(device: str) -> list[Any]:
+        boxes, scores, labels, maps, areas = (mc.tensor(x, device=device) for x in given)
+        mc.manual_seed(0)
+        model = detector(yolo.ConvHead(8, 3, hidden=8)).to(device).eval()
+        found = model.detect(mc.ones(2, 3, 8, 8, device=device), score_threshold=-1.0)
+        assert {x.device.type for one in found for x in one.values()} == {device}
+        said, true = (
+            {"boxes": boxes, "scores": scores, "labels": labels},
+            {"boxes": boxes, "labels": 1 - labels},
+        )
+        tensors = [
+            *(detection.box_iou(boxes, boxes[:3]), detection.nms(boxes, scores, 0.3)),
+            *(detection.batched_nms(boxes, scores, labels, 0.3), dice_loss(maps, areas)),
+            *(one[key] for one in found for key in ("boxes", "scores", "labels")),
+        ]
+        figures = [dice(maps, areas), iou(maps, areas), detection.mean_average_precision([said], [true])]
+        return [*(x.numpy(force=True) for x in tensors), *figures]
+
+    for here, there in zip(everything("cpu"), everything(cuda), strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-5, atol=1e-6)
+
+
+def test_a_summary(cuda):
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 2)]
+    model = nn.Sequential(*layers)
+    here, there = (mc.summary(model.to(device), (3, 8, 8)) for device in ("cpu", cuda))
+    assert here == there and model[0].weight.is_cuda
+    assert all(row.seconds > 0 for row in mc.summary(model, (3, 8, 8), time=True).rows)

@@ -85,7 +85,7 @@ def test_what_to_write_instead_exists():
 @pytest.mark.parametrize(
     ("space", "name", "words"),
     [
-        ("", "compile", "module 'minicnn' has no compile, .* instead: leave it away: kernels"),
+        ("", "jit", "module 'minicnn' has no jit, .* instead: compile, or leave it away: kernels"),
         ("", "float16", "has no float16, .* instead: float32 or float64"),
         ("", "conv2d", "instead: the function of the same name in nn.functional"),
         ("nn", "LSTM", "module 'minicnn.nn' has no LSTM, .* instead: nn.Conv1d along"),
@@ -172,9 +172,9 @@ def test_inner_classes_of_layers():
         ("from minicnn.utils.tensorboard import SummaryWriter", "instead: History, which Trainer.fit"),
         ("import minicnn.distributed as dist", "instead: one process"),
         ("import minicnn.multiprocessing", "instead: one process"),
-        ("import minicnn.jit", "instead: leave it away"),
+        ("import minicnn.jit", "instead: compile, or leave it away"),
         ("import minicnn.onnx", "instead: save"),
-        ("from minicnn.fx import symbolic_trace", "instead: leave it away"),
+        ("from minicnn.fx import symbolic_trace", "instead: compile, or leave it away"),
         ("from minicnn.utils.checkpoint import checkpoint", "instead: call the function as it is"),
         ("from minicnn.nn.modules.rnn import LSTM", "module 'minicnn.nn.modules' has no rnn"),
         ("from minicnn.nn.utils.fusion import fuse_conv_bn_eval", "no fusion, .* instead: nn.BatchNorm2d"),

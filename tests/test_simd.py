@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
-from minicnn.kernels.cpu.simd import evens, hsum, lanes, load, load_part, splat, store, store_part, tile
+from minicnn.kernels.cpu.simd import evens, hsum, lanes, load, load_part, odds, splat, store, store_part, tile
 
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -53,10 +53,21 @@ def multiply(a, out, n):
     store(out, 0, 0, load(a, 0, 0) * load(a, 1, 1))
 
 
+def subtract(a, out, n):
+    store(out, 0, 0, load(a, 0, 0) - load(a, 1, 1))
+
+
+def with_numbers(a, out, n):
+    v = 3 * load(a, 0, 0) - 0.5
+    v -= n
+    store(out, 0, 0, 2.5 - v * 0.25 + 1)
+
+
 def update(a, out, n):
     v = load(a, 0, 0)
     v += load(a, 1, 0)
     v *= load(a, 2, 0)
+    v -= load(a, 2, 1)
     store(out, 0, 0, v)
 
 
@@ -67,6 +78,10 @@ def fill(a, out, n):
 
 def halve(a, out, n):
     store(out, 0, 0, evens(load(a, 0, 0), load(a, 1, 3)))
+
+
+def other_half(a, out, n):
+    store(out, 0, 0, odds(load(a, 0, 0), load(a, 1, 3)))
 
 
 def add_up(a, out, n):
@@ -86,7 +101,7 @@ def sum_in_a_tile(a, out, n):
 
 OPERATIONS = [
     count_lanes, copy_vector, copy_line, copy_past_the_end_of_a_row, copy_part, write_part, add, multiply,
-    update, fill, halve, add_up, sum_in_a_tile,
+    subtract, with_numbers, update, fill, halve, other_half, add_up, sum_in_a_tile,
 ]  # fmt: skip
 
 
@@ -115,6 +130,7 @@ def test_python_forms_by_hand():
     assert splat(a, 1, 7).tolist() == [107] * L
     assert hsum(load(a, 0, 1)) == sum(range(1, 1 + L))
     assert evens(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(0, 2 * L, 2))
+    assert odds(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(1, 2 * L, 2))
     assert tile(2, 3, a).shape == (2, 3, L)
     v = load(a, 0, 0)
     store_part(2, a, 1, 98, v)
@@ -125,7 +141,7 @@ def test_python_forms_by_hand():
     assert a[0, L] == L
 
 
-@pytest.mark.parametrize("symbol", [operator.add, operator.mul])
+@pytest.mark.parametrize("symbol", [operator.add, operator.sub, operator.mul])
 def test_vectors_of_different_numbers_do_not_mix(symbol):
     @numba.njit
     def mixed(a, b):

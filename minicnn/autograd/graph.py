@@ -76,15 +76,12 @@ class Function:
 
         return run(cls, *inputs)
 
-    def input_gradients(self, grad: Any) -> list[tuple[Any, Any]]:
-        """Run backward: pairs of a target (node or leaf) and its gradient in the input's own shape."""
-        if self.needs is None:
-            raise RuntimeError(
-                f"backward: the graph through {self.name()} was freed by an earlier backward; "
-                "call the first one with retain_graph=True, or run the forward pass again"
-            )
-        if self.time != clock[0]:
-            self._check_kept()
+    def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
+        """Run backward: pairs of a target (node or leaf) and its gradient in the input's own shape.
+
+        Then let go of the kept arrays and of the graph below, unless it is retained.
+        """
+        self.check()
         gradients = self.backward(grad)
         if not isinstance(gradients, tuple):
             gradients = (gradients,)
@@ -93,12 +90,28 @@ class Function:
             if need is not None and g is not None:
                 target, shape = need
                 pairs.append((target, g if g.shape == shape else unbroadcast(g, shape, self.name())))
+        if not retain_graph:
+            self.free()
         return pairs
 
     def free(self) -> None:
         """Let go of the kept arrays and of the graph below."""
         self.needs = None
         self.__dict__.clear()
+
+    def check(self) -> None:
+        """Raise RuntimeError unless what backward needs is still there."""
+        if self.needs is None:
+            raise RuntimeError(self.freed())
+        if self.time != clock[0]:
+            self._check_kept()
+
+    def freed(self) -> str:
+        """What to say when backward comes for the second time."""
+        return (
+            f"backward: the graph through {self.name()} was freed by an earlier backward; "
+            "call the first one with retain_graph=True, or run the forward pass again"
+        )
 
     def _check_kept(self) -> None:
         for kept in vars(self).values():
@@ -152,12 +165,10 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
         receive(target, grad, own)
         if not isinstance(target, Function):
             continue
-        pairs = target.input_gradients(grad)
+        pairs = target.input_gradients(grad, retain_graph)
         distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
         for below, g in pairs:
             add(waiting, below, g, distinct and g.base is None and g is not grad)  # made for it alone?
-        if not retain_graph:
-            target.free()
 
 
 def add(waiting: dict[Any, list], target: Any, grad: Any, own: bool) -> None:

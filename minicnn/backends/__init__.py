@@ -3,6 +3,7 @@
 minicnn computes float32 in full precision, unless a GPU is allowed TF32: its tensor cores are faster, and
 round the factors of products to 10 bits. `cuda.matmul.allow_tf32` is about products of matrices,
 `cudnn.allow_tf32` about convolutions; unlike PyTorch's, both are False until a program says True.
+`cpu.winograd`, which PyTorch does not have, is about convolutions on the CPU.
 """
 
 from types import SimpleNamespace
@@ -29,6 +30,27 @@ class Matmul:
         telling("cuda.gemm").allow_tf32["linear"] = bool(on)
 
 
+class CPU:
+    """How the CPU computes convolutions."""
+
+    @property
+    def winograd(self) -> str | bool:
+        """Whether 3x3 filters with stride 1 take Winograd's way, which multiplies less and rounds more.
+
+        "auto" (where it is faster, and precise enough), "f2" (always, two by two pixels at a time: 2.25 times
+        fewer products), "f4" (four by four: 4 times fewer) or False (never).
+        """
+        return telling("cpu.winograd").choice
+
+    @winograd.setter
+    def winograd(self, choice: str | bool) -> None:
+        kernels = telling("cpu.winograd")
+        if choice not in kernels.CHOICES:
+            raise RuntimeError(f"backends.cpu.winograd: expected one of {kernels.CHOICES}, got {choice!r}")
+        vars(kernels)["choice"] = choice
+
+
+cpu = CPU()
 cuda = SimpleNamespace(matmul=Matmul(), is_built=is_available)
 mps = SimpleNamespace(is_available=lambda: False, is_built=lambda: False)
 
@@ -63,6 +85,6 @@ def get_num_threads() -> int:
 
 
 __all__ = [
-    "cuda", "cudnn", "get_num_threads", "mps", "set_float32_matmul_precision", "set_num_threads",
+    "cpu", "cuda", "cudnn", "get_num_threads", "mps", "set_float32_matmul_precision", "set_num_threads",
     "use_deterministic_algorithms",
 ]  # fmt: skip

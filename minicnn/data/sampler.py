@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minicnn import random
+from minicnn.device import host
 from minicnn.tensor import Tensor
 
 
@@ -103,7 +104,7 @@ class WeightedRandomSampler(Sampler):
     """`num_samples` samples, each drawn with a probability that is its weight's part of the sum."""
 
     def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Any = None):
-        values = np.asarray(weights.array if isinstance(weights, Tensor) else weights, np.float64)
+        values = np.asarray(host(weights.array) if isinstance(weights, Tensor) else weights, np.float64)
         if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
             raise ValueError(f"WeightedRandomSampler: weights must be numbers >= 0 in a row, got {weights!r}")
         self.num_samples = whole_number("WeightedRandomSampler: num_samples", num_samples, 1)

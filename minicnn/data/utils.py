@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.device import host
 from minicnn.tensor import Tensor
 
 __all__ = ["make_grid", "save_image"]
@@ -20,7 +21,7 @@ def make_grid(
     scale_each: bool = False,
     pad_value: float = 0.0,
 ) -> Tensor:
-    """One picture (C, H, W) of many, row by row.
+    """One picture (C, H, W) of many, row by row, on the CPU.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def _stacked(tensor: Any) -> np.ndarray:
     for picture in pictures:
         if not isinstance(picture, Tensor):
             raise TypeError(f"make_grid: expected a Tensor or a list of them, got {type(picture).__name__}")
-    x = np.stack([t.array for t in tensor]) if isinstance(tensor, list) else tensor.array
+    x = np.stack([host(t.array) for t in tensor]) if isinstance(tensor, list) else host(tensor.array)
     if not 2 <= x.ndim <= 4:
         raise ValueError(f"make_grid: expected pictures (N, C, H, W), got {x.shape}")
     x = x[(None,) * (4 - x.ndim)]

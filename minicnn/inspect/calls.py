@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from minicnn import nn
+from minicnn.device import wait
 
 Record = Callable[[str, nn.Module, tuple, Any, float], None]
 
@@ -48,6 +49,7 @@ def recording(
         within.append(0.0)
         start = time.perf_counter()
         output = forward(*args, **kwargs)
+        wait()
         seconds = time.perf_counter() - start
         inner = within.pop()
         within[-1] += seconds

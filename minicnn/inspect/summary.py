@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from minicnn import nn
 from minicnn.autograd import Function, enable_grad, no_grad
+from minicnn.device import array_module
 from minicnn.inspect.calls import observed
 from minicnn.inspect.receptive import receptive_fields
 from minicnn.inspect.table import table
@@ -121,7 +120,8 @@ def summary(model: nn.Module, input_size: Sequence[int], time: bool = False) -> 
     if len(size) % 2:
         size = (1, *size)
     parameters = list(model.parameters())
-    x = zeros(size, dtype=parameters[0].dtype if parameters else np.float32)
+    first = parameters[0] if parameters else zeros(0)
+    x = zeros(size, dtype=first.dtype, device=first.device)
     rows = rows_of(model, x)
     seconds = None
     if time:
@@ -151,7 +151,8 @@ def rows_of(model: nn.Module, x: Tensor) -> list[Row]:
         shape, memory, node = (), 0, None
         if isinstance(first, Tensor):
             shape, node = tuple(first.shape), first.grad_fn
-            if not any(isinstance(x, Tensor) and np.shares_memory(x.array, first.array) for x in args):
+            within = array_module(first.array).may_share_memory
+            if not any(isinstance(x, Tensor) and within(x.array, first.array) for x in args):
                 memory = first.array.nbytes
         nodes.append(node if len(shape) > 2 else None)
         kind, count = type(module).__name__, sum(p.numel() for p in new)

@@ -1,23 +1,25 @@
 """Boxes around objects: how much two overlap, which of many to keep, and how good a detector's are.
 
 A box is (x1, y1, x2, y2), its left, upper, right and lower edge, in any unit. The functions on boxes have
-torchvision's names and arguments.
+torchvision's names and arguments. What goes from box to box is done on the CPU, wherever they are.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from minicnn.device import array_module, check_same, host, like
 from minicnn.tensor import Tensor
 
 
 def overlap(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes (..., 4) and (..., 4), which broadcast; 0 for two empty boxes."""
-    upper_left = np.maximum(boxes1[..., :2], boxes2[..., :2])
-    lower_right = np.minimum(boxes1[..., 2:], boxes2[..., 2:])
-    common = (lower_right - upper_left).clip(0).prod(-1)
+    xp = array_module(boxes1)
+    upper_left = xp.maximum(boxes1[..., :2], boxes2[..., :2])
+    lower_right = xp.minimum(boxes1[..., 2:], boxes2[..., 2:])
+    common = (lower_right - upper_left).clip(0, None).prod(-1)
     union = area(boxes1) + area(boxes2) - common
-    return common / np.where(union > 0, union, 1)
+    return common / xp.where(union > 0, union, 1)
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
@@ -29,6 +31,7 @@ def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Intersection over union of each of boxes1 (N, 4) with each of boxes2 (M, 4): (N, M)."""
     check_boxes("box_iou", boxes1)
     check_boxes("box_iou", boxes2)
+    check_same("box_iou", ("boxes1", "boxes2"), (boxes1.array, boxes2.array))
     return Tensor(overlap(boxes1.array[:, np.newaxis], boxes2.array))
 
 
@@ -50,25 +53,32 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """
     check_boxes("nms", boxes)
     check_each("nms", boxes, scores=scores)
-    left = np.argsort(-scores.array, kind="stable")
+    kept = the_best(host(boxes.array), host(scores.array), iou_threshold)
+    return Tensor(like(kept, boxes.array))
+
+
+def the_best(boxes: np.ndarray, scores: np.ndarray, iou_threshold: float) -> np.ndarray:
+    """The indices that `nms` keeps."""
+    left = np.argsort(-scores, kind="stable")
     kept = []
     while len(left):
         best, left = left[0], left[1:]
         kept.append(best)
-        left = left[overlap(boxes.array[best], boxes.array[left]) <= iou_threshold]
-    return Tensor(np.array(kept, np.int64))
+        left = left[overlap(boxes[best], boxes[left]) <= iou_threshold]
+    return np.array(kept, np.int64)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
     """`nms` among the boxes of each class by itself; idxs (N) are the classes."""
     check_boxes("batched_nms", boxes)
     check_each("batched_nms", boxes, scores=scores, idxs=idxs)
+    labels, corners, marks = (host(x.array) for x in (idxs, boxes, scores))
     kept = [np.empty(0, np.int64)]
-    for label in np.unique(idxs.array):
-        (own,) = np.nonzero(idxs.array == label)
-        kept.append(own[nms(Tensor(boxes.array[own]), Tensor(scores.array[own]), iou_threshold).array])
+    for label in np.unique(labels):
+        (own,) = np.nonzero(labels == label)
+        kept.append(own[the_best(corners[own], marks[own], iou_threshold)])
     indices = np.sort(np.concatenate(kept))
-    return Tensor(indices[np.argsort(-scores.array[indices], kind="stable")])
+    return Tensor(like(indices[np.argsort(-marks[indices], kind="stable")], boxes.array))
 
 
 def check_boxes(name: str, boxes: Tensor) -> None:
@@ -119,19 +129,15 @@ def mean_average_precision(
             "mean_average_precision: expected as many predictions as targets, "
             f"got {len(predictions)} and {len(targets)}"
         )
-    labels = np.unique(np.concatenate([np.empty(0), *(target["labels"].array for target in targets)]))
+    answers = [(boxes_of(one), host(one["scores"].array), host(one["labels"].array)) for one in predictions]
+    truths = [(boxes_of(one), host(one["labels"].array)) for one in targets]
+    labels = np.unique(np.concatenate([np.empty(0), *(classes for _, classes in truths)]))
     if not len(labels):
         return float("nan")
     precisions = []
     for label in labels:
-        said = [
-            (
-                boxes_of(one)[one["labels"].array == label],
-                one["scores"].array[one["labels"].array == label],
-            )
-            for one in predictions
-        ]
-        true = [boxes_of(one)[one["labels"].array == label] for one in targets]
+        said = [(boxes[classes == label], scores[classes == label]) for boxes, scores, classes in answers]
+        true = [boxes[classes == label] for boxes, classes in truths]
         precisions.append(average_precision(said, true, iou_threshold))
     return float(np.mean(precisions))
 
@@ -140,9 +146,9 @@ def boxes_of(picture: Mapping[str, Tensor]) -> np.ndarray:
     """Of a prediction or a target; none at all are (0, 4), also where an empty list made them."""
     boxes = picture["boxes"]
     if isinstance(boxes, Tensor) and boxes.shape == (0,):
-        return boxes.array.reshape(0, 4)
+        return host(boxes.array).reshape(0, 4)
     check_boxes("mean_average_precision", boxes)
-    return boxes.array
+    return host(boxes.array)
 
 
 def average_precision(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minicnn import nn
+from minicnn.device import array_module, check_same, host, may_look
 from minicnn.nn import functional as F
 from minicnn.nn import init
 from minicnn.tensor import Tensor, cat
@@ -183,12 +184,14 @@ def counts(name: str, outputs: Tensor, targets: Tensor) -> tuple[np.ndarray, np.
     scores, classes = outputs.array, outputs.shape[1]
     said = areas(scores[:, 0] > 0 if classes == 1 else scores.argmax(1), classes)
     meant = areas(targets.array, classes)
-    return (said & meant).sum((0, 2, 3)), said.sum((0, 2, 3)), meant.sum((0, 2, 3))
+    of_each, of_said, of_meant = (host(pixels.sum((0, 2, 3))) for pixels in (said & meant, said, meant))
+    return of_each, of_said, of_meant
 
 
-def areas(classes: np.ndarray, count: int) -> np.ndarray:
+def areas(classes: Any, count: int) -> Any:
     """Truth values (N, C, H, W): whether a pixel of (N, H, W) is of the class; of class 1 if there is one."""
-    names = np.arange(count) if count > 1 else np.ones(1)
+    xp = array_module(classes)
+    names = xp.arange(count) if count > 1 else xp.ones(1)
     return classes[:, np.newaxis] == names.reshape(-1, 1, 1)
 
 
@@ -207,6 +210,7 @@ def check_areas(name: str, scores: Tensor, classes: Tensor) -> None:
         )
     count = max(scores.shape[1], 2)  # a single one is there or not
     labels = classes.array
-    outside = labels[~((labels >= 0) & (labels < count))]
+    check_same(name, ("scores", "classes"), (scores.array, labels))
+    outside: Any = labels[~((labels >= 0) & (labels < count))] if may_look(labels) else ()
     if len(outside):
         raise ValueError(f"{name}: expected classes from 0 to {count - 1}, got {outside[0]}")

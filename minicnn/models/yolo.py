@@ -16,6 +16,7 @@ import numpy as np
 
 from minicnn import nn
 from minicnn.autograd import no_grad
+from minicnn.device import host, like
 from minicnn.models.detection import batched_nms, overlap
 from minicnn.nn import init
 from minicnn.tensor import Tensor
@@ -167,12 +168,12 @@ def yolo_loss(
     num_classes = numbers - 5 * num_boxes
     true_boxes, labels = in_cells(targets, GH, GW, num_classes)
     there = labels >= 0
-    ious = overlap(corners(boxes.array[..., :4]), corners(true_boxes)[..., np.newaxis, :])
+    ious = overlap(corners(host(boxes.array)[..., :4]), corners(true_boxes)[..., np.newaxis, :])
     responsible = there[..., np.newaxis] & (np.arange(num_boxes) == ious.argmax(-1)[..., np.newaxis])
     classes = np.arange(num_classes) == labels[..., np.newaxis]
 
     def constant(array: np.ndarray) -> Tensor:
-        return Tensor(array.astype(output.dtype))
+        return Tensor(like(array.astype(output.dtype), output.array))
 
     confidence, mine = boxes[..., 4], constant(responsible)
     box_error = (boxes[..., :4] - constant(true_boxes[..., np.newaxis, :])).square().sum(-1)
@@ -240,14 +241,15 @@ def decode(
         "boxes" (K, 4) within the picture, "scores" (K) and "labels" (K), the best first.
     """
     N, GH, GW, _ = output.shape
-    numbers = output.array[..., : 5 * num_boxes].reshape(N, GH, GW, num_boxes, 5)
+    cells = host(output.array)
+    numbers = cells[..., : 5 * num_boxes].reshape(N, GH, GW, num_boxes, 5)
     boxes = corners(numbers[..., :4]).clip(0, 1).astype(np.float32)
-    scores = numbers[..., 4:] * output.array[..., np.newaxis, 5 * num_boxes :]  # (N, GH, GW, B, C)
+    scores = numbers[..., 4:] * cells[..., np.newaxis, 5 * num_boxes :]  # (N, GH, GW, B, C)
     found = []
     for picture, score in zip(boxes, scores, strict=True):
         *place, labels = np.nonzero(score >= score_threshold)
         one = {"boxes": picture[tuple(place)], "scores": score[(*place, labels)], "labels": labels}
         tensors = {key: Tensor(array) for key, array in one.items()}
         kept = batched_nms(tensors["boxes"], tensors["scores"], tensors["labels"], iou_threshold)
-        found.append({key: Tensor(array[kept.array]) for key, array in one.items()})
+        found.append({key: Tensor(like(array[kept.array], output.array)) for key, array in one.items()})
     return found

@@ -90,6 +90,9 @@ class BinaryCrossEntropy(Function):
     """-(t log p + (1 - t) log(1 - p)) for probabilities p and targets t; logarithms are at least -100."""
 
     def forward(self, p, t):
+        for role, x in (("input", p), ("target", t)):
+            if x.size and may_look(x) and not (x.min() >= 0 and x.max() <= 1):
+                raise RuntimeError(f"binary_cross_entropy: expected all elements of {role} between 0 and 1")
         xp = array_module(p)
         self.p, self.t = p, t
         self.logs = xp.maximum(xp.log(p), -100), xp.maximum(xp.log1p(-p), -100)

@@ -25,8 +25,8 @@ GROUPS = [
         is_shared""",
     ),
     (
-        "leave it away: kernels are compiled at their first use",
-        "compile compiler jit fx export func vmap library cond overrides",
+        "`compile`, or leave it away: kernels are compiled at their first use",
+        "compiler jit fx export func vmap library cond overrides",
     ),
     ("`save`: weights in safetensors, which other libraries read", "onnx package hub serialization"),
     (

@@ -10,6 +10,7 @@ from numpy import ndarray
 from minicnn.autograd import IGNORED, Function, clock, errors, recording
 from minicnn.device import CPU, as_array, check_same, device_of, words
 from minicnn.ops.shape import Move
+from minicnn.tape import listeners
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -94,6 +95,8 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         errors.reset(before)
     if recorded and out.array.dtype.kind == "f":
         out.tracked, out.node = True, node
+    for listener in listeners:
+        listener.operation(node, inputs, settings, out)
     return out
 
 
@@ -122,6 +125,8 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
+    for listener in listeners:
+        listener.operation(node, (x,) if how is None else (x, how), {}, out)
     return out
 
 
@@ -152,6 +157,8 @@ def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor"
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
+    for listener in listeners:
+        listener.operation(node, (x, y), {}, out)
     return out
 
 
@@ -164,12 +171,15 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
         if any(needs):
             node.time, node.needs, recorded = clock[0], needs, node
     try:
-        return wrap(node.forward([x.array for x in tensors], how), recorded)
+        out = wrap(node.forward([x.array for x in tensors], how), recorded)
     except TypeError:
         check_same(
             words(function.__name__), map("tensors[{}]".format, range(len(tensors))), arrays_of(tensors)
         )
         raise
+    for listener in listeners:
+        listener.operation(node, (tensors, how), {}, out)
+    return out
 
 
 def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
@@ -191,6 +201,8 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))
+    for listener in listeners:
+        listener.operation(node, (x, how), {}, out)
     return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.device import array_module, is_array, number
+from minicnn.device import array_module, host, is_array, number
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_to_two, together
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def whole_division(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     top = max(category(x), category(y))
     if not top:
         raise RuntimeError(f"{name}: expected numbers, got truth values")
-    if top == 1 and not (y.array.all() if isinstance(y, Variable) else y):
+    if top == 1 and not (host(y.array).all() if isinstance(y, Variable) else y):
         raise RuntimeError(f"{name}: an integer is divided by 0")
     return x, y
 

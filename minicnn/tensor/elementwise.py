@@ -144,13 +144,13 @@ class Elementwise(Arithmetic):
         self, other: "Tensor", rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> bool:
         """Whether all elements differ by at most atol + rtol |other|."""
-        return bool(self.isclose(other, rtol, atol, equal_nan).array.all())
+        return bool(self.isclose(other, rtol, atol, equal_nan).all())
 
     def equal(self, other: "Tensor") -> bool:
         """Whether shapes and elements are the same."""
         if not isinstance(other, Variable):
             raise TypeError(f"equal: expected a Tensor, got {type(other).__name__}")
-        return self.array.shape == other.array.shape and bool((self == other).array.all())
+        return self.array.shape == other.array.shape and bool((self == other).all())
 
     # PyTorch's second names
     absolute, clip = abs, clamp

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.device import check_same, is_array, like, may_look
+from minicnn.tape import looked
 from minicnn.tensor.apply import Variable
 
 BASIC = frozenset((int, slice, NoneType, EllipsisType))
@@ -62,6 +63,8 @@ def plain(index: Any) -> Any:
     """
     if type(index) in BASIC:
         return index
+    if isinstance(index, Variable):
+        looked("chooses elements by a Tensor")
     given = index.array if isinstance(index, Variable) else index
     places = given.copy() if is_array(given) else np.array(given)
     if places.size == 0 and isinstance(index, list | tuple | range):

@@ -9,6 +9,7 @@ import numpy as np
 from minicnn import ops, random
 from minicnn.autograd import is_grad_enabled, note_write, quiet
 from minicnn.device import array_module, check_same, device_of, like, number
+from minicnn.tape import listeners
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import cast, category, operand
 from minicnn.tensor.indexing import brought, split_index
@@ -305,6 +306,8 @@ class InPlace(Products):
             )
         memory[index] = values
         note_write(memory)
+        for listener in listeners:
+            listener.write(memory, index, values)
 
     def _check_leaf(self, name: str) -> None:
         if self.tracked and self.node is None:

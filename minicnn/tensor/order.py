@@ -7,6 +7,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.device import array_module, check_same, host, like, may_look, number
 from minicnn.ops.order import places
+from minicnn.tape import looked
 from minicnn.tensor.apply import Variable, apply, apply_view
 from minicnn.tensor.arithmetic import cast, category
 from minicnn.tensor.names import numpy_names
@@ -188,6 +189,7 @@ class Order(Pieces):
 
     def nonzero(self, *, as_tuple: bool = False) -> Any:
         """Where the elements are not zero: rows of indices, or a tuple with a vector for each dimension."""
+        looked("asks where a Tensor is not zero")
         if as_tuple:
             return tuple(map(Variable.wrap, array_module(self.array).atleast_1d(self.array).nonzero()))
         return Variable.wrap(array_module(self.array).argwhere(self.array))
@@ -253,6 +255,7 @@ class Order(Pieces):
     def _check_range(self, name: str, index: Any, axis: int, kind: type[Exception]) -> None:
         check_same(name, ("input", "index"), (self.array, index))
         count = self.array.shape[axis] if self.array.ndim else 1
+        looked("has its indices checked")
         if index.size and may_look(index) and not 0 <= index.min() <= index.max() < count:
             wrong = int(index[(index < 0) | (index >= count)][0])
             raise kind(f"{name}: the index {wrong} is out of bounds for a dimension of size {count}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from minicnn import ops, outside
 from minicnn.device import as_array, device_of, host
+from minicnn.tape import looked
 from minicnn.tensor.apply import Variable, apply_view
 from minicnn.tensor.arithmetic import category
 from minicnn.tensor.gradients import Gradients
@@ -147,6 +148,7 @@ class Tensor(Gradients):
         """The one element as a Python number."""
         if self.array.size != 1:
             raise RuntimeError(f"item: expected one element, got shape {self.array.shape}")
+        looked("reads a Tensor's number")
         return self.array.item()
 
     def tolist(self) -> Any:
@@ -189,6 +191,7 @@ class Tensor(Gradients):
             raise RuntimeError(
                 f"bool: the truth of shape {self.array.shape} is ambiguous; use any() or all()"
             )
+        looked("asks for the truth of a Tensor")
         return bool(self.array.item())
 
     def __format__(self, spec: str) -> str:

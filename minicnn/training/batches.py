@@ -58,8 +58,8 @@ class Captured:
     """A step on the GPU that runs as a CUDA graph for batches of the first one's shape.
 
     Other batches, such as a smaller last one, take the step as it is; so do all if it cannot be captured, as
-    with `clip_norm`, which looks at a number. It is for one epoch: in the next, something may be
-    frozen, or in another mode.
+    with a metric that looks at a number. It is for one epoch: in the next, something may be frozen, or in
+    another mode.
     """
 
     def __init__(self, step: Callable[[Tensor, Any], None]) -> None:

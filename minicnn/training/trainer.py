@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from minicnn.data.resident import resident
 from minicnn.device import CPU, placed
 from minicnn.optim import Optimizer
 from minicnn.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from minicnn.plan import CompiledFunction
 from minicnn.tensor import Tensor, cat
 from minicnn.training.batches import Batches, Captured, as_tensor, batches_of, move_state, pairs_of
 from minicnn.training.history import History
@@ -45,7 +47,8 @@ class Trainer:
 
     device : str or device
         Where to work: "cpu", "cuda", or "auto", which is the GPU if there is one. The model is moved there
-        when work begins, and stays; each batch is moved when it comes.
+        when work begins, and stays; each batch is moved when it comes. On the CPU the model and the loss are
+        compiled (`minicnn.compile`), on a GPU a step is one CUDA graph, where that can be done.
 
     Attributes
     ----------
@@ -85,6 +88,7 @@ class Trainer:
         self.loss = classification_loss if loss is None else loss
         self.metrics = named(metrics)
         self.history = History()
+        self._compiled: dict[Any, CompiledFunction] = {}
 
     @np.errstate(over="ignore", invalid="ignore")  # the loss tells, with the step
     def fit(
@@ -182,6 +186,14 @@ class Trainer:
         if self.optimizer is not None:
             move_state(self.optimizer, self.device)
 
+    def _fast(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The model or the loss; on the CPU compiled, unless it does what cannot be repeated."""
+        if self.device is not CPU or not isinstance(function, nn.Module | FunctionType):
+            return function
+        if function not in self._compiled:
+            self._compiled[function] = CompiledFunction(function, quiet=True)
+        return self._compiled[function]
+
     def _train_epoch(
         self, batches: Batches, optimizer: Optimizer, epoch: int, title: str, verbose: bool
     ) -> tuple[dict[str, float], int]:
@@ -189,14 +201,15 @@ class Trainer:
         means = Means(self.metrics, self.device)
         progress = Progress(title, len(batches) if isinstance(batches, Sized) else None, verbose)
         on_gpu, steps = self.device is not CPU, 0
+        forward, measure = self._fast(self.model), self._fast(self.loss)
         start = time.perf_counter()
 
         def learn(x: Tensor, y: Any) -> None:
             nonlocal steps
             steps += 1
             optimizer.zero_grad()
-            outputs = self.model(x)
-            loss = self.loss(outputs, y)
+            outputs = forward(x)
+            loss = measure(outputs, y)
             if not on_gpu:
                 _check_finite(loss.item(), f"in epoch {epoch}, step {steps}", optimizer)
             loss.backward()
@@ -222,11 +235,12 @@ class Trainer:
         """Measure the model on batches (x, y) or a Dataset: "loss" and each metric, means of all samples."""
         self._place()
         means = Means(self.metrics, self.device)
+        forward, measure = self._fast(self.model), self._fast(self.loss)
         with no_grad(), _mode(self.model, training=False):
             batches = batches_of(data, batch_size, shuffle=False, name="data")
             for x, y in pairs_of(batches, "evaluate", self.device):
-                outputs = self.model(x)
-                means.add(len(x), self.loss(outputs, y), outputs, y)
+                outputs = forward(x)
+                means.add(len(x), measure(outputs, y), outputs, y)
                 means.count += len(x)
         return means.values()
 
@@ -252,9 +266,10 @@ class Trainer:
             batches: Batches = (samples[i : i + batch_size] for i in range(0, len(samples), batch_size))
         else:
             batches = batches_of(data, batch_size, shuffle=False, name="data")
+        forward = self._fast(self.model)
         with no_grad(), _mode(self.model, training=False):
             inputs = (as_tensor(b[0] if isinstance(b, tuple | list) else b) for b in batches)
-            outputs = [self.model(x.to(self.device)) for x in inputs]
+            outputs = [forward(x.to(self.device)) for x in inputs]
         if not outputs:
             raise ValueError("predict: there are no samples")
         return cat(outputs).cpu()

@@ -2,6 +2,7 @@
 
 | method | file | computes |
 | --- | --- | --- |
+| a product of matrices for each picture | pointwise.py | 1x1 filters, stride 1 |
 | plane by plane | depthwise.py | depthwise: a filter for each channel |
 | few channels, straight from the picture | direct.py | few channels or few filters (in a group) |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.cpu import depthwise, direct, im2col_gemm
+from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import Window
@@ -23,6 +24,7 @@ from minicnn.kernels.geometry import Window
 __all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
 
 FEW = 16  # channels
+POINT = Window((1, 1))
 
 
 class Layer(NamedTuple):
@@ -42,6 +44,8 @@ def method_for(layer: Layer) -> ModuleType:
     (KH, _), (SH, SW), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
     if layer.dtype != np.float32:
         return im2col_gemm
+    if layer.groups == 1 and layer.window == POINT:
+        return pointwise
     if layer.CG == layer.OG == 1 < layer.groups and KH <= 7 and DH == 1 and max(SH, SW) <= 2:
         return depthwise
     if min(layer.CG, layer.OG) < FEW and SW <= 2:

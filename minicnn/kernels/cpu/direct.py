@@ -61,10 +61,10 @@ def band_of_tiles(rows, cols, panel, offsets, strip, step, bias, y, i, begin, en
             acc = tile(literally(rows), literally(cols), strip)
             for k in range(offsets.size):
                 at = offsets[k] + (h - begin) * step + w
-                for c in range(cols):
-                    v = load(strip, at + c * step)
-                    for r in range(rows):
-                        acc[r, c] += splat(panel, k, r) * v
+                for r in range(rows):
+                    weight = splat(panel, k, r)
+                    for c in range(cols):
+                        acc[r, c] += weight * load(strip, at + c * step)
             n = min(L, OW - w)
             for r in range(rows):
                 if i + r < M:

@@ -14,11 +14,13 @@ any number of threads.
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import multiply, multiply_rows, pack
+from minicnn.kernels.cpu.gemm import multiply, pack
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.outer import add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import lanes
+from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
 
 BAND = 1 << 17  # numbers in a band's columns: half a megabyte of float32, which an L2 cache holds
@@ -72,43 +74,33 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
 
 
 @jit
-def copy_rows(source, target):
-    """The rows of a matrix to the beginnings of the rows of a wider one."""
-    for i in range(source.shape[0]):
-        row, out = source[i], target[i]
-        for j in range(row.size):
-            out[j] = row[j]
-
-
-@jit
 def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, begin, end):
-    """partial (chunks, O, K): each chunk's part, a band of one picture or several whole ones at a time."""
-    chunks, O, K = partial.shape
-    N, _, OH, OW = dy.shape
-    OG, CG = O // groups, x.shape[1] // groups
+    """partial (chunks, G, blocks, K, W): each chunk's part, a band of one picture or several whole ones."""
+    chunks, _, blocks, K, W = partial.shape
+    N, O, OH, OW = dy.shape
+    OG, CG, room = O // groups, x.shape[1] // groups, pictures * band * OW
+    columns = np.empty((K, room + lanes(x)), x.dtype)
+    turned = np.zeros((blocks, room, W), x.dtype)
     for t in range(begin, end):
         partial[t] = 0
         picture = padded(x[0], size, 0)
-        columns = np.empty((K, pictures * band * OW + lanes(x)), x.dtype)
-        gradient = np.empty((OG, pictures * band * OW), x.dtype)
         last = (t + 1) * N // chunks
         for n0 in range(t * N // chunks, last, pictures):
             together = min(pictures, last - n0)
             for row0 in range(0, OH, band):
-                rows = min(band, OH - row0)
-                pixels = rows * OW
+                pixels = min(band, OH - row0) * OW
                 for g in range(groups):
                     for i in range(together):
                         group = picture[g * CG : (g + 1) * CG]
                         pad(x[n0 + i, g * CG : (g + 1) * CG], group, numbers[4], numbers[5])
-                        im2col(group, columns, i * pixels, row0, rows, OW, numbers)
-                    lo, hi, total = g * OG, (g + 1) * OG, together * pixels
-                    source = dy[n0].reshape(O, OH * OW)[lo:hi, row0 * OW : row0 * OW + pixels]
-                    if together > 1:
-                        for i in range(together):
-                            copy_rows(dy[n0 + i].reshape(O, OH * OW)[lo:hi], gradient[:, i * pixels :])
-                        source = gradient[:OG, :total]
-                    multiply_rows(source, columns[:, :total], partial[t, lo:hi], 0, K)
+                        im2col(group, columns, i * pixels, row0, pixels // OW, OW, numbers)
+                        part = dy[n0 + i].reshape(O, OH * OW)[:, row0 * OW : row0 * OW + pixels]
+                        for b in range(blocks):
+                            lo, hi = g * OG + b * W, min(g * OG + (b + 1) * W, (g + 1) * OG)
+                            transpose(part[lo:hi], turned[b, i * pixels :])
+                    total = together * pixels
+                    for b in range(blocks):
+                        add_outer(columns[:, :total], turned[b, :total], partial[t, g, b])
 
 
 def band_rows(K: int, OH: int, OW: int) -> int:
@@ -153,9 +145,12 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     size, band = buffer_size(*x.shape[2:], window), band_rows(K, OH, OW)
     pictures = max(1, min(SUM // (OH * OW), N)) if band == OH else 1
     chunks = max(1, min(N, 8, N * OH * OW // SUM))
-    partial = np.empty((chunks, O, K), dy.dtype)
+    OG = O // groups
+    blocks, width = blocks_of(OG, dy.dtype)
+    partial = np.empty((chunks, groups, blocks, K, width), dy.dtype)
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
     settings = groups, window.numbers(), size, band, pictures
     products = dy.size * K // PRODUCTS
     run(weight_gradient, chunks, products, dy, x, partial, *settings)
-    return partial.sum(axis=0).reshape(O, CG, *window.kernel)
+    sums = partial.sum(axis=0).transpose(0, 1, 3, 2).reshape(groups, -1, K)[:, :OG]
+    return sums.reshape(O, CG, *window.kernel)

@@ -1,22 +1,21 @@
 """Turning rows into columns, a square block of registers at a time.
 
-`transpose(source, target)` reads the channels (C, pixels) of a picture and writes its pixels (pixels, C), or
-the other way round.
+`transpose(source, target)` turns the channels (C, pixels) of a picture into its pixels (pixels, C), or back.
 """
 
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.simd import BYTES, evens, load_part, noinline, odds, store_part, tile
 
-LANES = BYTES // 4
+LANES = BYTES // 4  # of float32
 STAGES = LANES.bit_length() - 1
 
 
 @jit
 def shuffle(block, other):
-    """Deal the numbers of neighbouring vectors out: the even ones to the upper half, the odd ones below.
+    """Deal out the numbers of neighbouring vectors: the even ones to the upper half, the odd ones below.
 
-    Of a number's place, row and lane in binary, this turns the digits by one; after STAGES such turns the row
-    has become the lane.
+    Row and lane in binary are a number's place; this turns their digits by one. After STAGES such turns the
+    row has become the lane.
     """
     for i in range(LANES // 2):
         other[i, 0] = evens(block[2 * i, 0], block[2 * i + 1, 0])
@@ -41,8 +40,13 @@ def transpose_block(source, target, i, j, rows, cols):
 
 @jit
 def transpose(source, target):
-    """target (N, M) = source' (M, N), of float32."""
+    """target (N, M) = source' (M, N); what target has beyond that stays."""
     M, N = source.shape
-    for i in range(0, M, LANES):
-        for j in range(0, N, LANES):
-            transpose_block(source, target, i, j, min(LANES, M - i), min(LANES, N - j))
+    if source.itemsize == 4:
+        for i in range(0, M, LANES):
+            for j in range(0, N, LANES):
+                transpose_block(source, target, i, j, min(LANES, M - i), min(LANES, N - j))
+    else:
+        for i in range(M):
+            for j in range(N):
+                target[j, i] = source[i, j]

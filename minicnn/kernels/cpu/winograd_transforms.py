@@ -32,10 +32,24 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 
-from minicnn.kernels.cpu.jit import OPTIONS
-from minicnn.kernels.cpu.simd import load, store, tile
+from minicnn.kernels.cpu.jit import OPTIONS, jit
+from minicnn.kernels.cpu.simd import (
+    BYTES,
+    evens,
+    hsum,
+    load,
+    load_part,
+    noinline,
+    odds,
+    store,
+    store_part,
+    tile,
+)
 
+L = BYTES // 4  # float32 numbers in a vector, a power of 2
+STAGES = L.bit_length()  # log2 L + 1
 inline = numba.njit(**OPTIONS)  # compiled as part of the kernels that use it, which are cached
 
 
@@ -151,7 +165,20 @@ def filter_gradient_4(u, g, r):
     g[2, r] = u5 + q - s + t * 4.0
 
 
-def to_components(formula: Callable, n: int, a: int) -> Any:
+def either(two: Any, four: Any) -> Any:
+    """One kernel for both sizes, with m as its first argument."""
+
+    @inline
+    def kernel(m, *arguments):
+        if m == 4:
+            four(*arguments)
+        else:
+            two(*arguments)
+
+    return kernel
+
+
+def to_places(formula: Callable, n: int, a: int) -> Any:
     """A kernel that transforms the n x n vectors of a grid (rows, columns, L) from (i, j) on.
 
     The a x a results go to E[:, b, t] (a*a, blocks, rows, L): one matrix for each.
@@ -172,7 +199,7 @@ def to_components(formula: Callable, n: int, a: int) -> Any:
     return kernel
 
 
-def from_components(formula: Callable, a: int, n: int) -> Any:
+def from_places(formula: Callable, a: int, n: int) -> Any:
     """The way back: a kernel that transforms E[:, b, t] to n x n vectors of a grid."""
 
     @inline
@@ -188,3 +215,136 @@ def from_components(formula: Callable, a: int, n: int) -> Any:
                 store(grid, i + r, j + s, 0, result[s, r])
 
     return kernel
+
+
+transform_input = either(to_places(input_2, 4, 4), to_places(input_4, 6, 6))
+transform_filter = either(to_places(filter_2, 3, 4), to_places(filter_4, 3, 6))
+transform_gradient = either(to_places(gradient_2, 2, 4), to_places(gradient_4, 4, 6))
+transform_output = either(from_places(output_2, 4, 2), from_places(output_4, 6, 4))
+transform_filter_gradient = either(from_places(filter_gradient_2, 4, 3), from_places(filter_gradient_4, 6, 3))
+
+
+# Strips: rows of L channels of a picture as a grid (rows, columns, L), and the picture again
+
+
+@jit
+def vectors(rows, blocks, count):
+    """Zeros (rows, blocks, count, L), each vector in a cache line of its own."""
+    size = rows * blocks * count * L
+    memory = np.zeros(size + L, np.float32)
+    first = -(memory.ctypes.data // 4) % L
+    return memory[first : first + size].reshape(rows, blocks, count, L)
+
+
+@jit
+def transpose(t):
+    """The L x L numbers of t[0] transposed, in t[STAGES - 1].
+
+    Reading every second number of all, then the others, turns the bits of a number's address (row, column)
+    by one; after log2 L times, the two have changed places.
+    """
+    for step in range(STAGES - 1):
+        for i in range(L // 2):
+            t[step + 1, i] = evens(t[step, 2 * i], t[step, 2 * i + 1])
+            t[step + 1, L // 2 + i] = odds(t[step, 2 * i], t[step, 2 * i + 1])
+
+
+@jit
+def read_block(picture, b, h, w, grid, r, s):
+    """grid[r, s:s+L] = the L pixels of picture (C, H, W) from (h, w) on, channels bL to bL + L."""
+    noinline()
+    C, _, W = picture.shape
+    t = tile(STAGES, L, grid)
+    for i in range(L):
+        c = b * L + i
+        t[0, i] = load_part(W - w if c < C else 0, picture, min(c, C - 1), h, w)
+    transpose(t)
+    for i in range(L):
+        store(grid, r, s + i, 0, t[STAGES - 1, i])
+
+
+@jit
+def write_block(grid, r, s, bias, b, picture, h, w):
+    """The way back, with bias[b] added; returns 0, or NaN if a number is not finite."""
+    noinline()
+    C, _, W = picture.shape
+    t = tile(STAGES, L, grid)
+    offset = load(bias, b, 0)
+    finite = offset * 0.0
+    for i in range(L):
+        v = load(grid, r, s + i, 0) + offset
+        finite += v * 0.0
+        t[0, i] = v
+    transpose(t)
+    for i in range(L):
+        c = b * L + i
+        store_part(W - w if c < C else 0, picture, min(c, C - 1), h, w, t[STAGES - 1, i])
+    return hsum(finite)
+
+
+@jit
+def read_strip(picture, b, row0, rows, left, grid):
+    """grid[:rows, left:] = rows row0 to row0 + rows of picture (C, H, W), channels bL to bL + L.
+
+    Rows outside of the picture are zeros, as is what stands beside it.
+    """
+    _, H, W = picture.shape
+    for r in range(rows):
+        if 0 <= row0 + r < H:
+            for w in range(0, W, L):
+                read_block(picture, b, row0 + r, w, grid, r, left + w)
+        else:
+            grid[r] = 0
+
+
+@jit
+def write_strip(grid, bias, b, picture, row0, rows):
+    """Rows row0 to row0 + rows of picture = grid[:rows], where it has such rows; 0, or NaN as above."""
+    _, H, W = picture.shape
+    finite = np.float32(0)
+    for r in range(min(rows, H - row0)):
+        for w in range(0, W, L):
+            finite += write_block(grid, r, w, bias, b, picture, row0 + r, w)
+    return finite
+
+
+@jit
+def strip(rows, across, left, W, m):
+    """A grid for `rows` tile rows, `across` in each, and for pictures W wide beside `left` zeros."""
+    return vectors(1, rows * m + 2, max(across * m + 2, left + (W + L - 1) // L * L))[0]
+
+
+# Filters, which lie in memory as pictures of one row: nine numbers beside each other
+
+
+@jit
+def transform_filters(weight, turned, panel, begin, end, m, U):
+    """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+
+    weight is (O, C, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
+    """
+    sources, step = (weight, -1) if turned else (weight.transpose(1, 0, 2, 3), 1)
+    line = vectors(1, 1, 9 + L)[0]
+    grid = line[0, :9].reshape(3, 3, L)[::step, ::step]
+    for b in range(U.shape[1]):
+        for k in range(begin, end):
+            read_strip(sources[k], panel * U.shape[1] + b, 0, 1, 0, line)
+            transform_filter(m, grid, 0, 0, U, b, k - begin)
+
+
+@jit
+def transform_all_filters(weight, turned, m, U, begin, end):
+    """U (panels, a*a, blocks, channels, L) for some panels."""
+    for panel in range(begin, end):
+        transform_filters(weight, turned, panel, 0, weight.shape[0 if turned else 1], m, U[panel])
+
+
+@jit
+def add_filters(U, m, sums):
+    """sums (blocks, channels, 9, L) += G' U G, the gradients of as many filters."""
+    grid = vectors(1, 3, 3)[0]
+    for b in range(sums.shape[0]):
+        for c in range(sums.shape[1]):
+            transform_filter_gradient(m, U, b, c, grid, 0, 0)
+            for tap in range(9):
+                store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))

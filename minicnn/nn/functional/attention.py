@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from minicnn.device import array_module, check_same, like
+from minicnn.device import array_module, check_same
 from minicnn.nn.arguments import check_tensors
 from minicnn.nn.functional.dropout import dropout
+from minicnn.tape import looked
 from minicnn.tensor import Tensor
 
 
@@ -50,7 +51,7 @@ def scaled_dot_product_attention(
     if is_causal:
         if attn_mask is not None:
             raise RuntimeError(f"{name}: expected attn_mask or is_causal, got both")
-        attn_mask = Tensor(like(np.tri(query.shape[-2], key.shape[-2], dtype=bool), query.array))
+        attn_mask = Tensor(array_module(query.array).tri(query.shape[-2], key.shape[-2], dtype=bool))
     weights = attention_weights(name, query, key, attn_mask, scale)
     return dropout(weights, dropout_p) @ value
 
@@ -73,6 +74,7 @@ def attention_weights(
             f"{name}: expected an attn_mask that broadcasts to {scores.shape}, got {attn_mask.shape}"
         )
     check_same(name, ("query", "attn_mask"), (query.array, attn_mask.array))
+    looked("has its mask checked")
     if attn_mask.dtype == bool:
         shut = ~attn_mask.array
         added = Tensor(array_module(shut).where(shut, -math.inf, 0).astype(query.dtype))

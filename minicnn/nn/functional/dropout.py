@@ -1,8 +1,13 @@
 """Dropout: of elements, of channels, of whole branches."""
 
+from functools import partial
+from typing import Any
+
 from minicnn import ops
+from minicnn.device import array_module
 from minicnn.nn.arguments import check_floats, check_tensors, probability
 from minicnn.random import shares
+from minicnn.tape import repeated
 from minicnn.tensor import Tensor, apply
 
 
@@ -67,7 +72,12 @@ def dropped(
     if not training or p == 0:
         return input
     check_floats(name, input=input)
-    kept = shares(shape, input.array) >= p
-    mask = Tensor(kept * input.dtype.type(0 if p == 1 else 1 / (1 - p)))
+    like = array_module(input.array).empty(0, input.dtype)  # who repeats this need not keep the input
+    mask = Tensor(repeated(partial(mask_of, shape, p, like)))
     out = apply(ops.Mask, input, mask)
     return input.assign(name, out) if inplace else out
+
+
+def mask_of(shape: tuple[int, ...], p: float, like: Any) -> Any:
+    """0 with probability p, else 1 / (1 - p), drawn where another array lives."""
+    return (shares(shape, like) >= p) * like.dtype.type(0 if p == 1 else 1 / (1 - p))

@@ -5,6 +5,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.device import array_module, may_look
 from minicnn.nn.arguments import check_floats, check_tensors
+from minicnn.tape import looked
 from minicnn.tensor import Tensor, apply
 
 
@@ -15,6 +16,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     check_tensors("one_hot", tensor=tensor)
     indices = tensor.array
+    looked("counts classes")
     if indices.dtype != np.int64:
         raise RuntimeError(f"one_hot: expected class indices of int64, got {indices.dtype}")
     if num_classes < 0:

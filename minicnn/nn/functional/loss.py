@@ -124,6 +124,6 @@ def over_rows(
             f"got {input.shape} and {target.shape}"
         )
     rows = input.movedim(1, -1) if input.ndim > 2 else input
-    how = target.array.reshape(-1), weights, *settings
+    how = target.reshape(-1).array, weights, *settings
     out = apply_to_one(function, rows.reshape(-1, classes), how)
     return out.reshape(places) if settings[-1] == "none" else out

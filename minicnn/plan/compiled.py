@@ -1,0 +1,217 @@
+"""`minicnn.compile`: a model or function that is recorded when it is called, and repeated from then on."""
+
+import functools
+import linecache
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minicnn.autograd import is_grad_enabled
+from minicnn.nn import Module
+from minicnn.plan.plan import Plan
+from minicnn.plan.recorder import Recorder
+from minicnn.plan.step import mark
+from minicnn.plan.surroundings import Surroundings
+from minicnn.plan.table import table
+from minicnn.tape import listeners
+from minicnn.tensor import Tensor
+
+PLANS = 16  # kinds of arguments and states that have a plan; for more a function runs as it is
+KINDS = 64  # that are recorded at all
+TRIES = 4  # recordings of one kind until two in a row agree
+one_at_a_time = threading.Lock()
+
+
+class CannotRepeat(Exception):
+    """Arguments of a type that plans do not know."""
+
+
+class CompiledFunction:
+    """What `compile` gives for a function; its attributes are the function's.
+
+    Parameters
+    ----------
+    function : callable
+        A function of Tensors, or a module.
+    fullgraph : bool
+        Raise RuntimeError instead of a warning where the function cannot be repeated.
+    quiet : bool
+        Do not warn of it either.
+    """
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False) -> None:
+        functools.update_wrapper(self, function, updated=())
+        self.function, self.fullgraph, self.warned = function, fullgraph, quiet
+        self.surroundings = Surroundings(function)
+        self.plans: dict[Any, Plan | None] = {}  # None: runs as it is
+        self.recordings: dict[Any, list[Any]] = {}  # what was recorded of kinds that have no plan yet
+        self.changed = 0  # recordings after which something was not as before
+        self.gave_up = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if listeners or self.gave_up:  # a part of what somebody else records
+            return self.function(*args, **kwargs)
+        given: list[Tensor] = []
+        state = self.surroundings.look()
+        try:
+            kind = state, is_grad_enabled(), described((args, kwargs), given)
+            plan = self.plans.get(kind)
+        except (CannotRepeat, TypeError):
+            state = None
+        if state is None:
+            return self.function(*args, **kwargs)
+        if plan is not None:
+            return plan(given)
+        full = len(self.plans) >= PLANS or (len(self.recordings) >= KINDS and kind not in self.recordings)
+        if kind in self.plans or full or not one_at_a_time.acquire(blocking=False):
+            return self.function(*args, **kwargs)
+        try:
+            return self.record(kind, given, args, kwargs)
+        finally:
+            one_at_a_time.release()
+
+    def record(self, kind: Any, given: list[Tensor], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """Run the function once more as it is, and make a plan if it did what it had done before."""
+        recorder = Recorder(given, self.surroundings.sight.tensors)
+        listeners.append(recorder)
+        try:
+            outputs = self.function(*args, **kwargs)
+        finally:
+            listeners.remove(recorder)
+        template = recorder.finish(outputs)
+        known = self.recordings.setdefault(kind, [])
+        known.append(([step.signature() for step in recorder.steps], mark(template)))
+        self.changed += self.surroundings.look() != kind[0]
+        self.gave_up = self.changed == TRIES or len(self.surroundings.states) > KINDS
+        if self.gave_up:
+            recorder.refuse(
+                "changes what it relies on (attributes, globals), or finds it changed, at each call"
+            )
+        elif recorder.fault is None and self.surroundings.look() == kind[0] and known[-1:] == known[-2:-1]:
+            self.plans[kind] = Plan(
+                recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template
+            )
+            del self.recordings[kind]
+        elif len(known) == TRIES:
+            recorder.refuse("does something else at each call")
+        if recorder.fault is not None:
+            self.plans[kind] = None
+            self.tell(*recorder.fault)
+        return outputs
+
+    def tell(self, what: str, file: str, line: int) -> None:
+        """Say once why the function is not repeated."""
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        message = (
+            f"compile: {file}:{line} {what}, which cannot be repeated without Python; {name} runs as it is, "
+            f"uncompiled: {linecache.getline(file, line).strip()}"
+        )
+        if self.fullgraph:
+            raise RuntimeError(message)
+        if not self.warned:
+            self.warned = True
+            warnings.warn_explicit(message, UserWarning, file, line)
+
+    def __reduce__(self) -> Any:  # copies, also those of a module, make plans of their own
+        return CompiledFunction, (self.function, self.fullgraph, self.warned)
+
+    def __str__(self) -> str:
+        return table(self.function, [plan for plan in self.plans.values() if plan is not None])
+
+
+class CompiledModule(Module):
+    """What `compile` gives for a module: a module with the same parameters, below `_orig_mod`."""
+
+    def __init__(self, module: Module, fullgraph: bool = False) -> None:
+        super().__init__()
+        self._orig_mod = module
+        self.training = module.training
+        self._compiled = CompiledFunction(module, fullgraph)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self._compiled(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_orig_mod":  # not set yet
+            raise AttributeError(name)
+        return getattr(self._orig_mod, name)
+
+    def __str__(self) -> str:
+        return str(self._compiled)
+
+
+def compile(
+    model: Any = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: Any = None,
+    backend: Any = None,
+    mode: Any = None,
+    options: Any = None,
+    disable: bool = False,
+) -> Any:
+    """Make a model or a function faster: ``model = compile(model)``, ``@compile``.
+
+    The first two calls with arguments of one kind run as they are and are recorded. What is recorded is then
+    repeated, forward and backward, without Python for each operation, and with operations fused. Results are
+    those of the function as it is, up to the rounding of fused operations.
+
+    Parameters
+    ----------
+    model : Module or callable
+        What to compile; Tensors come in and go out also in tuples, lists and dicts.
+    fullgraph : bool
+        Raise RuntimeError where the function has to run as it is, instead of a warning.
+    disable : bool
+        Return it as it is.
+    dynamic, backend, mode, options
+        Accepted for PyTorch's sake.
+
+    Returns
+    -------
+    Module or callable
+        Printed, it shows the plan.
+
+    Warns
+    -----
+    UserWarning
+        The function looks at numbers (``item()``, ``if x.sum() > 0``), or uses arrays from elsewhere. It then
+        runs as it is; the message names the line.
+
+    Notes
+    -----
+    Other shapes, another mode (`train`, `eval`, `no_grad`) or frozen parameters are recorded anew. Models
+    with hooks or prints run as they are, and so do those on a GPU, where there is `cuda.graph`.
+    """
+    if model is None:
+        return functools.partial(compile, fullgraph=fullgraph, disable=disable)
+    if not callable(model):
+        raise TypeError(f"compile: expected a module or a function, got {type(model).__name__}")
+    if disable:
+        return model
+    return (CompiledModule if isinstance(model, Module) else CompiledFunction)(model, fullgraph)
+
+
+def described(value: Any, given: list[Tensor]) -> Any:
+    """The kind of an argument: for Tensors all but the values. They are added to `given`."""
+    if isinstance(value, Tensor):
+        array = value.array
+        if type(array) is not np.ndarray:
+            raise CannotRepeat
+        alias = (
+            [array is x.array for x in given].index(True)
+            if given and any(array is x.array for x in given)
+            else -1
+        )
+        given.append(value)
+        return array.shape, array.dtype, array.strides, value.tracked, alias
+    if isinstance(value, tuple | list):
+        return type(value), *[described(part, given) for part in value]
+    if type(value) is dict:
+        return tuple([(key, described(part, given)) for key, part in value.items()])
+    if isinstance(value, np.ndarray) or hasattr(value, "__dict__"):
+        raise CannotRepeat
+    return type(value), value

@@ -1,0 +1,110 @@
+"""What a plan does otherwise than the program, with the same result: in fewer passes over memory.
+
+Each rule below is a function that looks for a few steps in a row and changes them where they stand; it may do
+so only where nobody else reads the values between them.
+"""
+
+from typing import Any
+
+from minicnn import ops
+from minicnn.autograd import Function
+from minicnn.device import array_module, kernels_for
+from minicnn.plan.step import Slot, Step, slots_in
+
+WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
+
+
+class Readers:
+    """Who reads each value.
+
+    Parameters
+    ----------
+    steps : list of Step
+    outputs : nested tuples, lists and dicts
+        With Slots, of values that the caller reads.
+    """
+
+    def __init__(self, steps: list[Step], outputs: Any) -> None:
+        self.of: dict[int, list[Step | None]] = {}
+        for step in steps:
+            for slot in step.reads():
+                self.of.setdefault(slot, []).append(step)
+        for slot in slots_in(outputs):
+            self.of.setdefault(slot, []).append(None)
+
+    def only(self, slot: Slot) -> Step | None:
+        """The step that alone reads a value, and once."""
+        readers = self.of.get(slot, [])
+        return readers[0] if len(readers) == 1 else None
+
+
+def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list[Step]:
+    """The steps after all rules; steps and shapes are changed."""
+    pool_before_relu(steps, shapes, Readers(steps, outputs))
+    return fold_batch_norm(steps, shapes, Readers(steps, outputs))
+
+
+def pool_before_relu(steps: list[Step], shapes: list[tuple[int, ...]], readers: Readers) -> None:
+    """Let max(relu(x)) be relu(max(x)): then ReLU has a quarter of the numbers to do, forward and back.
+
+    The largest number is at the same place, unless none is above 0, when no gradient passes. (Of several
+    zeros the first may have another sign.)
+    """
+    for relu in steps:
+        pool = readers.only(relu.out)
+        if relu.function is not ops.ReLU or pool is None:
+            continue
+        if pool.function not in (ops.MaxPool2d, ops.AdaptiveMaxPool2d) or pool.settings:
+            continue
+        first, second = relu, pool  # where they stand; from here on the other way round
+        first.function, second.function = pool.function, relu.function
+        first.args, second.args = (first.args[0], *second.args[1:]), (first.out,)
+        first.shape = shapes[first.out] = second.shape
+        second.notes.append("after the pooling")
+
+
+def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: Readers) -> list[Step]:
+    """Let a convolution do the batch normalisation after it, in evaluation, where no gradient is wanted."""
+    kept = list(steps)
+    for conv in steps:
+        norm = readers.only(conv.out)
+        if conv.function is not ops.Conv2d or norm is None or norm.function is not ops.BatchNorm:
+            continue
+        x, weight, bias = conv.args
+        small = WORTH * size(shapes[weight]) <= size(conv.shape)
+        if norm.settings["batch"] or conv.tracked or norm.tracked or norm.args[0] != conv.out or not small:
+            continue
+        norm.function = FoldedConv2d
+        norm.args = (x, weight, bias, *norm.args[1:])
+        norm.settings = conv.settings | {key: norm.settings[key] for key in ("running", "eps")}
+        norm.notes.append("batch norm")
+        kept.remove(conv)
+    return kept
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """The number of elements."""
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+class FoldedConv2d(Function):
+    """A convolution and the batch normalisation of its result with constant statistics.
+
+    (w x + b - mean) gamma / sqrt(var + eps) + beta is a convolution with another weight and bias. They are
+    computed at each call, so that they are those of the parameters of now.
+    """
+
+    def forward(  # the convolution's arguments, then those of the normalisation
+        self, x: Any, weight: Any, bias: Any, gamma: Any, beta: Any, **settings: Any
+    ) -> Any:
+        (mean, var, *_), eps = settings["running"], settings["eps"]
+        scale = 1 / array_module(x).sqrt(var + x.dtype.type(eps))
+        if gamma is not None:
+            scale = scale * gamma
+        shift = -mean if bias is None else bias - mean
+        shift = shift * scale if beta is None else shift * scale + beta
+        weight = weight * scale[:, None, None, None]
+        return kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])

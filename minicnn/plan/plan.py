@@ -1,0 +1,201 @@
+"""A recorded function, repeated: forward in a plain loop over arrays, backward as one node of the graph."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minicnn.autograd import IGNORED, Function, clock, errors
+from minicnn.autograd.graph import unbroadcast
+from minicnn.plan.fusion import fuse
+from minicnn.plan.step import Slot, Step, filled, slots_in
+from minicnn.tensor import Tensor
+
+
+class Plan:
+    """The steps of a function for arguments of one kind.
+
+    Parameters
+    ----------
+    steps : list of Step
+        In the order of the forward pass.
+    backward : list of Step
+        Those that gradients pass, in the order of the backward pass.
+    origins : list
+        For each Slot the place of an argument, a Tensor, or None for the result of a step.
+    shapes : list of tuple of int
+        Of each value.
+    outputs : nested tuples, lists and dicts
+        With a Slot for each Tensor; a `Same` for one that goes in and out.
+    """
+
+    def __init__(
+        self,
+        steps: list[Step],
+        backward: list[Step],
+        origins: list[Any],
+        shapes: list[tuple[int, ...]],
+        outputs: Any,
+    ) -> None:
+        self.steps = steps = fuse(steps, shapes, outputs)
+        self.outputs = outputs
+        self.arguments = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, int)]
+        self.tensors = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, Tensor)]
+        self.blank: list[Any] = [None] * len(origins)  # values before a replay: constants, and nothing
+        sources = {Slot(i): x for i, x in enumerate(origins) if x is not None}
+        kept = {*sources, *slots_in(outputs)}
+        last = {slot: step.out for step in steps for slot in (step.out, *step.reads())}
+        self.forward = [
+            (
+                step,
+                *self.call(step),
+                [slot for slot, end in last.items() if end == step.out and slot not in kept],
+            )
+            for step in steps
+        ]
+        number = {step.out: i for i, step in enumerate(steps)}
+        self.backward = [
+            (number[step.out], step.out, [(to, () if to is None else shapes[to]) for to in step.needs])
+            for step in backward
+        ]
+        wanted = sorted({to for step in backward for to in step.needs if to in sources})
+        self.leaves = [(slot, sources[slot], shapes[slot]) for slot in wanted]
+        passed = {step.out for step in backward}
+        self.inputs = sources  # for outputs that are inputs
+        self.tracked = [slot for slot in slots_in(outputs) if type(slot) is Slot and slot in passed]
+
+    def call(self, step: Step) -> tuple[tuple, list[int] | None, bool]:
+        """How a step is called: `needs`, the places of its arguments, whether its settings have Slots.
+
+        A constant gets a place of its own. None: an argument has Slots inside, as `cat` has.
+        """
+        needs = tuple(None if to is None else True for to in step.needs)
+        if any(not isinstance(x, Slot) and any(True for _ in slots_in(x)) for x in step.args):
+            return needs, None, True
+        places = []
+        for x in step.args:
+            places.append(x if isinstance(x, Slot) else len(self.blank))
+            if not isinstance(x, Slot):
+                self.blank.append(x)
+        return needs, places, any(True for _ in slots_in(step.settings))
+
+    def __call__(self, given: Sequence[Tensor]) -> Any:
+        """The outputs for these arguments."""
+        values = self.blank.copy()
+        for slot, place in self.arguments:
+            values[slot] = given[place].array
+        for slot, tensor in self.tensors:
+            values[slot] = tensor.array
+        find = values.__getitem__
+        nodes: list[Any] = []
+        before = errors.set(IGNORED)
+        try:
+            for step, needs, places, inner, done in self.forward:
+                node = step.function()
+                node.needs = needs
+                args = filled(step.args, find) if places is None else [values[i] for i in places]
+                settings = filled(step.settings, find) if inner else step.settings
+                out = node.forward(*args, **settings)
+                values[step.out] = out if out is None or type(out) is np.ndarray else np.asarray(out)
+                nodes.append(node if step.tracked else None)
+                for slot in done:
+                    values[slot] = None
+        finally:
+            errors.reset(before)
+        return self.wrapped(values, nodes, given)
+
+    def wrapped(self, values: list[Any], nodes: list[Any], given: Sequence[Tensor]) -> Any:
+        """The outputs as Tensors; those that gradients reach know the one node of the whole call."""
+        node = Replayed(self, nodes, given) if self.tracked else None
+        if node is not None and type(self.outputs) is Slot:
+            return Tensor.wrap(values[self.outputs], node)
+        alone = len(self.tracked) == 1
+
+        def tensor(slot: Slot) -> Tensor:
+            if type(slot) is not Slot:  # the same Tensor as goes in
+                same = self.inputs[slot]
+                return given[same] if isinstance(same, int) else same
+            if node is None or slot not in self.tracked:
+                return Tensor.wrap(values[slot])
+            return Tensor.wrap(values[slot], node if alone else Part(node, slot))
+
+        return filled(self.outputs, tensor)
+
+
+class Replayed(Function):
+    """The node of a compiled call. Its inputs are those arguments and parameters that want gradients."""
+
+    def __init__(self, plan: Plan, nodes: list[Any], given: Sequence[Tensor]) -> None:
+        self.plan, self.nodes = plan, nodes
+        self.arrived: list[tuple[Slot, Any]] = []  # the gradients of several outputs
+        leaves = [given[x] if isinstance(x, int) else x for _, x, _ in plan.leaves]
+        self.needs = [(x.node or x, shape) for x, (_, _, shape) in zip(leaves, plan.leaves, strict=True)]
+        self.time = clock[0]
+
+    def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
+        """Walk back through the steps as the engine would through their nodes."""
+        self.check()
+        waiting: list[Any] = [None] * len(self.plan.blank)
+        own = [False] * len(waiting)  # whether we may write into a gradient
+        for slot, arrived in self.arrived or [(self.plan.tracked[0], grad)]:
+            waiting[slot] = arrived if waiting[slot] is None else waiting[slot] + arrived
+        self.arrived = []
+        nodes = self.nodes.copy() if retain_graph else self.nodes
+        for number, out, needs in self.plan.backward:
+            grad, waiting[out] = waiting[out], None
+            if grad is None:
+                continue
+            node, nodes[number] = nodes[number], None
+            if node is None:
+                raise RuntimeError(self.freed())
+            gradients = node.backward(grad if type(grad) is np.ndarray else np.asarray(grad))
+            if type(gradients) is not tuple:
+                gradients = (gradients,)
+            pairs = [
+                (to, g if g.shape == shape else unbroadcast(g, shape, node.name()))
+                for (to, shape), g in zip(needs, gradients, strict=False)
+                if to is not None and g is not None
+            ]
+            distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
+            for to, g in pairs:
+                if waiting[to] is None:
+                    waiting[to], own[to] = g, distinct and g.base is None and g is not grad
+                elif own[to]:
+                    waiting[to] += g
+                else:
+                    waiting[to], own[to] = waiting[to] + g, True
+        found = [
+            (need[0], waiting[slot] if own[slot] else waiting[slot].copy())
+            for need, (slot, _, _) in zip(self.needs, self.plan.leaves, strict=True)
+            if waiting[slot] is not None
+        ]
+        if not retain_graph and len(self.plan.tracked) == 1:  # else the other outputs may go other ways
+            self.free()
+        return found
+
+    def _check_kept(self) -> None:
+        for node in filter(None, self.nodes):
+            node.time = self.time
+            node._check_kept()
+
+    def name(self) -> str:
+        return "Compiled"
+
+
+class Part(Function):
+    """One of several outputs: it brings its gradient to the node of the call."""
+
+    def __init__(self, whole: Replayed, slot: Slot) -> None:
+        self.whole, self.slot = whole, slot
+        self.needs, self.time = [(whole, ())], clock[0]
+
+    def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
+        self.check()
+        whole = self.whole
+        whole.arrived.append((self.slot, grad))
+        if not retain_graph:
+            self.free()
+        return [(whole, np.zeros(()))]  # the engine adds up gradients of one shape
+
+    def name(self) -> str:
+        return "Compiled"

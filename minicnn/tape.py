@@ -1,0 +1,26 @@
+"""Who is told of every operation while it is done: nobody, or the recorder of `minicnn.compile`.
+
+Operations ask for it by ``for listener in listeners:``, all that this costs where nobody listens. (A list
+that another thread empties in between does not disturb a loop.)
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+listeners: list[Any] = []  # one at most, with the methods of `minicnn.plan.recorder.Recorder`
+
+
+def looked(what: str) -> None:
+    """Say that a program looks at the values of a Tensor, so that what it does next may depend on them."""
+    for listener in listeners:
+        listener.look(what)
+
+
+def repeated(make: Callable[[], Result]) -> Result:
+    """What ``make()`` gives, which is no operation on Tensors; whoever repeats the program calls it anew."""
+    result = make()
+    for listener in listeners:
+        listener.repeat(make, result)
+    return result

@@ -1,0 +1,138 @@
+"""Calls of compiled functions: arguments, results, backward passes, errors, printing."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+import minicnn.nn.functional as F
+from minicnn import nn
+
+RNG = np.random.default_rng(6)
+
+
+def normal(*shape, requires_grad=False):
+    return mc.tensor(RNG.standard_normal(shape, np.float32), requires_grad=requires_grad)
+
+
+def test_several_backward_passes():
+    w = mc.tensor([2.0, 3.0], requires_grad=True)
+    f = mc.compile(lambda x: (x * w, (x + w).tanh()))
+    x = mc.tensor([1.0, -1.0], requires_grad=True)
+    grads = []
+    for _ in range(4):
+        x.grad = w.grad = None
+        a, b = f(x)
+        a.sum().backward(retain_graph=True)
+        first = x.grad.tolist()
+        (a.sum() + b.sum()).backward()
+        grads.append((first, x.grad.tolist(), w.grad.tolist()))
+        with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+            a.sum().backward()
+    assert grads[0] == grads[1] == grads[2] == grads[3] and a.grad_fn.name() == "Compiled"
+    given = mc.tensor([1.0, 1.0])
+    g = mc.compile(lambda x: x + w)
+    for _ in range(3):
+        x.grad = None
+        g(x).backward(given)
+        x.grad += 1
+        assert given.tolist() == [1, 1]
+
+
+def test_memory_that_was_overwritten_is_noticed():
+    w = mc.tensor([2.0], requires_grad=True)
+    f = mc.compile(lambda x: x * w)
+    x = mc.tensor([1.0], requires_grad=True)
+    for _ in range(4):
+        out = f(x)
+        with mc.no_grad():
+            w += 1
+        with pytest.raises(RuntimeError, match="modified by an in-place"):
+            out.backward()
+    assert len(f.plans) == 1
+
+
+def test_interleaved_calls_keep_their_own_arrays():
+    eager = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
+    inner = copy.deepcopy(eager)
+    xs = [normal(2, 3) for _ in range(5)]
+    for model in (eager, mc.compile(inner)):
+        for _ in range(2):
+            model(xs[0])
+        model.zero_grad()
+        outs = [model(x) for x in xs]
+        for out in outs[::-1]:
+            out.sum().backward()
+    for p, q in zip(inner.parameters(), eager.parameters(), strict=True):
+        assert p.grad.tolist() == q.grad.tolist()
+
+
+def test_arguments_of_all_kinds():
+    def f(first, *more, scale=1.0, names=("a",)):
+        out = {name: first["x"] * scale for name in names}
+        return out, sum(more), first["x"], len(more)
+
+    g = mc.compile(f)
+    for scale in (1.0, 2.0, 1, 2.0):
+        for more in ((normal(2),), (normal(2), normal(2))):
+            for _ in range(3):
+                x = normal(2)
+                left, right = f({"x": x}, *more, scale=scale), g({"x": x}, *more, scale=scale)
+                assert right[0]["a"].tolist() == left[0]["a"].tolist()
+                assert (
+                    right[1].tolist() == left[1].tolist()
+                    and right[2] is x
+                    and right[3] == len(more)
+                    and [*right[0]] == ["a"]
+                )
+    x, y = normal(2), normal(2)
+    h = mc.compile(lambda x, y: x - 2 * y)
+    for a, b in [(x, y), (x, x), (y, y), (y, x)] * 3:
+        assert h(a, b).tolist() == (a - 2 * b).tolist()
+    assert len(h.plans) == 2
+
+
+def test_the_wrapper_is_a_module():
+    model = nn.ModuleDict({"fc": nn.Linear(2, 2)})
+    model.forward = lambda x: model.fc(x)
+    compiled = mc.compile(model)
+    assert [*compiled.parameters()] == [*model.parameters()] and compiled.fc is model.fc
+    assert compiled.eval() is compiled and not model.training
+    assert [*compiled.state_dict()] == [f"_orig_mod.{name}" for name in model.state_dict()]
+    assert mc.compile(model, disable=True) is model
+
+    @mc.compile(mode="max-autotune")
+    def f(x):
+        """Twice."""
+        return x * 2
+
+    assert f.__name__ == "f" and f.__doc__ == "Twice." and f(mc.ones(1)).item() == 2
+    outer = mc.compile(lambda x: compiled(x) * 2)
+    x = normal(2, 2)
+    for _ in range(3):
+        assert outer(x).tolist() == (model(x) * 2).tolist()
+    with pytest.raises(TypeError, match="expected a module or a function, got int"):
+        mc.compile(3)
+
+
+def test_errors_are_those_of_the_function():
+    loss = mc.compile(nn.CrossEntropyLoss())
+    x, y = normal(2, 3, requires_grad=True), mc.tensor([0, 2])
+    for _ in range(3):
+        loss(x, y)
+    with pytest.raises(IndexError, match="out of bounds"):
+        loss(x, mc.tensor([0, 3]))
+    with pytest.raises(ValueError, match="cross_entropy: expected x"):
+        loss(x, mc.tensor([0, 1, 2]))
+    assert loss(x, y).item() == F.cross_entropy(x, y).item()
+
+
+def test_a_plan_prints():
+    model = mc.models.create("lenet5")
+    compiled, x = mc.compile(model), normal(2, 1, 32, 32)
+    assert "not recorded yet" in str(compiled)
+    compiled(x), compiled(x)
+    text = str(compiled)
+    assert "Conv2d" in text and "conv1.weight, conv1.bias" in text and "2 x 6 x 28 x 28" in text
+    assert "backward passes" in text

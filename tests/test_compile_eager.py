@@ -1,0 +1,171 @@
+"""Where a compiled function runs as it is: what it looks at, draws, changes or prints; and what it names."""
+
+import random
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn import nn
+
+
+def test_hooks_prints_and_no_tensors_run_as_they_are(capsys):
+    model = nn.Sequential(nn.Linear(2, 2))
+    compiled, calls = mc.compile(model), []
+    for _ in range(3):
+        compiled(mc.ones(1, 2))
+    with model[0].register_forward_hook(lambda *_: calls.append(1)):
+        for _ in range(3):
+            compiled(mc.ones(1, 2))
+    assert len(calls) == 3
+    compiled(mc.ones(1, 2))
+    assert len(calls) == 3
+    with model[0].register_full_backward_hook(lambda *_: calls.append(1)):
+        for _ in range(3):
+            compiled(mc.ones(1, 2)).sum().backward()
+    assert len(calls) == 6
+    seen = []
+    model[0].weight.register_hook(lambda g: seen.append(g.shape))
+    for _ in range(3):
+        compiled(mc.ones(1, 2)).sum().backward()
+    assert len(seen) == 3
+    talk = mc.compile(lambda x: print("hello") or x * 2)
+    for _ in range(3):
+        talk(mc.ones(1))
+    assert capsys.readouterr().out == "hello\n" * 3
+    assert mc.compile(lambda path: len(path))(np.ones(3)) == 3
+
+
+def reads_item(x):
+    return x * x.sum().item()
+
+
+def asks_for_truth(x):
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def turns_into_numpy(x):
+    return x + mc.tensor(x.detach().numpy() * 2)
+
+
+def makes_random_numbers(x):
+    return x + mc.rand(3)
+
+
+def chooses_by_mask(x):
+    return x[x > 0].sum()
+
+
+def throws_dice(x):
+    return x * random.random()
+
+
+class Scaled(mc.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 5
+
+
+def test_functions_with_a_derivative_of_their_own():
+    f, w = mc.compile(lambda x: Scaled.apply(x * w) + 1), mc.ones(2, requires_grad=True)
+    for _ in range(4):
+        w.grad = None
+        x = mc.tensor([1.0, 2.0], requires_grad=True)
+        out = f(x)
+        out.sum().backward()
+        assert (out.tolist(), x.grad.tolist(), w.grad.tolist()) == ([3, 5], [5, 5], [5, 10])
+    assert out.grad_fn.name() == "Compiled"
+
+
+def writes_into_its_argument(x):
+    x += 1
+    return x
+
+
+def shows_its_argument(x):
+    return x[:2]
+
+
+FALLS_BACK = {
+    reads_item: ("reads a Tensor's number", 1),
+    asks_for_truth: ("asks for the truth of a Tensor", 1),
+    turns_into_numpy: ("turns a Tensor into an array", 1),
+    makes_random_numbers: ("uses an array that is no argument, parameter or buffer", 1),
+    chooses_by_mask: ("chooses elements by a Tensor", 1),
+    throws_dice: ("random numbers of Python's", 0),
+    shows_its_argument: ("returns a view of an argument", 0),
+}
+
+
+@pytest.mark.parametrize("function", FALLS_BACK, ids=lambda f: f.__name__)
+def test_what_cannot_be_repeated_runs_as_it_is_and_says_why(function):
+    what, offset = FALLS_BACK[function]
+    compiled = mc.compile(function)
+    x = mc.tensor([1.0, 2.0, -4.0])
+    line = function.__code__.co_firstlineno + offset
+    with pytest.warns(
+        UserWarning, match=rf"compile: .*test_compile_eager\.py:{line if offset else ''}.*{what}"
+    ) as seen:
+        compiled(x)
+    assert len(seen) == 1 and seen[0].filename == __file__
+    for sign in (1, -1, 1, -1):  # and no second warning
+        y = (x * sign).requires_grad_()
+        mc.manual_seed(1), random.seed(1)
+        expected = function(y)
+        mc.manual_seed(1), random.seed(1)
+        assert compiled(y).tolist() == expected.tolist()
+    with pytest.raises(RuntimeError, match="cannot be repeated"):
+        mc.compile(function, fullgraph=True)(x)
+
+
+def test_writes_into_arguments():
+    f, x = mc.compile(writes_into_its_argument), mc.zeros(2)
+    for _ in range(4):
+        assert f(x) is x
+    assert x.tolist() == [4, 4]
+
+
+class Remembers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x * self.calls
+
+
+def test_what_changes_attributes_runs_as_it_is():
+    compiled, results = mc.compile(Remembers()), []
+    with pytest.warns(UserWarning, match=r"changes what it relies on \(attributes"):
+        for _ in range(8):
+            results.append(compiled(mc.ones(1)).item())
+    assert results == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+FACTOR = 2
+
+
+def uses_a_global(x):
+    return x * FACTOR
+
+
+def test_globals_and_closures_are_looked_up(monkeypatch):
+    shift = 1.0
+
+    def f(x):
+        return uses_a_global(x) + shift
+
+    compiled, results = mc.compile(f), []
+    for factor in (2, 2, 2, 3, 3, 3):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        results.append(compiled(mc.ones(1)).item())
+    for shift in (5.0, 5.0, 6.0):  # noqa: B007 (in the closure)
+        results.append(compiled(mc.ones(1)).item())
+    assert results == [3, 3, 3, 4, 4, 4, 8, 8, 9]

@@ -269,15 +269,6 @@ def source_on_gpu(seed: int) -> Any:
     return _cupy.random.Generator(_cupy.random.Philox4x3210(seed))
 
 
-def special_module(x: Any) -> ModuleType:
-    """SciPy's special functions for the array x."""
-    if array_module(x) is np:
-        from scipy import special
-    else:
-        from cupyx.scipy import special
-    return special
-
-
 def may_look(x: Any) -> bool:
     """Whether a check may look at the values of an array; not while a CUDA graph takes down what is done."""
     return (

@@ -1,4 +1,4 @@
-"""The kernels of the linear layer, activations, and losses: in the reference, on the CPU, on the GPU."""
+"""The kernels of the linear layer and of losses: in the reference, on the CPU, on the GPU."""
 
 import numpy as np
 import pytest
@@ -80,62 +80,6 @@ def test_linear_keeps_a_bad_number_in_its_row(bad):
     )
     dweight = cpu.linear_weight_gradient(np.ones((10, 5), np.float32), x)
     assert np.array_equal(~np.isfinite(dweight), np.tile(np.arange(21) == 20, (5, 1)))
-
-
-# activation
-
-
-@KERNELS
-@DTYPE
-@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 5, 7), (70_001,)])
-def test_relu_against_torch(kernels, dtype, shape):
-    x = numbers(*shape, dtype=dtype)
-    leaf = torch.tensor(x, requires_grad=True)
-    y = torch.relu(leaf)
-    dy = numbers(*shape, dtype=dtype, seed=1)
-    y.backward(torch.tensor(dy))
-    got = kernels.relu(x), kernels.relu_gradient(dy, y.detach().numpy())
-    for ours, expected in zip(got, (y.detach().numpy(), leaf.grad.numpy()), strict=True):
-        assert ours.dtype == dtype
-        assert ours.shape == shape
-        assert np.array_equal(ours, expected)
-
-
-@KERNELS
-def test_relu_of_special_numbers(kernels):
-    x = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-45], np.float32)
-    y = kernels.relu(x)
-    assert np.array_equal(y, np.array([np.nan, np.inf, 0, 0, 0, 1e-45, 0], np.float32), equal_nan=True)
-    dx = kernels.relu_gradient(np.full(7, 3, np.float32), y)
-    assert np.array_equal(dx, np.float32([3, 3, 0, 0, 0, 3, 0]))
-    dx = kernels.relu_gradient(np.full(7, np.nan, np.float32), np.float32([1, 0, 0, 0, 0, 0, 0]))
-    assert np.array_equal(np.isnan(dx), [True] + [False] * 6)
-
-
-@pytest.mark.parametrize("i", range(5))
-def test_activations_in_any_layout(i):
-    x, dy = (list(matrices(5, 9))[i] for _ in range(2))
-    y = cpu.relu(x)
-    assert np.array_equal(y, np.maximum(x, 0))
-    assert np.array_equal(cpu.relu_gradient(dy, np.asfortranarray(y)), np.where(y > 0, dy, 0))
-    assert_near(cpu.tanh_gradient(dy, np.asfortranarray(y)), np.ascontiguousarray(dy * (1 - y * y)))
-
-
-@KERNELS
-@DTYPE
-@pytest.mark.parametrize("shape", [(), (1,), (0, 3), (2, 3, 5, 7), (70_001,)])
-def test_tanh_gradient_against_torch(kernels, dtype, shape):
-    leaf = torch.tensor(4 * numbers(*shape, dtype=dtype), requires_grad=True)
-    y = torch.tanh(leaf)
-    dy = numbers(*shape, dtype=dtype, seed=1)
-    y.backward(torch.tensor(dy))
-    assert_near(kernels.tanh_gradient(dy, y.detach().numpy()), leaf.grad.numpy())
-
-
-@KERNELS
-def test_tanh_gradient_of_special_numbers(kernels):
-    dy, y = np.float32([1, 1, 1, np.nan, 2]), np.float32([1, -1, np.nan, 0, 0])
-    assert np.array_equal(kernels.tanh_gradient(dy, y), np.float32([0, 0, np.nan, np.nan, 2]), equal_nan=True)
 
 
 # loss

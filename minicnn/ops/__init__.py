@@ -3,6 +3,8 @@
 from minicnn.ops.activation import (
     ELU,
     GELU,
+    Erf,
+    Exp,
     HardSigmoid,
     HardSwish,
     HardTanh,
@@ -11,8 +13,10 @@ from minicnn.ops.activation import (
     Mish,
     PReLU,
     Shrink,
+    Sigmoid,
     SiLU,
     Softplus,
+    Tanh,
     TanhGELU,
     Threshold,
 )
@@ -23,7 +27,6 @@ from minicnn.ops.elementwise import (
     Cast,
     Clamp,
     Div,
-    Exp,
     Log,
     Mask,
     Maximum,
@@ -32,10 +35,8 @@ from minicnn.ops.elementwise import (
     Neg,
     Pow,
     ReLU,
-    Sigmoid,
     Sqrt,
     Sub,
-    Tanh,
     Where,
 )
 from minicnn.ops.embedding import (
@@ -78,7 +79,6 @@ from minicnn.ops.special import (
     Atan2,
     Cos,
     Cosh,
-    Erf,
     Exp2,
     Expm1,
     Log1p,

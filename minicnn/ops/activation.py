@@ -1,166 +1,168 @@
-"""Nonlinearities of each element on its own; each keeps its input x and derives by it."""
+"""Nonlinearities of each element on its own (formulas: kernels/reference/activation.py)."""
 
 import math
 
 from minicnn.autograd import Function
-from minicnn.device import array_module, special_module
+from minicnn.device import array_module, is_array, kernels_for
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)), from exp(-|x|), which does not overflow."""
-    xp = array_module(x)
-    e = xp.exp(-abs(x))
-    return xp.where(x >= 0, 1, e) / (1 + e)
+    """1 / (1 + exp(-x)), without overflow."""
+    return kernels_for(x).activate("sigmoid", x)
 
 
 def softplus(x):
     """log(1 + exp(x)), without overflow."""
-    xp = array_module(x)
-    return xp.log1p(xp.exp(-abs(x))) + xp.maximum(x, 0)
+    return kernels_for(x).activate("softplus", x, (1.0, math.inf))
 
 
-class HardTanh(Function):
+class Activation(Function):
+    """A function that is a kernel: its name there, and whether its gradient is found from the result."""
+
+    kernel: str
+    of_result = False
+
+    def forward(self, x, *numbers):
+        out = kernels_for(x).activate(self.kernel, x, numbers)
+        self.kept, self.numbers = out if self.of_result else x, numbers
+        return out
+
+    def backward(self, grad):
+        return kernels_for(grad).activation_gradient(self.kernel, grad, self.kept, self.numbers)
+
+
+class OfResult(Activation):
+    """One without settings whose gradient is found from the result."""
+
+    of_result, numbers = True, ()
+
+    def forward(self, x):
+        self.kept = out = kernels_for(x).activate(self.kernel, x)
+        return out
+
+
+class Exp(OfResult):
+    """e ** x."""
+
+    kernel = "exp"
+
+
+class Tanh(OfResult):
+    """The hyperbolic tangent."""
+
+    kernel = "tanh"
+
+
+class Sigmoid(OfResult):
+    """1 / (1 + exp(-x))."""
+
+    kernel = "sigmoid"
+
+
+class Erf(Activation):
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t t) from 0 to x."""
+
+    kernel = "erf"
+
+
+class HardTanh(Activation):
     """x limited to [low, high]; the gradient passes strictly inside."""
 
+    kernel, of_result = "hardtanh", True
+
     def forward(self, x, low, high):
-        self.x, self.low, self.high = x, x.dtype.type(low), x.dtype.type(high)
-        return array_module(x).clip(x, self.low, self.high)
-
-    def backward(self, grad):
-        return grad * ((self.x > self.low) & (self.x < self.high))
+        if x.dtype.kind != "f":
+            return array_module(x).clip(x, x.dtype.type(low), x.dtype.type(high))
+        return super().forward(x, low, high)
 
 
-class LeakyReLU(Function):
-    """x where it is positive, else slope x."""
+class LeakyReLU(Activation):
+    """x where it is positive, else slope x, for a number or for an array of them in the shape of x."""
+
+    kernel = "leaky_relu"
 
     def forward(self, x, slope):
-        self.x, self.slope = x, slope
-        return array_module(x).where(x > 0, x, x * slope)
+        if not is_array(slope):
+            return super().forward(x, slope)
+        self.slopes = array_module(x).where(x > 0, x.dtype.type(1), slope)
+        return x * self.slopes
 
     def backward(self, grad):
-        return array_module(grad).where(self.x > 0, grad, grad * self.slope)
+        return grad * self.slopes if hasattr(self, "slopes") else super().backward(grad)
 
 
 class PReLU(Function):
-    """x where it is positive, else weight x, for a weight that is learned and broadcasts to x."""
+    """x where it is positive, else weight x: one weight for all, or (1, C, 1, ...) for x (N, C, ...)."""
 
     def forward(self, x, weight):
-        self.x, self.weight = x, weight
-        return array_module(x).where(x > 0, x, x * weight)
+        N, C = x.shape[0] if x.ndim else 1, weight.size
+        self.x = x.reshape(N, C, x.size // max(N * C, 1))
+        self.weight, self.shapes = weight.reshape(-1), (x.shape, weight.shape)
+        return kernels_for(x).prelu(self.x, self.weight).reshape(x.shape)
 
     def backward(self, grad):
-        where, positive = array_module(grad).where, self.x > 0
-        by_x = where(positive, grad, grad * self.weight) if self.needs[0] else None
-        return by_x, where(positive, 0, grad * self.x) if self.needs[1] else None
+        pair = kernels_for(grad).prelu_gradient(grad.reshape(self.x.shape), self.x, self.weight)
+        return tuple(g.reshape(shape) for g, shape in zip(pair, self.shapes, strict=True))
 
 
-class ELU(Function):
+class ELU(Activation):
     """scale x where x is positive, else scale alpha (exp(rate x) - 1)."""
 
+    kernel = "elu"
+
     def forward(self, x, alpha=1.0, scale=1.0, rate=1.0):
-        xp = array_module(x)
-        self.x, self.numbers = x, (alpha, scale, rate)
-        return xp.where(x > 0, x * scale, xp.expm1(x * rate) * (alpha * scale))
-
-    def backward(self, grad):
-        xp = array_module(grad)
-        alpha, scale, rate = self.numbers
-        return grad * xp.where(self.x > 0, scale, xp.exp(self.x * rate) * (alpha * scale * rate))
+        return super().forward(x, alpha, scale, rate)
 
 
-class SiLU(Function):
+class SiLU(Activation):
     """x sigmoid(x), also called swish."""
 
-    def forward(self, x):
-        self.x, self.gate = x, sigmoid(x)
-        return x * self.gate
-
-    def backward(self, grad):
-        return grad * (self.gate * (1 + self.x * (1 - self.gate)))
+    kernel = "silu"
 
 
-class Mish(Function):
+class Mish(Activation):
     """x tanh(log(1 + exp(x)))."""
 
-    def forward(self, x):
-        self.x, self.gate = x, array_module(x).tanh(softplus(x))
-        return x * self.gate
-
-    def backward(self, grad):
-        return grad * (self.gate + self.x * sigmoid(self.x) * (1 - self.gate * self.gate))
+    kernel = "mish"
 
 
-class GELU(Function):
+class GELU(Activation):
     """x times the probability that a standard normal number is smaller."""
 
-    def forward(self, x):
-        self.x, self.share = x, (special_module(x).erf(x * math.sqrt(0.5)) + 1) * 0.5
-        return x * self.share
-
-    def backward(self, grad):
-        density = array_module(grad).exp(self.x * self.x * -0.5) * (1 / math.sqrt(2 * math.pi))
-        return grad * (self.share + self.x * density)
+    kernel = "gelu"
 
 
-class TanhGELU(Function):
+class TanhGELU(Activation):
     """GELU by the approximation x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."""
 
-    def forward(self, x):
-        self.x = x
-        self.tanh = array_module(x).tanh((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi))
-        return x * (1 + self.tanh) * 0.5
-
-    def backward(self, grad):
-        slope = (1 + self.x * self.x * (3 * 0.044715)) * math.sqrt(2 / math.pi)
-        return grad * (0.5 * (1 + self.tanh) * (1 + self.x * (1 - self.tanh) * slope))
+    kernel = "gelu_tanh"
 
 
-class HardSwish(Function):
+class HardSwish(Activation):
     """x min(max(x + 3, 0), 6) / 6."""
 
-    def forward(self, x):
-        self.x = x
-        return x * array_module(x).clip(x + 3, 0, 6) / 6
-
-    def backward(self, grad):
-        where = array_module(grad).where
-        return where(self.x <= -3, 0, where(self.x < 3, grad * (self.x / 3 + 0.5), grad))
+    kernel = "hardswish"
 
 
-class HardSigmoid(Function):
-    """min(max(x + 3, 0), 6) / 6. Its slope has float32's digits in float64 too, as PyTorch's has."""
+class HardSigmoid(Activation):
+    """min(max(x + 3, 0), 6) / 6."""
 
-    slope = float.fromhex("0x1.555556p-3")
-
-    def forward(self, x):
-        self.inside = (x > -3) & (x < 3)
-        return array_module(x).clip(x + 3, 0, 6) / 6
-
-    def backward(self, grad):
-        return array_module(grad).where(self.inside, grad * self.slope, 0)
+    kernel = "hardsigmoid"
 
 
-class Softplus(Function):
+class Softplus(Activation):
     """log(1 + exp(beta x)) / beta, and x itself where beta x is above the threshold."""
 
+    kernel = "softplus"
+
     def forward(self, x, beta, threshold):
-        self.scaled = x * beta
-        self.straight = self.scaled > threshold
-        return array_module(x).where(self.straight, x, softplus(self.scaled) / beta)
-
-    def backward(self, grad):
-        return array_module(grad).where(self.straight, grad, grad * sigmoid(self.scaled))
+        return super().forward(x, beta, threshold)
 
 
-class LogSigmoid(Function):
+class LogSigmoid(Activation):
     """The logarithm of sigmoid(x)."""
 
-    def forward(self, x):
-        self.x = x
-        return -softplus(-x)
-
-    def backward(self, grad):
-        return grad * sigmoid(-self.x)
+    kernel = "log_sigmoid"
 
 
 class Threshold(Function):

@@ -90,17 +90,6 @@ class Abs(Function):
         return grad * array_module(grad).sign(self.x)
 
 
-class Exp(Function):
-    """e ** x."""
-
-    def forward(self, x):
-        self.out = array_module(x).exp(x)
-        return self.out
-
-    def backward(self, grad):
-        return grad * self.out
-
-
 class Log(Function):
     """The natural logarithm."""
 
@@ -121,28 +110,6 @@ class Sqrt(Function):
 
     def backward(self, grad):
         return grad / (2 * self.out)
-
-
-class Tanh(Function):
-    """The hyperbolic tangent."""
-
-    def forward(self, x):
-        self.out = array_module(x).tanh(x)
-        return self.out
-
-    def backward(self, grad):
-        return kernels_for(grad).tanh_gradient(grad, self.out)
-
-
-class Sigmoid(Function):
-    """1 / (1 + exp(-x)); where exp overflows, the result is 0 as it should be."""
-
-    def forward(self, x):
-        self.out = 1 / (1 + array_module(x).exp(-x))
-        return self.out
-
-    def backward(self, grad):
-        return grad * (self.out * (1 - self.out))
 
 
 class ReLU(Function):

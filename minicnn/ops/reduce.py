@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import Function
-from minicnn.device import array_module
+from minicnn.device import array_module, kernels_for
 
 add_up: Any = np.add.reduce
 
@@ -112,26 +112,21 @@ class Extreme(Function):
 class Softmax(Function):
     """exp(x) / sum(exp(x)) along one axis."""
 
+    log = False
+
     def forward(self, x, axis):
-        axis = axis if x.ndim else None
-        e = array_module(x).exp(x - largest(x, (axis,) if x.ndim else ()))
-        e /= e.sum(axis=axis, keepdims=True)
-        self.axis, self.out = axis, e
-        return e
+        K = x.shape[axis] if x.ndim else 1
+        B = math.prod(x.shape[axis + 1 :]) if x.ndim else 1
+        view = x.size // max(K * B, 1), K, B
+        self.out = kernels_for(x).softmax(x.reshape(view), self.log)
+        return self.out.reshape(x.shape)
 
     def backward(self, grad):
-        weighted = grad * self.out
-        return weighted - self.out * weighted.sum(axis=self.axis, keepdims=True)
+        kernels, grad_there = kernels_for(grad), grad.reshape(self.out.shape)
+        return kernels.softmax_gradient(grad_there, self.out, self.log).reshape(grad.shape)
 
 
-class LogSoftmax(Function):
+class LogSoftmax(Softmax):
     """x - log(sum(exp(x))) along one axis."""
 
-    def forward(self, x, axis):
-        xp, axis = array_module(x), axis if x.ndim else None
-        x = x - largest(x, (axis,) if x.ndim else ())
-        self.axis, self.out = axis, x - xp.log(xp.exp(x).sum(axis=axis, keepdims=True))
-        return self.out
-
-    def backward(self, grad):
-        return grad - array_module(grad).exp(self.out) * grad.sum(axis=self.axis, keepdims=True)
+    log = True

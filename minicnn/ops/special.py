@@ -3,7 +3,7 @@
 import math
 
 from minicnn.autograd import Function
-from minicnn.device import array_module, special_module
+from minicnn.device import array_module
 
 
 class Rsqrt(Function):
@@ -26,17 +26,6 @@ class Reciprocal(Function):
 
     def backward(self, grad):
         return -grad * self.out * self.out
-
-
-class Erf(Function):
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t t) from 0 to x."""
-
-    def forward(self, x):
-        self.x = x
-        return special_module(x).erf(x)
-
-    def backward(self, grad):
-        return grad * (2 / math.sqrt(math.pi)) * array_module(grad).exp(-self.x * self.x)
 
 
 class Log1p(Function):

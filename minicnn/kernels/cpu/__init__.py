@@ -5,7 +5,14 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 """
 
 from minicnn.kernels.cpu import memory  # noqa: F401 (sets malloc up)
-from minicnn.kernels.cpu.activation import relu, relu_gradient, tanh_gradient
+from minicnn.kernels.cpu.activation import (
+    activate,
+    activation_gradient,
+    prelu,
+    prelu_gradient,
+    relu,
+    relu_gradient,
+)
 from minicnn.kernels.cpu.adaptive import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
@@ -34,14 +41,15 @@ from minicnn.kernels.cpu.optim import adagrad_step, adam_step, rmsprop_step, sgd
 from minicnn.kernels.cpu.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
 from minicnn.kernels.cpu.resample import blend, blend_gradient, pick, pick_gradient
 from minicnn.kernels.cpu.running import batch_norm_update_and_invert
+from minicnn.kernels.cpu.softmax import softmax, softmax_gradient
 
 __all__ = [
-    "adagrad_step", "adam_step", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d",
-    "avg_pool2d", "avg_pool2d_gradient", "batch_norm", "batch_norm_gradient", "batch_norm_statistics",
-    "batch_norm_update_and_invert", "blend", "blend_gradient", "concatenate", "conv2d",
-    "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient", "cross_entropy", "group_norm",
-    "group_norm_gradient", "group_norm_weight_gradient", "linear", "linear_input_gradient",
-    "linear_weight_gradient", "matmul", "max_pool2d", "max_pool2d_gradient", "pick", "pick_gradient", "relu",
-    "relu_gradient", "rmsprop_step", "sample", "sample_gradient", "sample_place_gradient", "sgd_step",
-    "tanh_gradient",
+    "activate", "activation_gradient", "adagrad_step", "adam_step", "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d", "avg_pool2d", "avg_pool2d_gradient", "batch_norm",
+    "batch_norm_gradient", "batch_norm_statistics", "batch_norm_update_and_invert", "blend", "blend_gradient",
+    "concatenate", "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient",
+    "cross_entropy", "group_norm", "group_norm_gradient", "group_norm_weight_gradient", "linear",
+    "linear_input_gradient", "linear_weight_gradient", "matmul", "max_pool2d", "max_pool2d_gradient", "pick",
+    "pick_gradient", "prelu", "prelu_gradient", "relu", "relu_gradient", "rmsprop_step", "sample",
+    "sample_gradient", "sample_place_gradient", "sgd_step", "softmax", "softmax_gradient",
 ]  # fmt: skip

@@ -1,14 +1,20 @@
-"""Activations in one pass."""
+"""Activations, in one pass forward and one back. Those with curves are in curves.py."""
+
+from typing import Any
 
 import numpy as np
 
+from minicnn.kernels.cpu import curves
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 
-__all__ = ["relu", "relu_gradient", "tanh_gradient"]
+__all__ = [
+    "activate", "activation_gradient", "prelu", "prelu_gradient", "relu", "relu_gradient",
+]  # fmt: skip
 
 FEW = 1 << 15  # numbers that NumPy goes through in less time than it takes to call a kernel
 ZERO = {np.dtype(name): np.zeros((), name) for name in ("float32", "float64")}
+SIXTH = float(np.float32(1 / 6))  # in float64, too, as PyTorch has it
 
 
 @jit
@@ -28,11 +34,99 @@ def gate(dy, y, dx, begin, end):
 
 
 @jit
-def times_slope(dy, y, dx, begin, end):
+def leaky_relu(x, y, slope, begin, end):
+    x, y = x[begin:end], y[begin:end]
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        y[i] = x[i] if x[i] > zero else x[i] * slope
+
+
+@jit
+def leaky_relu_gradient(dy, x, dx, slope, begin, end):
+    dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        dx[i] = dy[i] if x[i] > zero else dy[i] * slope
+
+
+@jit
+def hardtanh(x, y, low, high, begin, end):
+    x, y = x[begin:end], y[begin:end]
+    for i in range(x.size):
+        above = low if x[i] < low else x[i]
+        y[i] = high if above > high else above
+
+
+@jit
+def hardtanh_gradient(dy, y, dx, low, high, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
-    one = y.dtype.type(1)
+    zero = y.dtype.type(0)
     for i in range(y.size):
-        dx[i] = dy[i] * (one - y[i] * y[i])
+        dx[i] = dy[i] if (y[i] > low) & (y[i] < high) else zero
+
+
+@jit
+def hardsigmoid(x, y, begin, end):
+    x, y = x[begin:end], y[begin:end]
+    number = x.dtype.type
+    zero, three, six = number(0), number(3), number(6)
+    for i in range(x.size):
+        v = x[i] + three
+        y[i] = (zero if v < zero else (six if v > six else v)) / six
+
+
+@jit
+def hardsigmoid_gradient(dy, x, dx, begin, end):
+    dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
+    number = x.dtype.type
+    zero, three, sixth = number(0), number(3), number(SIXTH)
+    for i in range(x.size):
+        dx[i] = dy[i] * sixth if (x[i] > -three) & (x[i] < three) else zero
+
+
+@jit
+def hardswish(x, y, begin, end):
+    x, y = x[begin:end], y[begin:end]
+    number = x.dtype.type
+    zero, three, six = number(0), number(3), number(6)
+    for i in range(x.size):
+        v = x[i] + three
+        y[i] = x[i] * (zero if v < zero else (six if v > six else v)) / six
+
+
+@jit
+def hardswish_gradient(dy, x, dx, begin, end):
+    dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
+    number = x.dtype.type
+    zero, half, three = number(0), number(0.5), number(3)
+    for i in range(x.size):
+        inside = dy[i] * (x[i] / three + half) if x[i] < three else dy[i]
+        dx[i] = zero if x[i] <= -three else inside
+
+
+@jit
+def weighed(x, weight, y, begin, end):
+    """y and x (N, C, P), weight (C); some of the N*C rows."""
+    C, zero = x.shape[1], x.dtype.type(0)
+    for j in range(begin, end):
+        row, out, w = x[j // C, j % C], y[j // C, j % C], weight[j % C]
+        for p in range(row.size):
+            out[p] = row[p] if row[p] > zero else row[p] * w
+
+
+@jit
+def weighed_gradient(dy, x, weight, dx, dweight, begin, end):
+    """dx, dy and x (N, C, P), weight (C); dweight (N, C) is what each row has to say about it."""
+    C, zero = x.shape[1], x.dtype.type(0)
+    for j in range(begin, end):
+        n, c = j // C, j % C
+        grad, row, out, w = dy[n, c], x[n, c], dx[n, c], weight[c]
+        total = 0.0
+        for p in range(row.size):
+            positive = row[p] > zero
+            out[p] = grad[p] if positive else grad[p] * w
+            total += zero if positive else grad[p] * row[p]
+        dweight[n, c] = total
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -46,13 +140,72 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     """dx = 0 where y <= 0, else dy."""
-    dx = np.empty(y.shape, y.dtype)
-    run(gate, y.size, y.size, dy.reshape(-1), y.reshape(-1), dx.reshape(-1))
+    return by_pairs(gate, dy, y)
+
+
+def by_pairs(kernel: Any, dy: np.ndarray, kept: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
+    """dx from dy and x or y, number by number."""
+    dx = np.empty(kept.shape, kept.dtype)
+    run(
+        kernel,
+        kept.size,
+        kept.size,
+        dy.reshape(-1),
+        kept.reshape(-1),
+        dx.reshape(-1),
+        *map(kept.dtype.type, numbers),
+    )
     return dx
 
 
-def tanh_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """dx = dy (1 - y*y), for y = tanh(x)."""
-    dx = np.empty(y.shape, y.dtype)
-    run(times_slope, y.size, y.size, dy.reshape(-1), y.reshape(-1), dx.reshape(-1))
-    return dx
+FUNCTIONS = {
+    "elu": (curves.elu, curves.elu_gradient),
+    "erf": (curves.erf, curves.erf_gradient),
+    "exp": (curves.exponential, curves.exponential_gradient),
+    "gelu": (curves.gelu, curves.gelu_gradient),
+    "gelu_tanh": (curves.gelu_tanh, curves.gelu_tanh_gradient),
+    "hardsigmoid": (hardsigmoid, hardsigmoid_gradient),
+    "hardswish": (hardswish, hardswish_gradient),
+    "hardtanh": (hardtanh, hardtanh_gradient),
+    "leaky_relu": (leaky_relu, leaky_relu_gradient),
+    "log_sigmoid": (curves.log_sigmoid, curves.log_sigmoid_gradient),
+    "mish": (curves.mish, curves.mish_gradient),
+    "sigmoid": (curves.sigmoid, curves.sigmoid_gradient),
+    "silu": (curves.silu, curves.silu_gradient),
+    "softplus": (curves.softplus, curves.softplus_gradient),
+    "tanh": (curves.tanh, curves.tanh_gradient),
+}
+NUMPY = {"exp": np.exp, "tanh": np.tanh}  # as fast on few numbers, and on float64
+
+
+def activate(name: str, x: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
+    """y = f(x) for the function of that name in the reference, which has `numbers`."""
+    if (x.size < FEW or x.dtype != np.float32) and name in NUMPY:
+        return NUMPY[name](x)
+    y = np.empty(x.shape, x.dtype)
+    run(FUNCTIONS[name][0], x.size, x.size, x.reshape(-1), y.reshape(-1), *map(x.dtype.type, numbers))
+    return y
+
+
+def activation_gradient(
+    name: str, dy: np.ndarray, kept: np.ndarray, numbers: tuple[float, ...] = ()
+) -> np.ndarray:
+    """dx = dy f'(x); `kept` is y where the reference says so, else x."""
+    return by_pairs(FUNCTIONS[name][1], dy, kept, numbers)
+
+
+def prelu(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """y (N, C, P): x where it is positive, else weight (C) x."""
+    y = np.empty(x.shape, x.dtype)
+    N, C, _ = x.shape
+    run(weighed, N * C, x.size, np.ascontiguousarray(x), np.ascontiguousarray(weight), y)
+    return y
+
+
+def prelu_gradient(dy: np.ndarray, x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dx (N, C, P) and dweight (C)."""
+    N, C, _ = x.shape
+    dx, dweight = np.empty(x.shape, x.dtype), np.empty((N, C), x.dtype)
+    arrays = [np.ascontiguousarray(a) for a in (dy, x, weight)]
+    run(weighed_gradient, N * C, x.size, *arrays, dx, dweight)
+    return dx, dweight.sum(axis=0)

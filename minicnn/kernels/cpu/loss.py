@@ -1,17 +1,26 @@
 """Softmax and cross-entropy in one pass over the logits."""
 
-import math
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 
+from minicnn.kernels.cpu.elementary import log
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.softmax import exactly, exponentials, highest
 
 __all__ = ["cross_entropy"]
 
 
-# not reassociated: log_total - (z - largest) must not become (log_total + largest) - z, which rounds
-@partial(jit, fastmath={"contract"})
+@jit
+def weighed_sum(weight, z, largest):
+    """The sum of weight (z - largest) over a row."""
+    total = z.dtype.type(0)
+    for c in range(z.size):
+        total += weight[c] * (z[c] - largest)
+    return total
+
+
+@exactly
 def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gradient):
     """Fill losses (N) and gradient (N, C); see the reference for the formulas.
 
@@ -37,23 +46,17 @@ def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gr
             losses[n] = 0
             d[:] = 0
             continue
-        largest = z.max()
-        total, shifted = number(0), number(0)  # sum of exp(z - largest), and of weight * (z - largest)
-        for c in range(C):
-            d[c] = math.exp(z[c] - largest)
-            total += d[c]
-            shifted += weight[c] * (z[c] - largest)
+        largest = highest(z)
+        total = exponentials(z, largest, d)
         on_target, on_all = number(1 - label_smoothing) * weight[t], number(label_smoothing / C)
-        log_total = math.log(total)
+        log_total = log(total)
         losses[n] = on_target * (log_total - (z[t] - largest))
-        if on_all > 0:  # a logit of -inf makes `shifted` infinite
-            losses[n] += on_all * (all_weights * log_total - shifted)
-        scale = (on_target + on_all * all_weights) / total
+        if on_all > 0:  # a logit of -inf makes the sum infinite
+            losses[n] += on_all * (all_weights * log_total - weighed_sum(weight, z, largest))
+        scale = (on_target + on_all * all_weights) / total * share
         for c in range(C):
-            d[c] = d[c] * scale - on_all * weight[c]
-        d[t] -= on_target
-        for c in range(C):
-            d[c] *= share
+            d[c] = d[c] * scale - on_all * share * weight[c]
+        d[t] -= on_target * share
         loss += losses[n]
     return loss / divisor if divisor != 0 else np.nan, N
 

@@ -8,6 +8,7 @@
     splat(a, i, j)                          a[i, j] in every lane
     evens(v, w), odds(v, w)                 every second number of v and w, one after the other
     v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
+    maximum(v, w), hmax(v)                  lane by lane; the largest of all. A NaN may get lost
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
@@ -83,6 +84,14 @@ def odds(v, w):
 
 def hsum(v):
     return v.sum()
+
+
+def maximum(v, w):
+    return np.where(v > w, v, w)
+
+
+def hmax(v):
+    return v.max()
 
 
 def tile(rows, cols, a):
@@ -225,10 +234,23 @@ def every_second(first: int) -> Callable:
     return emit
 
 
+def reduction(what: str, vector: ir.VectorType) -> str:
+    return f"llvm.vector.reduce.{what}.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
+
+
 def emit_hsum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     vector = args[0].type
-    name = f"llvm.vector.reduce.fadd.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
-    return call(builder, name, vector.element, vector.element(-0.0), args[0], fastmath=("reassoc",))
+    zero = vector.element(-0.0)
+    return call(builder, reduction("fadd", vector), vector.element, zero, args[0], fastmath=("reassoc",))
+
+
+def emit_maximum(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+
+def emit_hmax(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    vector = args[0].type
+    return call(builder, reduction("fmax", vector), vector.element, args[0], fastmath=("nnan",))
 
 
 def emit_tile(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -261,6 +283,8 @@ define(splat, lambda a, *index: vector_of(a), emit_splat)
 define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(0))
 define(odds, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(1))
 define(hsum, lambda v: v.element if isinstance(v, Vector) else None, emit_hsum)
+define(hmax, lambda v: v.element if isinstance(v, Vector) else None, emit_hmax)
+define(maximum, lambda v, w: v if isinstance(v, Vector) and v == w else None, emit_maximum)
 define(tile, lambda rows, cols, a: Tile(rows.literal_value, cols.literal_value, vector_of(a)), emit_tile)
 define(
     noinline,

@@ -10,14 +10,15 @@
 #include "common.cuh"
 
 // Which of n results this thread works on, as which of its lanes. All 32 lanes of a warp take part in an
-// exchange, so threads beyond the last result work on it, too, and do not write it.
+// exchange, so threads beyond the last result work on it, too; they are not `inside`, and do not write it.
 struct Group {
     int lane, result;
-    bool writes;
+    bool inside, writes;
 
     __device__ Group(int lanes, int n) : lane(threadIdx.x % lanes) {
         long long mine = ((long long)blockIdx.x * blockDim.x + threadIdx.x) / lanes;
         result = int(min(mine, (long long)n - 1));
-        writes = mine < n && lane == 0;
+        inside = mine < n;
+        writes = inside && lane == 0;
     }
 };

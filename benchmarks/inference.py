@@ -2,10 +2,10 @@
 
     python -m benchmarks.inference [--models vgg16 vit_s_16] [--batch-size 8] [--threads 1 2]
 
-Pictures of 224x224, models in eval mode, no gradients. PyTorch runs in its default memory format and in
-channels_last, both under inference_mode; the better one counts. Ratio = the median of PyTorch's best /
-minicnn's: above 1, minicnn is faster. Before anything is timed, the scores are compared. With
---results the table goes to inference_cpu.md in that folder.
+Pictures of 224x224, models in eval mode, no gradients. minicnn runs compiled (mc.compile), and eager. PyTorch
+runs in its default memory format and in channels_last, both under inference_mode; the better one counts.
+Ratio = the median of PyTorch's best / minicnn's compiled: above 1, minicnn is faster. Before anything is
+timed, the scores are compared. With --results the table goes to inference_cpu.md in that folder.
 """
 
 import sys
@@ -17,7 +17,7 @@ import torch
 
 import minicnn as mc
 from benchmarks.report import Table, add_results, beside, file_in, machine, meaning, options
-from benchmarks.timing import Budget, alternate, set_threads
+from benchmarks.timing import Budget, alternate, set_threads, told_ms
 from benchmarks.twins import model_for, same, twin
 
 SIZES = {  # batch sizes
@@ -29,9 +29,11 @@ SIZES = {  # batch sizes
 }
 
 
-def minicnn_scores(model: mc.nn.Module, x: np.ndarray) -> Callable[[], mc.Tensor]:
+def minicnn_scores(model: mc.nn.Module, x: np.ndarray, compiled: bool) -> Callable[[], mc.Tensor]:
     """The scores by minicnn."""
     inputs = mc.from_numpy(x)
+    if compiled:
+        model = mc.compile(model)
 
     def run() -> mc.Tensor:
         with mc.no_grad():
@@ -57,11 +59,14 @@ def measure(name: str, size: int, threads: int, budget: Budget, table: Table, si
     x = np.random.default_rng(0).standard_normal((size, 3, side, side), np.float32)
     model = model_for(name, x.shape, **({"image_size": side} if name.startswith("vit") else {})).eval()
     modes = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
-    runs = [minicnn_scores(model, x), *(torch_scores(twin(model), x, memory) for memory in modes.values())]
-    for run in runs[1:]:
-        same(name, runs[0](), run(), 1e-3)
-    ours, *theirs = alternate(runs, budget.seconds(len(runs)))
-    table.add(name, size, threads, *beside(ours, dict(zip(modes, theirs, strict=True))))
+    ours = [minicnn_scores(model, x, compiled) for compiled in (True, False)]
+    theirs = [torch_scores(twin(model), x, memory) for memory in modes.values()]
+    for expected in [run() for run in theirs]:
+        for run in ours:
+            for _ in range(3):  # from the third call on a compiled model repeats what was recorded
+                same(name, run(), expected, 1e-3)
+    ours, eager, *theirs = alternate([*ours, *theirs], budget.seconds(4))
+    table.add(name, size, threads, *beside(ours, dict(zip(modes, theirs, strict=True))), told_ms(eager))
 
 
 def main() -> None:
@@ -78,7 +83,7 @@ def main() -> None:
         file_in(args.results, "inference_cpu.md"),
         "Inference on the CPU",
         [machine(), f"Pictures of {args.side}x{args.side}. {meaning('a batch')}"],
-        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio"],
+        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "minicnn, eager"],
     )
     rows = [(n, size, t) for n in args.models for size in args.batch_size or SIZES[n] for t in args.threads]
     budget = Budget(args.minutes, len(rows))

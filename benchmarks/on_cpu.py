@@ -7,6 +7,7 @@ time they take come first; what is left is shared among the others by the number
 the machine do nothing else meanwhile: each table says how busy it was before.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=45.0, help="for all parts together, about")
     parser.add_argument("--parts", nargs="+", choices=[*PARTS], default=[*PARTS])
-    parser.add_argument("--threads", nargs="+", default=["1", "2"], help="the last is that of memory")
+    parser.add_argument("--threads", nargs="+", default=["1", "2"], help="rising; memory's is the last")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder for the tables")
     args = parser.parse_args()
     end, ended = time.monotonic() + 60 * args.minutes, {}
@@ -63,7 +64,7 @@ def main() -> None:
                 str(left * weight / sum(PARTS[later].weight for later in args.parts[i:])),
             ]
         print(f"\n== {name}: {' '.join(command[2:])}\n", flush=True)
-        code = subprocess.run(command).returncode
+        code = subprocess.run(command, env=os.environ | {"NUMBA_NUM_THREADS": args.threads[-1]}).returncode
         told = "ok" if code == 0 else f"failed with exit code {code}"
         ended[name] = f"{told}, {(time.monotonic() - start) / 60:.1f} minutes"
     print("\n" + "\n".join(f"{name:15} {told}" for name, told in ended.items()))

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
+import numba
 import torch
 
 import minicnn as mc
@@ -13,7 +14,12 @@ Call = Callable[[], object]
 
 
 def set_threads(threads: int) -> None:
-    """For both libraries."""
+    """For both libraries; ValueError if minicnn's would silently be fewer."""
+    most = numba.config.NUMBA_NUM_THREADS
+    if threads > most:
+        raise ValueError(
+            f"{threads} threads: this process has {most}; set NUMBA_NUM_THREADS before it starts"
+        )
     torch.set_num_threads(threads)
     mc.set_num_threads(threads)
 
@@ -31,7 +37,7 @@ def alternate(functions: Sequence[Call], seconds: float = 4.0, rounds: int = 10)
     Parameters
     ----------
     functions : sequence of callables
-        What to time; each is called twice before.
+        What to time; each is called three times before: compiled models are recorded in the first two.
     seconds : float
         Time for each of them, about; three calls take place in any case.
     rounds : int
@@ -42,8 +48,9 @@ def alternate(functions: Sequence[Call], seconds: float = 4.0, rounds: int = 10)
     list of list of float
         For each function the seconds of every call, but of the first one in a block of many.
     """
-    for function in functions:
-        function()
+    for _ in range(2):
+        for function in functions:
+            function()
     longest = max(map(seconds_of, functions))
     rounds = max(3, min(rounds, int(seconds / longest)))
     block = seconds / rounds

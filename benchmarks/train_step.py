@@ -5,9 +5,10 @@ one run.
     python -m benchmarks.train_step --avx2
     python -m benchmarks.train_step --device cuda [--tf32]
 
-PyTorch runs in its default mode (eager, torch.optim.Adam as is) and in faster ones (fused Adam, and
-channels_last memory too); the best of all counts. Ratio = the median of PyTorch's best / minicnn's: above 1,
-minicnn is faster. Before anything is timed, the loss and all gradients are compared.
+minicnn runs compiled (mc.compile), as its Trainer does, and eager. PyTorch runs in its default mode (eager,
+torch.optim.Adam as is) and in faster ones (fused Adam, and channels_last memory too); the best of all counts.
+Ratio = the median of PyTorch's best / minicnn's compiled: above 1, minicnn is faster. Before anything is
+timed, the loss and all gradients are compared.
 
 With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
 train_step_cpu.md in that folder, or train_step_cpu_avx2.md.
@@ -29,7 +30,7 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.report import RESULTS, Table, beside, file_in, machine, meaning, options
-from benchmarks.timing import Budget, alternate, median_ms, set_threads
+from benchmarks.timing import Budget, alternate, median_ms, set_threads, told_ms
 from benchmarks.twins import model_for, same, twin
 
 INPUTS = {
@@ -50,7 +51,7 @@ ON_CPU = {  # batch sizes
 # A ReLU whose input is nearly 0 may fall on either side of it; in a deep network that moves all gradients:
 # PyTorch's own are up to 1e-2 of their length away from those in float64.
 KINKS = 3e-2
-AVX2 = {  # what keeps Numba, NumPy and PyTorch's own kernels, oneDNN and MKL from using AVX-512
+AVX2 = {  # what keeps Numba, NumPy, PyTorch's own kernels and oneDNN from using AVX-512; its MKL still may
     "NUMBA_CPU_NAME": "haswell",
     "NUMBA_CPU_FEATURES": "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+cx8,+f16c,+fma,+fsgsbase,+fxsr,+invpcid,"
     "+lzcnt,+mmx,+movbe,+pclmul,+popcnt,+rdrnd,+sahf,+sse,+sse2,+sse3,+sse4.1,+sse4.2,+ssse3,+xsave,+xsaveopt",
@@ -67,10 +68,14 @@ MODES = {  # of PyTorch: whether Adam is fused, and memory channels_last
 }
 
 
-def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+def minicnn_step(
+    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, compiled: bool = True
+) -> Callable[[], object]:
     """A training step in minicnn."""
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
     inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
+    if compiled:
+        model, loss_fn = mc.compile(model), mc.compile(loss_fn)
 
     def step() -> mc.Tensor:
         optimizer.zero_grad()
@@ -86,10 +91,7 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
     """A training step in PyTorch."""
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     if last:
-        model, inputs = (
-            model.to(memory_format=torch.channels_last),
-            inputs.to(memory_format=torch.channels_last),
-        )
+        model, inputs = (x.to(memory_format=torch.channels_last) for x in (model, inputs))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
 
@@ -104,16 +106,19 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
 
 
 def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
-    """Raise AssertionError unless the loss and all gradients agree with PyTorch's, within the rounding."""
-    theirs, losses = twin(model), []
-    for library, network in ((mc, model), (torch, theirs)):
-        loss_fn = library.nn.CrossEntropyLoss()
-        losses.append(loss_fn(network(library.from_numpy(x)), library.from_numpy(y)))
-        losses[-1].backward()
-    same("loss", *losses, 2e-5)
+    """Raise AssertionError unless the loss and all gradients agree with PyTorch's, eager and compiled."""
+    theirs = twin(model)
+    expected = torch.nn.CrossEntropyLoss()(theirs(torch.from_numpy(x)), torch.from_numpy(y))
+    expected.backward()
     deep = any(isinstance(layer, mc.nn.BatchNorm2d) for layer in model.modules())
-    for (name, p), q in zip(model.named_parameters(), theirs.parameters(), strict=True):
-        same(name, p.grad, q.grad, KINKS if deep else 1e-4)
+    for network, calls in ((model, 1), (mc.compile(model), 3)):  # whose third call repeats what was recorded
+        for _ in range(calls):
+            model.zero_grad()
+            loss = mc.nn.CrossEntropyLoss()(network(mc.from_numpy(x)), mc.from_numpy(y))
+            loss.backward()
+        same("loss", loss, expected, 2e-5)
+        for (name, p), q in zip(model.named_parameters(), theirs.parameters(), strict=True):
+            same(name, p.grad, q.grad, KINKS if deep else 1e-4)
 
 
 def measure(name: str, size: int, threads: int, budget: Budget, table: Table) -> None:
@@ -123,11 +128,11 @@ def measure(name: str, size: int, threads: int, budget: Budget, table: Table) ->
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(shape, np.float32), rng.integers(0, 10, size)
     check(model_for(name, shape), x, y)
-    steps = [minicnn_step(model_for(name, shape), x, y)]
+    steps = [minicnn_step(model_for(name, shape), x, y, compiled) for compiled in (True, False)]
     steps += [torch_step(twin(model_for(name, shape)), x, y, *mode) for mode in MODES.values()]
-    ours, *theirs = alternate(steps, budget.seconds(len(steps)))
-    default = f"{median_ms(theirs[0]) / median_ms(ours):.2f}"
-    table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), default)
+    ours, eager, *theirs = alternate(steps, budget.seconds(len(steps)))
+    both_eager = told_ms(eager), f"{median_ms(theirs[0]) / median_ms(eager):.2f}"
+    table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), *both_eager)
 
 
 def measure_on_cpu(
@@ -142,8 +147,13 @@ def measure_on_cpu(
     table = Table(
         file_in(results, "train_step_cpu_avx2.md" if limited else "train_step_cpu.md"),
         "Training step on the CPU" + (", without AVX-512" if limited else ""),
-        [machine(), f"Optimizer: Adam. {meaning('a step')}"],
-        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "ratio to its default"],
+        [
+            machine(),
+            f"Optimizer: Adam. {meaning('a step')} minicnn is compiled (mc.compile), as by its Trainer. The "
+            "last column is the ratio of what tutorials write: minicnn eager, PyTorch without fused Adam and "
+            "channels_last.",
+        ],
+        ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "minicnn, eager", "ratio"],
     )
     rows = [(name, size, t) for name in names for size in sizes or ON_CPU.get(name, (8,)) for t in threads]
     budget = Budget(minutes, len(rows))

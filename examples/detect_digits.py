@@ -82,9 +82,10 @@ def make_model():
 def detect(model, loader, threshold):
     """What is found on each picture, and what is there."""
     model.eval()
+    device = next(model.parameters()).device
     found, there = [], []
     for pictures, targets in loader:
-        found += model.detect(pictures, score_threshold=threshold)
+        found += model.detect(pictures.to(device), score_threshold=threshold)
         there += targets
     return found, there
 
@@ -114,7 +115,8 @@ def main(canvases=6000, epochs=10, picture="detect_digits.png"):
     precision = mean_average_precision(*detect(model, test, threshold=0.01))
     print(f"mean average precision {precision:.3f} on {len(test.dataset)} test canvases")
     pictures, _ = next(iter(test))
-    draw(pictures[:8], model.detect(pictures[:8], score_threshold=0.3), picture)
+    found = model.detect(pictures[:8].to(trainer.device), score_threshold=0.3)
+    draw(pictures[:8], found, picture)
     print(f"the digits found on eight of them are in {picture}")
     return trainer.history, precision
 

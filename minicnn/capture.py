@@ -165,8 +165,6 @@ def graph(step: Callable[..., Any], *, warmup: int = 2) -> Graph:
     -----
     The model has to stay where it is, and in its mode, and what is frozen stays frozen: after ``model.to``,
     or between training and evaluation, make a new graph. The step's memory is its own while the graph lives.
-    The gradients of `Embedding` and of what an index picks more than once are added up by atomic operations,
-    in whatever order, with a graph or without: their last digits may differ from one call to the next.
     """
     return Graph(step, warmup)
 

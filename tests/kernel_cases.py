@@ -114,6 +114,8 @@ CONVOLUTIONS = [  # x, weight, window, groups
     ((1, 2, 6, 19), (9, 2, 3, 3), Window((3, 3)), 1),
     ((2, 4, 7, 6), (6, 2, 2, 3), Window((2, 3), (2, 3), (0, 1, 1, 0), (2, 1)), 2),
     ((1, 3, 4, 5), (3, 1, 2, 2), Window((2, 2), (1, 2)), 3),
+    ((3, 5, 7, 6), (5, 1, 3, 3), Window((3, 3), padding=(1, 1, 1, 1)), 5),
+    ((2, 18, 3, 5), (17, 18, 1, 1), Window((1, 1)), 1),
 ]
 POOLINGS = [  # x, window
     ((1, 1, 1, 1), Window((1, 1))),
@@ -251,8 +253,9 @@ def every_norm(
             f"rstd {momentum} {shape}",
             kernels.batch_norm_update_and_invert(mean, var, *running, batches, momentum, 1e-3, 5),
         )
-        yield from zip((f"running mean {shape}", f"running var {shape}"), running, strict=True)
-        yield f"batches {shape}", batches
+        names = f"running mean {momentum} {shape}", f"running var {momentum} {shape}"
+        yield from zip(names, running, strict=True)
+        yield f"batches {momentum} {shape}", batches
     mean, rstd = draw(C, seed=4), abs(draw(C, seed=5))
     yield f"batch_norm {shape}", kernels.batch_norm(x, weight, bias, mean, rstd)
     yield f"plain batch_norm {shape}", kernels.batch_norm(x, None, None, mean, rstd)

@@ -21,8 +21,8 @@ def test_alternate():
         time.sleep(seconds)
 
     quick, slow = timing.alternate([lambda: function("q", 0.002), lambda: function("s", 0.004)], 0.2, 5)
-    assert calls[:4] == ["q", "s", "q", "s"]  # compiled, and timed to see how long they take
-    order = "".join(calls[4:])
+    assert calls[:6] == ["q", "s"] * 3  # compiled, and timed to see how long they take
+    order = "".join(calls[6:])
     assert order.count("qs") == 5 and order.count("sq") == 4
     assert np.median(quick) == pytest.approx(0.002, rel=0.5) and np.median(slow) == pytest.approx(
         0.004, rel=0.5
@@ -30,6 +30,11 @@ def test_alternate():
     assert len(quick) > 5
     once, twice = timing.alternate([lambda: None, lambda: time.sleep(0.01)], 0.0)
     assert len(once) == len(twice) == 3
+
+
+def test_no_fewer_threads_than_told():
+    with pytest.raises(ValueError, match="100000 threads: this process has "):
+        timing.set_threads(100_000)
 
 
 def test_budget(monkeypatch):

@@ -1,6 +1,8 @@
 """Calls of compiled functions: arguments, results, backward passes, errors, printing."""
 
 import copy
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -136,3 +138,59 @@ def test_a_plan_prints():
     text = str(compiled)
     assert "Conv2d" in text and "conv1.weight, conv1.bias" in text and "2 x 6 x 28 x 28" in text
     assert "backward passes" in text
+
+
+def test_outputs_go_back_each_on_its_own():
+    a, b = mc.ones(2, requires_grad=True), mc.ones(2, requires_grad=True)
+    apart, joined = mc.compile(lambda x: (x * a, x * b)), mc.compile(lambda x: ((y := x * a) * 2, y * b))
+    for _ in range(4):
+        a.grad = b.grad = None
+        first, second = apart(mc.tensor([2.0, 3.0]))
+        first.sum().backward()
+        assert (a.grad.tolist(), b.grad) == ([2, 3], None)
+        second.sum().backward()
+        assert a.grad.tolist() == b.grad.tolist() == [2, 3]
+        first, second = joined(mc.ones(2))
+        first.sum().backward()
+        with pytest.raises(RuntimeError, match="freed by an earlier backward"):
+            second.sum().backward()
+        assert a.grad.tolist() == [4, 5]
+
+
+def test_copies_have_plans_of_their_own():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    compiled, x = mc.compile(model), normal(1, 2)
+    for _ in range(3):
+        compiled(x)
+    other = copy.deepcopy(compiled)
+    with mc.no_grad():
+        model[0].weight += 1
+    for _ in range(3):
+        assert compiled(x).tolist() == model(x).tolist() != other(x).tolist()
+    assert len(other._compiled.plans) == 1
+
+
+def test_threads_call_the_same_function():
+    model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 2))
+    compiled, xs = mc.compile(model), [normal(3, 8) for _ in range(6)]
+    compiled(xs[0])
+    compiled.eval()
+    expected = [model(x).tolist() for x in xs]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(20):
+            assert list(pool.map(lambda x: compiled(x).tolist(), xs)) == expected
+    assert any(compiled._compiled.plans.values())
+
+
+def test_without_gradients_a_recording_keeps_no_arrays():
+    alive = []
+
+    def f(x):
+        y = x * 2
+        alive.append(weakref.ref(y.array))
+        y = y + 1
+        return [ref() is None for ref in alive], y
+
+    with mc.no_grad():
+        gone, _ = mc.compile(f)(mc.ones(3))
+    assert gone == [True]

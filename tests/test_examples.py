@@ -54,6 +54,13 @@ def test_canvases_of_digits():
     assert not outside.any()
 
 
+def test_detect_digits_on_a_gpu(cuda):
+    script = example("detect_digits")
+    pictures, targets = mc.rand(1, 1, 32, 32), [{"labels": mc.tensor([3])}]
+    found, there = script.detect(script.make_model().to(cuda), [(pictures, targets)], threshold=-9.0)
+    assert len(found) == 1 and found[0]["boxes"].is_cuda and there == targets
+
+
 @pytest.mark.slow
 def test_detect_digits(tmp_path):
     history, precision = example("detect_digits").main(800, epochs=4, picture=tmp_path / "found.png")

@@ -266,3 +266,18 @@ def test_gradient_of_a_long_line(kernels, shape):
     dy = numbers(*index.shape)
     dx = kernels.max_pool2d_gradient(dy, index, shape)
     assert_near(dx, reference.max_pool2d_gradient(dy, index, shape))
+
+
+@pytest.mark.parametrize("H, W", [(2, 2), (5, 4), (6, 37), (3, 9)])
+def test_cells_of_two_by_two(H, W):
+    rng = np.random.default_rng(H * W)
+    x = rng.integers(-2, 2, (2, 3, H, W)).astype(np.float32)  # ties
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[rng.random(x.shape) < 0.1] = -np.inf
+    for left, right in zip(cpu.max_pool2d(x, HALVES), reference.max_pool2d(x, HALVES), strict=True):
+        np.testing.assert_array_equal(left, right)
+    x = rng.standard_normal((2, 3, H, W), np.float32)
+    y = reference.avg_pool2d(x, HALVES, True, 3)
+    np.testing.assert_allclose(cpu.avg_pool2d(x, HALVES, True, 3), y, rtol=1e-6, atol=1e-6)
+    left, right = (k.avg_pool2d_gradient(y, x.shape, HALVES, True, 3) for k in (cpu, reference))
+    np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-6)

@@ -18,6 +18,28 @@ def test_order_of_ties_and_nan(data):
             agree(lambda m, d=descending, i=i: m.tensor(data).sort(stable=True, descending=d)[i])
 
 
+@pytest.mark.parametrize(
+    ("largest", "dtype"), [(1, np.float32), (1e-44, np.float32), (1, np.float64), (1e300, np.float64)]
+)
+def test_sums_at_places_have_the_same_bits_in_any_order(largest, dtype, cuda):
+    rng = np.random.default_rng(1)
+    index, scales = rng.integers(0, 3, 300), largest * 10 ** rng.uniform(-9, 0, 300)
+    values = (rng.standard_normal(300) * scales).astype(dtype)
+    expected = np.array([math.fsum(values[index == place]) for place in range(3)], dtype)
+    for _ in range(3):
+        order = rng.permutation(300)
+        places, x = mc.tensor(index[order], device=cuda), mc.tensor(values[order], device=cuda)
+        sums = mc.zeros(3, dtype=x.dtype, device=cuda).index_add(0, places, x)
+        np.testing.assert_array_equal(sums.numpy(force=True), expected)
+
+
+def test_sums_at_places_of_what_is_not_finite(cuda):
+    values = mc.tensor([1, math.inf, math.nan, -math.inf, 2, math.inf], device=cuda)
+    places = mc.tensor([0, 1, 2, 3, 0, 3], device=cuda)
+    sums = mc.zeros(5, device=cuda).index_add(0, places, values).tolist()
+    assert sums[:2] == [3, math.inf] and sums[4] == 0 and all(map(math.isnan, sums[2:4]))
+
+
 def test_products_with_zeros():
     for data in ([2.0, 0.0, 3.0], [0.0, 5.0, 0.0], [[1.0, 0.0], [2.0, 3.0]]):
         x = np.array(data)

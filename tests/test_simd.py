@@ -7,6 +7,7 @@ import re
 import numba
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -198,13 +199,12 @@ X86 = pytest.mark.skipif(
 @X86
 @DTYPE
 def test_tile_stays_in_registers(dtype):
-    wide_tile = compiled(gemm.wide_tile.py_func)
+    tiles = compiled(gemm.tiles.py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    panels, B, bias = np.ones((1, 9, gemm.MR), dtype), np.ones((9, width), dtype), np.ones(gemm.MR, dtype)
-    C = np.empty((gemm.MR, width), dtype)
-    wide_tile(panels, B, bias, C, 0, 0)
+    A, panel, C = np.ones((gemm.MR, 9), dtype), np.ones((9, width), dtype), np.ones((gemm.MR, width), dtype)
+    tiles(A, panel, C, 0, width, True)
     assert (C == 10).all()
-    loop = innermost_loop("\n".join(wide_tile.inspect_asm().values()))
+    loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
     products = [line for line in loop if re.match(r"vfm\w+", line)]
     assert len(products) >= gemm.MR * gemm.NV
@@ -233,33 +233,40 @@ def test_too_large_a_tile_is_seen_to_spill():
 
 @DTYPE
 @settings(max_examples=40)
-@given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 120), st.integers(1, 4))
-def test_matmul(dtype, M, K, N, threads):
-    A, B = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype, seed=1)
-    expected, C = (A.astype(float) @ B).astype(dtype), np.full((M, N), np.nan, dtype)
-    assert_near(gemm.matmul(A, B), expected)
-    tiles = -(-N // (gemm.NV * simd.BYTES // A.itemsize))
-    for t in range(threads):  # as threads share it
-        gemm.product(A, B, C, t * tiles // threads, (t + 1) * tiles // threads)
-    assert_near(C, expected)
+@given(st.integers(1, 20), st.integers(0, 30), st.integers(1, 120), st.booleans(), st.booleans())
+def test_matmul(dtype, M, K, N, turned, biased):
+    A, B = numbers(M, K, dtype=dtype), numbers(*((N, K) if turned else (K, N)), dtype=dtype, seed=1)
+    bias = numbers(N, dtype=dtype, seed=2) if biased else None
+    expected = A.astype(float) @ (B.T if turned else B) + (bias if biased else 0)
+    assert_near(gemm.matmul(A, B, turned, bias), expected.astype(dtype))
 
 
 @DTYPE
-@settings(max_examples=40)
-@given(st.integers(1, 20), st.integers(1, 70), st.integers(1, 120), st.integers(1, 4))
-def test_matmul_rows_adds_to_what_is_there(dtype, M, K, N, threads):
-    A, B, C = (
-        numbers(M, K, dtype=dtype),
-        numbers(N, K, dtype=dtype, seed=1),
-        numbers(M, N, dtype=dtype, seed=2),
-    )
-    expected, again = (C + A.astype(float) @ B.T).astype(dtype), C.copy()
-    gemm.matmul_rows(A, B, C)
-    assert_near(C, expected)
-    tiles = -(-N // gemm.NV)
-    for t in range(threads):
-        gemm.product_rows(A, B, again, t * tiles // threads, (t + 1) * tiles // threads)
-    assert_near(again, expected)
+@pytest.mark.parametrize("turned", [False, True])
+def test_matmul_of_several_blocks(dtype, monkeypatch, turned):
+    """More rows than a block has, and longer ones than are summed in a row, or fit into a panel."""
+    for name, value in (("ROWS", 16), ("BLOCK", 16)):
+        monkeypatch.setattr(gemm, name, value)
+    (M, K, N), bias = (37, gemm.DEPTH + gemm.CHAIN + 3, 67), numbers(67, dtype=dtype)
+    A, B = numbers(M, K, dtype=dtype) / 50, numbers(*((N, K) if turned else (K, N)), dtype=dtype, seed=1)
+    expected = A.astype(float) @ (B.T if turned else B) + bias
+    assert_near(gemm.matmul(A, B, turned, bias), expected.astype(dtype))
+
+
+def test_long_sums_round_like_those_of_pytorch():
+    A, B = numbers(40, 9000), numbers(50, 9000, seed=1)
+    expected = A.astype(float) @ B.T
+    theirs = (torch.from_numpy(A) @ torch.from_numpy(B).T).numpy()
+    error = [(got - expected).std() for got in (gemm.matmul(A, B, True), theirs)]
+    assert error[0] < 1.5 * error[1]
+
+
+@DTYPE
+@settings(max_examples=20)
+@given(st.integers(1, 70), st.integers(1, 70))
+def test_turned(dtype, M, K):
+    A = numbers(M, K, dtype=dtype)
+    assert np.array_equal(gemm.turned(A), A.T)
 
 
 @DTYPE
@@ -268,7 +275,7 @@ def test_multiply_writes_its_columns_only(dtype, begin):
     M, K, N, end = 11, 7, 130, 117
     A, B, bias = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype), numbers(M, dtype=dtype)
     C = np.full((M, N), 77, dtype)
-    gemm.multiply(gemm.pack(A), B, bias, C, begin, end)
+    gemm.multiply(A, B, bias, C, begin, end)
     expected = (A.astype(float) @ B + bias[:, None]).astype(dtype)
     assert_near(np.ascontiguousarray(C[:, begin:end]), np.ascontiguousarray(expected[:, begin:end]))
     assert (C[:, :begin] == 77).all()

@@ -63,7 +63,7 @@ def set_float32_matmul_precision(precision: str) -> None:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Nothing: all algorithms are deterministic, but for sums at places that come twice, on a GPU."""
+    """Nothing: all algorithms are deterministic."""
 
 
 def set_num_threads(number: SupportsIndex) -> None:

@@ -6,6 +6,8 @@ from minicnn.autograd import Function
 from minicnn.device import array_module
 from minicnn.ops.reduce import largest
 
+SMALLEST = 2.0**-1074  # positive float64
+
 
 def places(index, axis):
     """The index of an element x[..., index[..., k, ...], ...] in every axis, to read or to write at once."""
@@ -17,20 +19,44 @@ def places(index, axis):
 def add_at(out, index, values):
     """Add values to places of `out`; a place that comes twice gets both.
 
-    A GPU adds them by atomic operations, in whatever order, so that last digits may differ from run to run.
-    Those are there for some dtypes only; what wraps round does so in unsigned integers alike.
+    A GPU adds them by atomic operations, in whatever order. Those are there for some dtypes only; what wraps
+    round does so in unsigned integers alike.
     """
     xp = array_module(out)
     if type(index) is tuple and not index:
         out += values
-    elif xp is np or out.dtype.kind == "f":
+    elif xp is np:
         xp.add.at(out, index, values)
+    elif out.dtype.kind == "f":
+        add_in_any_order(out, index, values)
     elif out.dtype == np.int64:
         xp.add.at(out.view(np.uint64), index, values.view(np.uint64))
     else:
         wide = xp.zeros(out.shape, np.uint32)
         xp.add.at(wide, index, values.astype(np.uint32))
         out += wide.astype(out.dtype)
+
+
+def add_in_any_order(out, index, values):
+    """Add values to places of `out` with the same sums, bit for bit, whatever the order.
+
+    The sums of whole numbers are the same. So values are counted in units that let no sum come to 2**62, and
+    what is left of them in units as much smaller; what is not finite is added as it is.
+    """
+    xp, bits = array_module(out), values.size.bit_length()
+    if not values.size:
+        return
+    known, zero = xp.isfinite(values), out.dtype.type(0)
+    xp.add.at(out, index, xp.where(known, zero, values))
+    rest, total = xp.where(known, values, zero).astype(np.float64), xp.zeros(out.shape)
+    exponent = xp.ceil(xp.log2(xp.maximum(xp.abs(rest).max(), SMALLEST))) + (bits - 61)
+    for _ in range(2):
+        unit = xp.maximum(xp.exp2(exponent), SMALLEST)
+        count, whole = xp.zeros(out.shape, np.int64), xp.rint(rest / unit)
+        xp.add.at(count.view(np.uint64), index, whole.astype(np.int64).view(np.uint64))
+        rest, total = rest - whole * unit, total + count * unit
+        exponent = exponent + (bits - 61)
+    out += total.astype(out.dtype)
 
 
 class Along(Function):

@@ -5,10 +5,12 @@
 | a product of matrices for each picture | pointwise.py | 1x1 filters, stride 1 |
 | plane by plane | depthwise.py | depthwise: a filter for each channel |
 | few channels, straight from the picture | direct.py | few channels or few filters (in a group) |
+| Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 16 channels on |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 
-Each file has the same three functions: `conv2d` and its two gradients. `python -m benchmarks.kernels
---crossover` times every method on a grid of shapes; `method_for` is what came out.
+Each file has the same three functions, the convolution and its two gradients. `python -m benchmarks.kernels
+--crossover` times every method on a grid of shapes; `method_for` and `winograd.tile_size` are what came out.
+Winograd's tiles spread a number that is not finite, and give nothing then: another method computes it.
 """
 
 from types import ModuleType
@@ -16,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise
+from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, winograd
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import Window
@@ -28,9 +30,10 @@ POINT = Window((1, 1))
 
 
 class Layer(NamedTuple):
-    """What the choice depends on: dtype, groups, channels and filters of a group, rows and places of y."""
+    """What the choice depends on: dtype, pictures, groups, channels and filters of a group, y's size."""
 
     dtype: np.dtype
+    N: int
     groups: int
     CG: int
     OG: int
@@ -39,8 +42,15 @@ class Layer(NamedTuple):
     window: Window
 
 
+def winograd_tile(layer: Layer) -> int:
+    """The size of Winograd's tiles, 2 or 4; 0 where another method is faster."""
+    if layer.dtype != np.float32 or layer.groups > 1:
+        return 0
+    return winograd.tile_size(layer.N, layer.CG, layer.OG, layer.OH, layer.OW, layer.window)
+
+
 def method_for(layer: Layer) -> ModuleType:
-    """The fastest method for a layer."""
+    """The fastest of the other methods."""
     (KH, _), (SH, SW), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
     if layer.dtype != np.float32:
         return im2col_gemm
@@ -54,20 +64,26 @@ def method_for(layer: Layer) -> ModuleType:
 
 
 def input_gradient_method_for(layer: Layer) -> ModuleType:
-    """The same for the gradient of x."""
+    """The same for the gradient of x, where two of them want less padding than the filter is large."""
     (top, _, left, _), (tall, wide) = layer.window.padding, layer.window.extent()
     method = method_for(layer)
-    if method is im2col_gemm or top >= tall or left >= wide:
+    if method is depthwise and (top >= tall or left >= wide):
         return im2col_gemm
-    return im2col_gemm if method is direct and layer.window.stride != (1, 1) else method
+    if method is direct and (top >= tall or left >= wide or layer.window.stride != (1, 1)):
+        return im2col_gemm
+    return method
 
 
 def conv2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
-    O, CG = weight.shape[:2]
-    layer = Layer(x.dtype, groups, CG, O // groups, *window.output_size(*x.shape[2:]), window)
+    (O, CG), (OH, OW) = weight.shape[:2], window.output_size(*x.shape[2:])
+    layer, x = Layer(x.dtype, len(x), groups, CG, O // groups, OH, OW, window), np.ascontiguousarray(x)
+    if m := winograd_tile(layer):
+        y = winograd.forward(x, weight, bias, window.padding, m)
+        if y is not None:
+            return y
     return method_for(layer).conv2d(x, weight, bias, window, groups)
 
 
@@ -75,16 +91,24 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, OH, OW)."""
-    O, CG = weight.shape[:2]
-    layer = Layer(dy.dtype, groups, CG, O // groups, dy.shape[2], dy.shape[3], window)
+    (O, CG), (OH, OW) = weight.shape[:2], dy.shape[2:]
+    layer, dy = Layer(dy.dtype, len(dy), groups, CG, O // groups, OH, OW, window), np.ascontiguousarray(dy)
+    if m := winograd_tile(layer):
+        dx = winograd.input_gradient(dy, weight, x_shape, window.padding, m)
+        if dx is not None:
+            return dx
     return input_gradient_method_for(layer).conv2d_input_gradient(dy, weight, x_shape, window, groups)
 
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
-    layer = Layer(
-        x.dtype, groups, x.shape[1] // groups, dy.shape[1] // groups, dy.shape[2], dy.shape[3], window
-    )
+    (N, O, OH, OW), CG = dy.shape, x.shape[1] // groups
+    layer = Layer(x.dtype, N, groups, CG, O // groups, OH, OW, window)
+    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
+    if m := winograd_tile(layer):
+        dweight = winograd.weight_gradient(dy, x, window.padding, m)
+        if dweight is not None:
+            return dweight
     return method_for(layer).conv2d_weight_gradient(dy, x, window, groups)
 
 

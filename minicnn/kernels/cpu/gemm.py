@@ -1,8 +1,12 @@
 """Products of matrices, in tiles that stay in registers.
 
-Two forms, so that no matrix is ever transposed: rows times columns, C = A B, runs along the rows of B and C;
-rows times rows, C += A B', runs along the rows of both A and B. The tile sizes leave room for the operands
-(see simd.py).
+A tile of the result is MR rows of NV vectors: each number of A meets NV vectors of B, each vector of B meets
+MR numbers of A, so few loads keep the two multipliers of a core busy. (A tile leaves room for the operands,
+see simd.py.)
+
+A column of tiles reads NV vectors of each row of B again and again. So they are copied first, as a panel: one
+piece of memory that stays in cache and begins where a vector does. On the way the rows of a weight can be
+turned into columns. A is read as it lies.
 """
 
 import numpy as np
@@ -12,7 +16,6 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
-    hsum,
     lanes,
     load,
     load_part,
@@ -22,125 +25,134 @@ from minicnn.kernels.cpu.simd import (
     store_part,
     tile,
 )
+from minicnn.kernels.cpu.transpose import transpose
 
 MR, NV = (8, 3) if REGISTERS == 32 else (4, 3)  # a tile of C: MR rows of NV vectors
-ROWS, DEPTH = 32 * NV, 1024  # the part of B (rows, numbers of each) that stays in cache while A passes by
+CHAIN = 256  # products that are added up one by one: a longer sum rounds more
+DEPTH = 1024  # rows of B in a panel
+BLOCK, ROWS = 1 << 17, 256  # numbers of A that stay in cache while panels go by, but so many rows at least
 
 
 @jit
-def pack(A):
-    """A (M, K) as panels of MR rows (M/MR, K, MR), in the order a tile reads them; missing rows are 0."""
+def tiles(A, panel, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, :n]; `more` adds."""
+    noinline()
+    L, (M, K) = lanes(C), A.shape
+    for i in range(0, M, MR):
+        for k0 in range(0, K, CHAIN):
+            acc = tile(MR, NV, C)
+            for k in range(k0, min(k0 + CHAIN, K)):
+                for r in range(MR):
+                    a = splat(A, min(i + r, M - 1), k)
+                    for c in range(NV):
+                        acc[r, c] += a * load(panel, k, c * L)
+            add = more or k0 > 0
+            for r in range(MR):
+                for c in range(NV):
+                    row, m = min(i + r, M - 1), n - c * L if i + r < M else 0
+                    before = load_part(m if add else 0, C, row, j + c * L)
+                    store_part(m, C, row, j + c * L, acc[r, c] + before)
+
+
+@jit
+def narrow_tiles(A, panel, part, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n], for n <= L."""
+    noinline()
     M, K = A.shape
-    panels = np.zeros(((M + MR - 1) // MR, K, MR), A.dtype)
-    for i in range(M):
-        for k in range(K):
-            panels[i // MR, k, i % MR] = A[i, k]
-    return panels
+    for i in range(0, M, MR):
+        for k0 in range(0, K, CHAIN):
+            acc = tile(MR, 1, C)
+            for k in range(k0, min(k0 + CHAIN, K)):
+                v = load(panel, k, part)
+                for r in range(MR):
+                    acc[r, 0] += splat(A, min(i + r, M - 1), k) * v
+            add = more or k0 > 0
+            for r in range(MR):
+                row, m = min(i + r, M - 1), n if i + r < M else 0
+                store_part(m, C, row, j, acc[r, 0] + load_part(m if add else 0, C, row, j))
 
 
 @jit
-def wide_tile(panels, B, bias, C, i, j):
-    """C[i:i+MR, j:j+NV*L] = bias[i:i+MR] + (A B) there; rows beyond C are left out."""
-    noinline()
-    L, panel = lanes(B), panels[i // MR]
-    acc = tile(MR, NV, B)
-    for k in range(B.shape[0]):
-        for r in range(MR):
-            a = splat(panel, k, r)
-            for c in range(NV):
-                acc[r, c] += a * load(B, k, j + c * L)
-    for r in range(MR):
-        if i + r < C.shape[0]:
-            for c in range(NV):
-                store(C, i + r, j + c * L, acc[r, c] + splat(bias, i + r))
-
-
-@jit
-def narrow_tile(panels, B, bias, C, i, j, n):
-    """The same for the n columns from j on, n <= L."""
-    noinline()
-    panel = panels[i // MR]
-    acc = tile(MR, 1, B)
-    for k in range(B.shape[0]):
-        b = load_part(n, B, k, j)
-        for r in range(MR):
-            acc[r, 0] += splat(panel, k, r) * b
-    for r in range(MR):
-        if i + r < C.shape[0]:
-            store_part(n, C, i + r, j, acc[r, 0] + splat(bias, i + r))
-
-
-@jit
-def multiply(panels, B, bias, C, begin, end):
-    """Columns begin to end of C (M, N) = A B + bias (M); A packed, B (K, N)."""
+def room_for_panel(B, depth):
+    """A panel (depth, NV*L), which begins where a vector does."""
     L = lanes(B)
-    for j in range(begin, end, NV * L):
-        for i in range(0, C.shape[0], MR):
-            if j + NV * L <= end:
-                wide_tile(panels, B, bias, C, i, j)
-            else:
-                for rest in range(j, end, L):
-                    narrow_tile(panels, B, bias, C, i, rest, min(L, end - rest))
+    room = np.zeros(depth * NV * L + L, B.dtype)
+    start = -(room.ctypes.data // B.itemsize) % L
+    return room[start : start + depth * NV * L].reshape(depth, NV * L)
 
 
 @jit
-def dot_tile(A, B, C, i, j):
-    """C[i:i+MR, j:j+NV] += (A B') there; rows beyond A or B are left out."""
-    noinline()
-    L, K = lanes(A), A.shape[1]
-    last_a, last_b = A.shape[0] - 1, B.shape[0] - 1
-    whole = K // L * L
-    acc = tile(MR, NV, A)
-    for k in range(0, whole, L):
-        for r in range(MR):
-            a = load(A, min(i + r, last_a), k)
-            for c in range(NV):
-                acc[r, c] += a * load(B, min(j + c, last_b), k)
-    if whole < K:
-        for r in range(MR):
-            a = load_part(K - whole, A, min(i + r, last_a), whole)
-            for c in range(NV):
-                acc[r, c] += a * load_part(K - whole, B, min(j + c, last_b), whole)
-    for r in range(MR):
-        for c in range(NV):
-            if i + r <= last_a and j + c <= last_b:
-                C[i + r, j + c] += hsum(acc[r, c])
+def copy_columns(B, panel):
+    """panel[:K, :n] = B (K, n)."""
+    L, (K, n) = lanes(B), B.shape
+    for k in range(K):
+        for c in range(0, n, L):
+            store(panel, k, c, load_part(min(L, n - c), B, k, c))
 
 
 @jit
-def multiply_rows(A, B, C, begin, end):
-    """Columns begin to end of C (M, N) += A B', for A (M, K) and B (N, K)."""
+def column(A, B, turned, panel, C, j, n, more):
+    """C[:, j:j+n] (+)= (A B)[:, j:j+n], for n <= NV*L."""
+    L = lanes(C)
     for k in range(0, A.shape[1], DEPTH):
-        a, b = A[:, k : k + DEPTH], B[:, k : k + DEPTH]
-        for block in range(begin, end, ROWS):
-            for i in range(0, A.shape[0], MR):
-                for j in range(block, min(block + ROWS, end), NV):
-                    dot_tile(a, b, C, i, j)
+        if turned:
+            transpose(B[j : j + n, k : k + DEPTH], panel)
+        else:
+            copy_columns(B[k : k + DEPTH, j : j + n], panel)
+        a, add = A[:, k : k + DEPTH], more or k > 0
+        if n > 2 * L:
+            tiles(a, panel, C, j, n, add)
+        else:
+            for part in range(0, n, L):
+                narrow_tiles(a, panel, part, C, j + part, min(L, n - part), add)
 
 
 @jit
-def product(A, B, C, begin, end):
-    """Tiles of columns begin to end of C = A B."""
-    step = NV * lanes(B)
-    panels, none = pack(A), np.zeros(A.shape[0], A.dtype)
-    multiply(panels, B, none, C, begin * step, min(end * step, B.shape[1]))
+def multiply(A, B, bias, C, begin, end):
+    """Columns begin to end of C (M, N) = A (M, K) B (K, N) + bias (M)."""
+    panel = room_for_panel(B, min(A.shape[1], DEPTH))
+    for i in range(C.shape[0]):
+        row, value = C[i, begin:end], bias[i]
+        for j in range(row.size):
+            row[j] = value
+    for j in range(begin, end, panel.shape[1]):
+        column(A, B, False, panel, C, j, min(panel.shape[1], end - j), True)
 
 
 @jit
-def product_rows(A, B, C, begin, end):
-    """Tiles of columns begin to end of C += A B'."""
-    multiply_rows(A, B, C, begin * NV, min(end * NV, B.shape[0]))
+def product(A, B, turned, C, more, rows, begin, end):
+    """Some of the tiles of C (M, N) (+)= A (M, K) B, for B (K, N), or (N, K) if it is `turned`.
+
+    A job is a panel's width of columns for so many rows of A.
+    """
+    panel = room_for_panel(B, min(A.shape[1], DEPTH))
+    width, N = panel.shape[1], C.shape[1]
+    columns = (N + width - 1) // width
+    for job in range(begin, end):
+        i, j = job // columns * rows, job % columns * width
+        column(A[i : i + rows], B, turned, panel, C[i : i + rows], j, min(width, N - j), more)
 
 
-def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """A B, its columns shared among the threads."""
-    C = np.empty((A.shape[0], B.shape[1]), A.dtype)
-    step = NV * BYTES // A.itemsize
-    run(product, -(-B.shape[1] // step), A.size * B.shape[1] // PRODUCTS, A, B, C)
+@jit
+def turn(A, out, begin, end):
+    """Some rows of out (K, M) = A' for A (M, K)."""
+    transpose(A[:, begin:end], out[begin:end])
+
+
+def matmul(A: np.ndarray, B: np.ndarray, turned: bool = False, bias: np.ndarray | None = None) -> np.ndarray:
+    """C (M, N) = A (M, K) B + bias (N), for B (K, N), or (N, K) if it is `turned`."""
+    (M, K), N = A.shape, B.shape[0 if turned else 1]
+    C = np.empty((M, N), A.dtype)
+    if bias is not None or K == 0:
+        C[:] = 0 if bias is None else bias
+    rows = max(BLOCK // max(K, 1) // MR * MR, ROWS)
+    jobs = -(-N // (NV * BYTES // A.itemsize)) * -(-M // rows)
+    run(product, jobs, A.size * N // PRODUCTS, A, B, turned, C, bias is not None, rows)
     return C
 
 
-def matmul_rows(A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:
-    """C += A B', its columns shared among the threads."""
-    products = A.size * B.shape[0] // PRODUCTS
-    run(product_rows, -(-B.shape[0] // NV), products, A, B, C)
+def turned(A: np.ndarray) -> np.ndarray:
+    """A' (K, M), row after row, for A (M, K)."""
+    out = np.empty(A.shape[::-1], A.dtype)
+    run(turn, len(out), A.size, A, out)
+    return out

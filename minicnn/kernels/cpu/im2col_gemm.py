@@ -14,7 +14,7 @@ any number of threads.
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import multiply, pack
+from minicnn.kernels.cpu.gemm import multiply
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.outer import add_outer, blocks_of
@@ -28,18 +28,10 @@ SUM = 1024  # pixels a weight gradient sums at once, in pictures of fewer
 
 
 @jit
-def pack_groups(weight, groups):
-    """The filters (O, K) of each group, packed."""
-    O, K = weight.shape
-    return [pack(weight[g * O // groups : (g + 1) * O // groups]) for g in range(groups)]
-
-
-@jit
 def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O); some bands of `band` output rows."""
     N, O, OH, OW = y.shape
     OG, CG, K = O // groups, x.shape[1] // groups, weight.shape[1]
-    panels = pack_groups(weight, groups)
     bands = (OH + band - 1) // band
     picture = padded(x[0], size, 0)
     columns = np.empty((K, band * OW + lanes(x)), x.dtype)
@@ -51,7 +43,8 @@ def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
         for g in range(groups):
             im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
             out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
-            multiply(panels[g], columns, bias[g * OG : (g + 1) * OG], out, 0, rows * OW)
+            lo, hi = g * OG, (g + 1) * OG
+            multiply(weight[lo:hi], columns, bias[lo:hi], out, 0, rows * OW)
 
 
 @jit
@@ -59,7 +52,7 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
     """dx (N, C, H, W) of some pictures, from dy (N, O, OH, OW) and the turned weight (G, K, O/G)."""
     N, O, OH, OW = dy.shape
     OG, CG, K = O // groups, dx.shape[1] // groups, weight.shape[1]
-    panels, none = [pack(weight[g]) for g in range(groups)], np.zeros(K, dx.dtype)
+    none = np.zeros(K, dx.dtype)
     picture = padded(dx[0], size, 0)
     columns = np.empty((K, band * OW), dx.dtype)
     for n in range(begin, end):
@@ -68,7 +61,7 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
             gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
             for row0 in range(0, OH, band):
                 rows = min(band, OH - row0)
-                multiply(panels[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
+                multiply(weight[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
                 col2im(columns, picture[g * CG : (g + 1) * CG], row0, rows, OW, numbers)
         crop(picture, dx[n], numbers[4], numbers[5])
 

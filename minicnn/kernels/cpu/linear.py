@@ -1,19 +1,20 @@
-"""The fully connected layer: three products of matrices, none of which is transposed for it."""
+"""The fully connected layer: three products of matrices (see gemm.py)."""
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import matmul, matmul_rows
+from minicnn.kernels.cpu.gemm import matmul, turned
+
+FEW = 4096  # products that NumPy has done by the time a kernel begins
 
 __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
-    y = np.zeros((len(x), len(weight)), x.dtype)
-    if bias is not None:
-        y += bias
-    matmul_rows(np.ascontiguousarray(x), np.ascontiguousarray(weight), y)
-    return y
+    if x.size * len(weight) <= FEW:
+        y = x.dot(weight.T)
+        return y if bias is None else y + bias
+    return matmul(np.ascontiguousarray(x), np.ascontiguousarray(weight), True, bias)
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -23,4 +24,4 @@ def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 def linear_weight_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
-    return matmul(np.ascontiguousarray(dy.T), np.ascontiguousarray(x))
+    return matmul(turned(np.ascontiguousarray(dy)), np.ascontiguousarray(x))

@@ -9,7 +9,7 @@ they would not fill the tiles: of those, several are laid side by side.
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import MR, NV, multiply
+from minicnn.kernels.cpu.gemm import NV, multiply, turned
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.outer import PIXELS, add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
@@ -19,29 +19,6 @@ from minicnn.kernels.geometry import Window
 
 TILES = 4  # tiles in the columns of a job
 SUM = 1024  # pixels of a chunk of the weight gradient, at least
-
-
-@jit
-def pack(A):
-    """A (M, K) as panels of MR rows (M/MR, K, MR), in the order a tile reads them; missing rows are 0."""
-    M, K = A.shape
-    panels = np.zeros(((M + MR - 1) // MR, K, MR), A.dtype)
-    for p in range(len(panels)):
-        transpose(A[p * MR : (p + 1) * MR], panels[p])
-    return panels
-
-
-@jit
-def pack_turned(A):
-    """The same of A' (K, M), for A (M, K)."""
-    M, K = A.shape
-    panels = np.zeros(((K + MR - 1) // MR, M, MR), A.dtype)
-    for p in range(len(panels)):
-        for i in range(M):
-            row = A[i, p * MR : (p + 1) * MR]
-            for k in range(row.size):
-                panels[p, i, k] = row[k]
-    return panels
 
 
 @jit
@@ -67,21 +44,20 @@ def apart(columns, pictures):
 
 
 @jit
-def multiply_pictures(x, weight, turned, bias, y, together, begin, end):
-    """y (N, O, P) from x (N, C, P), weight (O, C), or (C, O) if turned, and bias (O); some blocks of P."""
+def multiply_pictures(x, weight, bias, y, together, begin, end):
+    """y (N, O, P) from x (N, C, P), weight (O, C) and bias (O); some blocks of P."""
     (_, C, P), O = x.shape, y.shape[1]
-    panels = pack_turned(weight) if turned else pack(weight)
     width = TILES * NV * lanes(x)
     blocks = (P + width - 1) // width
     columns, products = np.empty((C, together * P), x.dtype), np.empty((O, together * P), x.dtype)
     for job in range(begin, end):
         if together == 1:
             n, j = job // blocks, job % blocks * width
-            multiply(panels, x[n], bias, y[n], j, min(j + width, P))
+            multiply(weight, x[n], bias, y[n], j, min(j + width, P))
         else:
             pictures = x[job * together : (job + 1) * together]
             side_by_side(pictures, columns)
-            multiply(panels, columns, bias, products, 0, len(pictures) * P)
+            multiply(weight, columns, bias, products, 0, len(pictures) * P)
             apart(products, y[job * together : (job + 1) * together])
 
 
@@ -101,15 +77,14 @@ def weight_gradient(rows, turned, partial, begin, end):
                 add_outer(part, pixels[: part.shape[1]], sums)
 
 
-def run_multiply(x: np.ndarray, weight: np.ndarray, turned: bool, bias: np.ndarray, y: np.ndarray) -> None:
-    """y (N, O, H, W) from x (N, C, H, W)."""
+def run_multiply(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
+    """y (N, O, H, W) from x (N, C, H, W), weight (O, C) and bias (O)."""
     (N, C, H, W), O = x.shape, y.shape[1]
     P, width = H * W, TILES * NV * BYTES // x.itemsize
     together = max(1, min(width // P, N))
     jobs = -(-N // together) if together > 1 else N * -(-P // width)
     x, y = np.ascontiguousarray(x).reshape(N, C, P), y.reshape(N, O, P)
-    weight = np.ascontiguousarray(weight[:, :, 0, 0])
-    run(multiply_pictures, jobs, y.size * C // PRODUCTS, x, weight, turned, bias, y, together)
+    run(multiply_pictures, jobs, y.size * C // PRODUCTS, x, weight, bias, y, together)
 
 
 def conv2d(
@@ -119,7 +94,7 @@ def conv2d(
     (N, _, H, W), O = x.shape, len(weight)
     y = np.empty((N, O, H, W), x.dtype)
     bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
-    run_multiply(x, weight, False, bias, y)
+    run_multiply(x, np.ascontiguousarray(weight[:, :, 0, 0]), bias, y)
     return y
 
 
@@ -128,7 +103,8 @@ def conv2d_input_gradient(
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, H, W)."""
     dx = np.empty(x_shape, dy.dtype)
-    run_multiply(dy, weight, True, np.zeros(x_shape[1], dy.dtype), dx)
+    filters = turned(np.ascontiguousarray(weight[:, :, 0, 0]))
+    run_multiply(dy, filters, np.zeros(x_shape[1], dy.dtype), dx)
     return dx
 
 
@@ -137,10 +113,10 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     (N, O), C, P = dy.shape[:2], x.shape[1], dy.shape[2] * dy.shape[3]
     dy, x = np.ascontiguousarray(dy).reshape(N, O, P), np.ascontiguousarray(x).reshape(N, C, P)
     swap = O < C  # the shorter one is turned
-    rows, turned = (x, dy) if swap else (dy, x)
+    rows, others = (x, dy) if swap else (dy, x)
     chunks = max(1, min(N, 8, N * P // SUM))
-    blocks, width = blocks_of(turned.shape[1], dy.dtype)
+    blocks, width = blocks_of(others.shape[1], dy.dtype)
     partial = np.empty((chunks, blocks, rows.shape[1], width), dy.dtype)
-    run(weight_gradient, chunks * blocks, dy.size * C // PRODUCTS, rows, turned, partial)
-    sums = partial.sum(axis=0).swapaxes(0, 1).reshape(rows.shape[1], -1)[:, : turned.shape[1]]
+    run(weight_gradient, chunks * blocks, dy.size * C // PRODUCTS, rows, others, partial)
+    sums = partial.sum(axis=0).swapaxes(0, 1).reshape(rows.shape[1], -1)[:, : others.shape[1]]
     return np.ascontiguousarray(sums.T if swap else sums).reshape(O, C, 1, 1)

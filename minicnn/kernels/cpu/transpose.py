@@ -1,27 +1,53 @@
 """Turning rows into columns, a square block of registers at a time.
 
-`transpose(source, target)` turns the channels (C, pixels) of a picture into its pixels (pixels, C), or back.
+`transpose(source, target)` reads the channels (C, pixels) of a picture and writes its pixels (pixels, C), or
+the other way round.
 """
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.simd import BYTES, evens, load_part, noinline, odds, store_part, tile
+from minicnn.kernels.cpu.simd import (
+    BYTES,
+    evens,
+    lanes,
+    load,
+    load_part,
+    noinline,
+    odds,
+    store,
+    store_part,
+    tile,
+)
 
-LANES = BYTES // 4  # of float32
+LANES = BYTES // 4
 STAGES = LANES.bit_length() - 1
 
 
 @jit
 def shuffle(block, other):
-    """Deal out the numbers of neighbouring vectors: the even ones to the upper half, the odd ones below.
+    """Deal the numbers of neighbouring vectors out: the even ones to the upper half, the odd ones below.
 
-    Row and lane in binary are a number's place; this turns their digits by one. After STAGES such turns the
-    row has become the lane.
+    Of a number's place, row and lane in binary, this turns the digits by one; after STAGES such turns the row
+    has become the lane.
     """
     for i in range(LANES // 2):
         other[i, 0] = evens(block[2 * i, 0], block[2 * i + 1, 0])
         other[LANES // 2 + i, 0] = odds(block[2 * i, 0], block[2 * i + 1, 0])
     for i in range(LANES):
         block[i, 0] = other[i, 0]
+
+
+@jit
+def transpose_squares(source, target, i, cols):
+    """target[:cols, i:i+LANES] = source[i:i+LANES, :cols]', for cols a multiple of LANES."""
+    noinline()
+    block, other = tile(LANES, 1, source), tile(LANES, 1, source)
+    for j in range(0, cols, LANES):
+        for r in range(LANES):
+            block[r, 0] = load(source, i + r, j)
+        for _ in range(STAGES):
+            shuffle(block, other)
+        for r in range(LANES):
+            store(target, j + r, i, block[r, 0])
 
 
 @jit
@@ -40,13 +66,16 @@ def transpose_block(source, target, i, j, rows, cols):
 
 @jit
 def transpose(source, target):
-    """target (N, M) = source' (M, N); what target has beyond that stays."""
+    """The first rows and columns of target: target[:N, :M] = source' for source (M, N)."""
     M, N = source.shape
-    if source.itemsize == 4:
-        for i in range(0, M, LANES):
-            for j in range(0, N, LANES):
-                transpose_block(source, target, i, j, min(LANES, M - i), min(LANES, N - j))
-    else:
-        for i in range(M):
-            for j in range(N):
-                target[j, i] = source[i, j]
+    if lanes(source) != LANES:  # a square of float64 is another
+        for j in range(N):
+            row = target[j]
+            for i in range(M):
+                row[i] = source[i, j]
+        return
+    for i in range(0, M, LANES):
+        whole = N // LANES * LANES if i + LANES <= M else 0
+        transpose_squares(source, target, i, whole)
+        for j in range(whole, N, LANES):
+            transpose_block(source, target, i, j, min(LANES, M - i), min(LANES, N - j))

@@ -184,7 +184,7 @@ def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
 
 @jit
 def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, begin, end):
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, 1, 9) and bias (panels * NV, L).
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (C, O, 1, 9) and bias (panels * NV, L).
 
     A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
     empty, each job transforms those it needs, slice by slice.
@@ -252,9 +252,11 @@ def add_up(partial, dweight, finite, begin, end):
         total = np.float32(0)
         for b in range(NV):
             for c in range(C):
-                line[0, :9] = partial[0, panel, b, c]
-                for chunk in range(1, chunks):
-                    line[0, :9] += partial[chunk, panel, b, c]
+                for tap in range(9):
+                    v = load(partial, 0, panel, b, c, tap, 0)
+                    for chunk in range(1, chunks):
+                        v += load(partial, chunk, panel, b, c, tap, 0)
+                    store(line, 0, tap, 0, v)
                 total += write_strip(line, none, panel * NV + b, dweight[c], 0, 1)
         finite[panel] = total == 0
 
@@ -283,7 +285,7 @@ def convolution(
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         offsets.ravel()[:O] = bias
-    weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9)
+    weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9).transpose(1, 0, 2, 3)
     channels = -(-C // L) * L | 1
     U = vectors(panels * E if blocks > 1 else 0, NV, channels).reshape(-1, E, NV, channels, L)
     run(transform_all_filters, len(U), U.size, weight, turned, m, U)

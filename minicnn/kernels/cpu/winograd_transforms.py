@@ -35,21 +35,10 @@ import numba
 import numpy as np
 
 from minicnn.kernels.cpu.jit import OPTIONS, jit
-from minicnn.kernels.cpu.simd import (
-    BYTES,
-    evens,
-    hsum,
-    load,
-    load_part,
-    noinline,
-    odds,
-    store,
-    store_part,
-    tile,
-)
+from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, store_part, tile
+from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
-L = BYTES // 4  # float32 numbers in a vector, a power of 2
-STAGES = L.bit_length()  # log2 L + 1
+L = LANES  # numbers in a vector of float32
 inline = numba.njit(**OPTIONS)  # compiled as part of the kernels that use it, which are cached
 
 
@@ -237,30 +226,18 @@ def vectors(rows, blocks, count):
 
 
 @jit
-def transpose(t):
-    """The L x L numbers of t[0] transposed, in t[STAGES - 1].
-
-    Reading every second number of all, then the others, turns the bits of a number's address (row, column)
-    by one; after log2 L times, the two have changed places.
-    """
-    for step in range(STAGES - 1):
-        for i in range(L // 2):
-            t[step + 1, i] = evens(t[step, 2 * i], t[step, 2 * i + 1])
-            t[step + 1, L // 2 + i] = odds(t[step, 2 * i], t[step, 2 * i + 1])
-
-
-@jit
 def read_block(picture, b, h, w, grid, r, s):
     """grid[r, s:s+L] = the L pixels of picture (C, H, W) from (h, w) on, channels bL to bL + L."""
     noinline()
     C, _, W = picture.shape
-    t = tile(STAGES, L, grid)
+    t, other = tile(L, 1, grid), tile(L, 1, grid)
     for i in range(L):
         c = b * L + i
-        t[0, i] = load_part(W - w if c < C else 0, picture, min(c, C - 1), h, w)
-    transpose(t)
+        t[i, 0] = load_part(W - w if c < C else 0, picture, min(c, C - 1), h, w)
+    for _ in range(STAGES):
+        shuffle(t, other)
     for i in range(L):
-        store(grid, r, s + i, 0, t[STAGES - 1, i])
+        store(grid, r, s + i, 0, t[i, 0])
 
 
 @jit
@@ -268,17 +245,18 @@ def write_block(grid, r, s, bias, b, picture, h, w):
     """The way back, with bias[b] added; returns 0, or NaN if a number is not finite."""
     noinline()
     C, _, W = picture.shape
-    t = tile(STAGES, L, grid)
+    t, other = tile(L, 1, grid), tile(L, 1, grid)
     offset = load(bias, b, 0)
     finite = offset * 0.0
     for i in range(L):
         v = load(grid, r, s + i, 0) + offset
         finite += v * 0.0
-        t[0, i] = v
-    transpose(t)
+        t[i, 0] = v
+    for _ in range(STAGES):
+        shuffle(t, other)
     for i in range(L):
         c = b * L + i
-        store_part(W - w if c < C else 0, picture, min(c, C - 1), h, w, t[STAGES - 1, i])
+        store_part(W - w if c < C else 0, picture, min(c, C - 1), h, w, t[i, 0])
     return hsum(finite)
 
 
@@ -321,14 +299,16 @@ def strip(rows, across, left, W, m):
 def transform_filters(weight, turned, panel, begin, end, m, U):
     """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
 
-    weight is (O, C, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
+    weight is (C, O, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
     """
-    sources, step = (weight, -1) if turned else (weight.transpose(1, 0, 2, 3), 1)
-    line = vectors(1, 1, 9 + L)[0]
-    grid = line[0, :9].reshape(3, 3, L)[::step, ::step]
+    line, grid = vectors(1, 1, 9 + L)[0], vectors(1, 3, 3)[0]
     for b in range(U.shape[1]):
         for k in range(begin, end):
-            read_strip(sources[k], panel * U.shape[1] + b, 0, 1, 0, line)
+            filters = weight[:, k] if turned else weight[k]
+            read_strip(filters, panel * U.shape[1] + b, 0, 1, 0, line)
+            for tap in range(9):
+                place = 8 - tap if turned else tap
+                store(grid, place // 3, place % 3, 0, load(line, 0, tap, 0))
             transform_filter(m, grid, 0, 0, U, b, k - begin)
 
 
@@ -336,7 +316,7 @@ def transform_filters(weight, turned, panel, begin, end, m, U):
 def transform_all_filters(weight, turned, m, U, begin, end):
     """U (panels, a*a, blocks, channels, L) for some panels."""
     for panel in range(begin, end):
-        transform_filters(weight, turned, panel, 0, weight.shape[0 if turned else 1], m, U[panel])
+        transform_filters(weight, turned, panel, 0, weight.shape[1 if turned else 0], m, U[panel])
 
 
 @jit

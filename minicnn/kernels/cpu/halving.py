@@ -1,0 +1,65 @@
+"""Pooling by cells of 2x2, side by side: the one that halves a picture. Each number is read once.
+
+The general way (pool.py) brings the taps of all windows into rows first, which here costs more than the rest.
+"""
+
+import numpy as np
+
+from minicnn.kernels.cpu.jit import jit
+
+
+@jit
+def largest(x, base, y, index, begin, end):
+    """y and index (P, OH, OW): the largest number in each cell of x (P, H, W), and where it is in its plane.
+
+    base (OH, OW) is where the cells begin in the plane.
+    """
+    W = np.int32(x.shape[2])
+    _, OH, OW = y.shape
+    taps = np.empty((4, OH, OW), x.dtype)
+    a, b, c, d = (  # the four numbers of a cell
+        taps[0].reshape(OH * OW), taps[1].reshape(OH * OW), taps[2].reshape(OH * OW), taps[3].reshape(OH * OW)
+    )  # fmt: skip
+    start = base.reshape(OH * OW)
+    for p in range(begin, end):
+        for i in range(OH):
+            for down in range(2):
+                row, left, right = x[p, 2 * i + down], taps[2 * down, i], taps[2 * down + 1, i]
+                for j in range(OW):
+                    left[j], right[j] = row[2 * j], row[2 * j + 1]
+        best, where = y[p].reshape(OH * OW), index[p].reshape(OH * OW)
+        for j in range(OH * OW):  # no branch, so that this runs in vectors; a NaN is larger than any number
+            upper_right = (b[j] > a[j]) | (b[j] != b[j])
+            upper = b[j] if upper_right else a[j]
+            lower_right = (d[j] > c[j]) | (d[j] != d[j])
+            lower = d[j] if lower_right else c[j]
+            below = (lower > upper) | (lower != lower)
+            best[j] = lower if below else upper
+            where[j] = start[j] + (W + np.int32(lower_right) if below else np.int32(upper_right))
+
+
+@jit
+def mean(x, scale, y, begin, end):
+    """y (P, OH, OW): the sum of each cell of x (P, H, W), times a scale."""
+    _, OH, OW = y.shape
+    for p in range(begin, end):
+        for i in range(OH):
+            upper, lower, out = x[p, 2 * i], x[p, 2 * i + 1], y[p, i]
+            for j in range(OW):
+                out[j] = (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]) * scale
+
+
+@jit
+def mean_gradient(dy, scale, dx, begin, end):
+    """dx (P, H, W): dy (P, OH, OW) times a scale for each of a cell's numbers, and 0 outside the cells."""
+    _, H, W = dx.shape
+    _, OH, OW = dy.shape
+    for p in range(begin, end):
+        for i in range(OH):
+            grad, upper = dy[p, i], dx[p, 2 * i]
+            for j in range(OW):
+                g = grad[j] * scale
+                upper[2 * j], upper[2 * j + 1] = g, g
+            upper[2 * OW :] = 0
+            dx[p, 2 * i + 1] = upper
+        dx[p, 2 * OH :] = 0

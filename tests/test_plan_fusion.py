@@ -1,0 +1,89 @@
+"""What plans do otherwise than the program: each rule where it applies and where not, and its numbers."""
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+import minicnn.nn.functional as F
+from minicnn import nn
+
+RNG = np.random.default_rng(8)
+
+
+def steps_of(compiled):
+    return [step.function.__name__ for plan in compiled.plans.values() for step in plan.steps]
+
+
+def with_gradient(function, x, seed=0):
+    """The result and the gradient of x, for a seeded gradient of the result."""
+    x = mc.tensor(x, requires_grad=True)
+    out = function(x)
+    grad = np.random.default_rng(seed).standard_normal(out.shape).astype(out.dtype)
+    out.backward(mc.tensor(grad))
+    return out.detach().numpy(), x.grad.numpy()
+
+
+@pytest.mark.parametrize("pool", [lambda x: F.max_pool2d(x, 3, 2, 1), lambda x: F.adaptive_max_pool2d(x, 2)])
+def test_relu_after_the_pooling(pool):
+    def net(x):
+        return pool(F.relu(x + 0))
+
+    compiled = mc.compile(net)
+    for seed in range(4):
+        x = np.round(RNG.standard_normal((2, 3, 7, 6)) * 2).astype(np.float32)  # ties, also at 0
+        x[0, 0] = -abs(x[0, 0])
+        x[1, 1, 2:4, 3] = np.nan, np.inf
+        for left, right in zip(with_gradient(net, x, seed), with_gradient(compiled, x, seed), strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert steps_of(compiled)[-1] == "ReLU" and "after the pooling" in str(compiled)
+
+
+def test_relu_stays_where_others_read_it():
+    def twice(x):
+        y = F.relu(x)
+        return F.max_pool2d(y, 2) + y.mean()
+
+    def returned(x):
+        y = F.relu(x)
+        return F.max_pool2d(y, 2), y
+
+    for net in (twice, returned):
+        compiled = mc.compile(net)
+        for _ in range(3):
+            compiled(mc.randn(1, 1, 4, 4))
+        assert steps_of(compiled)[:2] == ["ReLU", "MaxPool2d"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("affine", [False, True])
+def test_batch_norm_folded_into_the_convolution(bias, affine):
+    model = nn.Sequential(nn.Conv2d(4, 6, 3, groups=2, bias=bias), nn.BatchNorm2d(6, affine=affine))
+    for _ in range(5):
+        model(mc.randn(8, 4, 9, 9) * 3 + 1)
+    model.eval()
+    compiled, x = mc.compile(model), mc.randn(2, 4, 9, 9)
+    for _ in range(4):
+        with mc.no_grad():
+            out = compiled(x).numpy()
+        exact = model.double()(x.double()).detach().numpy()
+        model.float()
+        np.testing.assert_allclose(out, exact, rtol=0, atol=3e-6 * abs(exact).max())
+        model[0].weight.array *= 1.5  # an array's owner may do so, and nobody is told
+    assert steps_of(compiled._compiled) == ["FoldedConv2d"]
+
+
+def test_batch_norm_stays_where_it_must():
+    small = nn.Sequential(nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16)).eval()  # the weight is the larger one
+    large = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    cases = [(small, mc.randn(1, 16, 4, 4)), (large, mc.randn(4, 1, 9, 9))]  # the second in training
+    with mc.no_grad():
+        for model, x in cases:
+            compiled = mc.compile(model)
+            for _ in range(3):
+                compiled(x)
+            assert steps_of(compiled._compiled) == ["Conv2d", "BatchNorm"]
+    large.eval()
+    compiled = mc.compile(large)
+    for _ in range(3):
+        compiled(cases[1][1]).sum().backward()  # gradients are wanted
+    assert steps_of(compiled._compiled) == ["Conv2d", "BatchNorm"]

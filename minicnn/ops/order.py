@@ -48,7 +48,7 @@ def add_in_any_order(out, index, values):
         return
     known, zero = xp.isfinite(values), out.dtype.type(0)
     xp.add.at(out, index, xp.where(known, zero, values))
-    rest, total = xp.where(known, values, zero).astype(np.float64), 0.0
+    rest, total = xp.where(known, values, zero).astype(np.float64), xp.zeros(out.shape)
     exponent = xp.ceil(xp.log2(xp.maximum(xp.abs(rest).max(), SMALLEST))) + (bits - 61)
     for _ in range(2):
         unit = xp.maximum(xp.exp2(exponent), SMALLEST)

@@ -208,3 +208,55 @@ def test_globals_and_closures_are_looked_up(monkeypatch):
     for shift in (5.0, 5.0, 6.0):  # noqa: B007 (in the closure)
         results.append(compiled(mc.ones(1)).item())
     assert results == [3, 3, 3, 4, 4, 4, 8, 8, 9]
+
+
+class Talkative(nn.Module):
+    """Prints, but not when it is called."""
+
+    factor = 2
+
+    def __init__(self):
+        super().__init__()
+        print("a new one")
+
+    def forward(self, x):
+        return self.scaled(x)
+
+    def scaled(self, x):
+        return x * self.factor
+
+    def describe(self):
+        print("scales")
+
+
+def test_what_forward_names_of_its_class(monkeypatch):
+    model = Talkative()
+    compiled, results = mc.compile(model), []
+    for factor in (2, 2, 2, 5, 5, 5):
+        monkeypatch.setattr(Talkative, "factor", factor)
+        results.append(compiled(mc.ones(1)).item())
+    monkeypatch.setattr(Talkative, "scaled", lambda self, x: x + 1)
+    results += [compiled(mc.ones(1)).item() for _ in range(3)]
+    assert results == [2, 2, 2, 5, 5, 5, 2, 2, 2]
+    assert len(compiled._compiled.plans) == 3
+
+
+class Scale:
+    """A user's object, which is no module."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def of(self, x):
+        return x * self.factor + FACTOR
+
+
+def test_objects_are_looked_into(monkeypatch):
+    scale, results = Scale(3), []
+    compiled = mc.compile(lambda x: scale.of(x))
+    for factor in (3, 3, 3, 4, 4, 4):
+        scale.factor = factor
+        results.append(compiled(mc.ones(1)).item())
+    monkeypatch.setitem(globals(), "FACTOR", 10)
+    results.append(compiled(mc.ones(1)).item())
+    assert results == [5, 5, 5, 6, 6, 6, 14]

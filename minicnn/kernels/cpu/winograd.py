@@ -143,11 +143,12 @@ def transform_inputs(x, first, last, size, top, left, m, grid, V):
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(V.shape[1]):
             read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_input(m, grid, t // across * m, t % across * m, V, b, place)
+            for r in range(rows):
+                for s in range(across):
+                    transform_input(m, grid, r * m, s * m, V, b, t + r * across + s)
         row += rows
 
 
@@ -158,11 +159,12 @@ def transform_gradients(dy, panel, first, last, size, m, grid, M):
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(NV):
             read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_gradient(m, grid, t // across * m, t % across * m, M, b, place)
+            for r in range(rows):
+                for s in range(across):
+                    transform_gradient(m, grid, r * m, s * m, M, b, t + r * across + s)
         row += rows
 
 
@@ -173,10 +175,11 @@ def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
     row, finite = first, np.float32(0)
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(NV):
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_output(m, M, b, place, grid, t // across * m, t % across * m)
+            for r in range(rows):
+                for s in range(across):
+                    transform_output(m, M, b, t + r * across + s, grid, r * m, s * m)
             finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
         row += rows
     return finite

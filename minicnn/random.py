@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.device import placed, source_on_gpu
+from minicnn.tape import looked
 
 
 class Generator:
@@ -73,6 +74,7 @@ def manual_seed(seed: int) -> Generator:
     Generator
         The one that is in use.
     """
+    looked("sets the seed")
     return _current().manual_seed(seed)
 
 

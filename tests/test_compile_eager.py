@@ -92,7 +92,44 @@ def shows_its_argument(x):
     return x[:2]
 
 
+WEIGHT = nn.Parameter(mc.ones(3))
+OPTIMIZER = mc.optim.SGD([WEIGHT], 0.1)
+
+
+def takes_a_step(x):
+    OPTIMIZER.zero_grad()
+    loss = (x * WEIGHT).sum()
+    loss.backward()
+    OPTIMIZER.step()
+    return loss.detach()
+
+
+def only_steps(x):
+    OPTIMIZER.step()
+    return x * 2
+
+
+def watches_a_gradient(x):
+    y = x * WEIGHT
+    y.register_hook(lambda grad: grad * 2)
+    return y
+
+
+def sets_the_seed(x):
+    mc.manual_seed(3)
+    return mc.nn.functional.dropout(x)
+
+
+def asks_for_gradients(x):
+    return (x * 1).requires_grad_()
+
+
 FALLS_BACK = {
+    takes_a_step: ("sets a gradient", 1),
+    only_steps: ("steps an optimizer", 1),
+    watches_a_gradient: ("registers a hook", 2),
+    sets_the_seed: ("sets the seed", 1),
+    asks_for_gradients: ("changes requires_grad", 1),
     reads_item: ("reads a Tensor's number", 1),
     asks_for_truth: ("asks for the truth of a Tensor", 1),
     turns_into_numpy: ("turns a Tensor into an array", 1),
@@ -116,10 +153,12 @@ def test_what_cannot_be_repeated_runs_as_it_is_and_says_why(function):
     assert len(seen) == 1 and seen[0].filename == __file__
     for sign in (1, -1, 1, -1):  # and no second warning
         y = (x * sign).requires_grad_()
-        mc.manual_seed(1), random.seed(1)
-        expected = function(y)
-        mc.manual_seed(1), random.seed(1)
-        assert compiled(y).tolist() == expected.tolist()
+        results = []
+        for run in (function, compiled):
+            mc.manual_seed(1), random.seed(1)
+            WEIGHT.data = mc.ones(3)
+            results.append(run(y).tolist())
+        assert results[0] == results[1]
     with pytest.raises(RuntimeError, match="cannot be repeated"):
         mc.compile(function, fullgraph=True)(x)
 
@@ -169,3 +208,55 @@ def test_globals_and_closures_are_looked_up(monkeypatch):
     for shift in (5.0, 5.0, 6.0):  # noqa: B007 (in the closure)
         results.append(compiled(mc.ones(1)).item())
     assert results == [3, 3, 3, 4, 4, 4, 8, 8, 9]
+
+
+class Talkative(nn.Module):
+    """Prints, but not when it is called."""
+
+    factor = 2
+
+    def __init__(self):
+        super().__init__()
+        print("a new one")
+
+    def forward(self, x):
+        return self.scaled(x)
+
+    def scaled(self, x):
+        return x * self.factor
+
+    def describe(self):
+        print("scales")
+
+
+def test_what_forward_names_of_its_class(monkeypatch):
+    model = Talkative()
+    compiled, results = mc.compile(model), []
+    for factor in (2, 2, 2, 5, 5, 5):
+        monkeypatch.setattr(Talkative, "factor", factor)
+        results.append(compiled(mc.ones(1)).item())
+    monkeypatch.setattr(Talkative, "scaled", lambda self, x: x + 1)
+    results += [compiled(mc.ones(1)).item() for _ in range(3)]
+    assert results == [2, 2, 2, 5, 5, 5, 2, 2, 2]
+    assert len(compiled._compiled.plans) == 3
+
+
+class Scale:
+    """A user's object, which is no module."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def of(self, x):
+        return x * self.factor + FACTOR
+
+
+def test_objects_are_looked_into(monkeypatch):
+    scale, results = Scale(3), []
+    compiled = mc.compile(lambda x: scale.of(x))
+    for factor in (3, 3, 3, 4, 4, 4):
+        scale.factor = factor
+        results.append(compiled(mc.ones(1)).item())
+    monkeypatch.setitem(globals(), "FACTOR", 10)
+    results.append(compiled(mc.ones(1)).item())
+    assert results == [5, 5, 5, 6, 6, 6, 14]

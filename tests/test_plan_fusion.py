@@ -1,5 +1,7 @@
 """What plans do otherwise than the program: each rule where it applies and where not, and its numbers."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,23 @@ def test_batch_norm_stays_where_it_must():
     for _ in range(3):
         compiled(cases[1][1]).sum().backward()  # gradients are wanted
     assert steps_of(compiled._compiled) == ["Conv2d", "BatchNorm"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_pooling_and_convolution_are_one_step(bias):
+    model = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, bias=bias), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    inner = copy.deepcopy(model)
+    compiled = mc.compile(inner)
+    for seed in range(4):
+        model.zero_grad(), inner.zero_grad()
+        x = mc.randn(3, 2, 7, 6).numpy()
+        for left, right in zip(with_gradient(model, x, seed), with_gradient(compiled, x, seed), strict=True):
+            np.testing.assert_array_equal(left, right)
+        for p, q in zip(model.parameters(), inner.parameters(), strict=True):
+            np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-5, atol=1e-5)
+    assert steps_of(compiled._compiled) == ["PooledConv2d", "ReLU", "Reshape"]
+    out = compiled(mc.tensor(x, requires_grad=True))
+    with mc.no_grad():
+        inner[0].weight += 1
+    with pytest.raises(RuntimeError, match="modified by an in-place"):
+        out.sum().backward()

@@ -11,6 +11,7 @@ from typing import Any
 
 from minicnn.autograd.modes import quiet
 from minicnn.device import array_module, is_array
+from minicnn.tape import looked
 
 clock = [0]  # how often any memory was written in place
 _written: dict[int, tuple[int, weakref.ref]] = {}  # id of memory -> when it was written last, by the clock
@@ -150,6 +151,7 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
     RuntimeError
         If a part of the graph was freed before, or an array it needs was overwritten.
     """
+    looked("calls backward")
     waiting: dict[Any, list] = {}  # target -> its gradient so far, and whether we may write into that array
     for root, grad in roots:
         add(waiting, root, grad, False)

@@ -10,6 +10,7 @@ import numpy as np
 from minicnn.autograd import enable_grad, note_write
 from minicnn.capture import Recording, recording
 from minicnn.device import array_module, check_same, move
+from minicnn.tape import looked
 from minicnn.tensor import Tensor
 
 Arrays = Sequence[Any]
@@ -140,6 +141,7 @@ class Optimizer:
         RuntimeError
             A gradient differs from its parameter in shape or dtype.
         """
+        looked("steps an optimizer")
         loss = None
         self.stepped = True
         if closure is not None:

@@ -41,6 +41,7 @@ class Readers:
 def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list[Step]:
     """The steps after all rules; steps and shapes are changed."""
     pool_before_relu(steps, shapes, Readers(steps, outputs))
+    steps = pool_with_convolution(steps, Readers(steps, outputs))
     return fold_batch_norm(steps, shapes, Readers(steps, outputs))
 
 
@@ -61,6 +62,22 @@ def pool_before_relu(steps: list[Step], shapes: list[tuple[int, ...]], readers: 
         first.args, second.args = (first.args[0], *second.args[1:]), (first.out,)
         first.shape = shapes[first.out] = second.shape
         second.notes.append("after the pooling")
+
+
+def pool_with_convolution(steps: list[Step], readers: Readers) -> list[Step]:
+    """Let a convolution and the max pooling of its result be one step."""
+    kept = list(steps)
+    for conv in steps:
+        pool = readers.only(conv.out)
+        if conv.function is not ops.Conv2d or pool is None or pool.function is not ops.MaxPool2d:
+            continue
+        if pool.settings or conv.tracked != pool.tracked:
+            continue
+        pool.function, pool.needs = PooledConv2d, conv.needs
+        pool.args, pool.settings = (*conv.args, pool.args[1]), conv.settings
+        pool.notes.append("convolution and max pooling")
+        kept.remove(conv)
+    return kept
 
 
 def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: Readers) -> list[Step]:
@@ -108,3 +125,28 @@ class FoldedConv2d(Function):
         shift = shift * scale if beta is None else shift * scale + beta
         weight = weight * scale[:, None, None, None]
         return kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])
+
+
+class PooledConv2d(Function):
+    """A convolution and the max pooling of its result, whose arguments are the convolution's and a window.
+
+    Pooling passes each gradient on to one place, so the bias's gradient is the sum over the pooled result.
+    """
+
+    def forward(self, x: Any, weight: Any, bias: Any, pool: Any, **settings: Any) -> Any:
+        self.convolution = ops.Conv2d()
+        self.convolution.needs = (*self.needs[:2], None)
+        wide = self.convolution.forward(x, weight, bias, **settings)
+        self.shape = wide.shape
+        out, self.index = kernels_for(x).max_pool2d(wide, pool)
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        kernels = kernels_for(grad)
+        by_bias = kernels.conv2d_bias_gradient(grad) if self.needs[2] else None
+        wide = kernels.max_pool2d_gradient(grad, self.index, self.shape)
+        return *self.convolution.backward(wide)[:2], by_bias
+
+    def _check_kept(self) -> None:
+        self.convolution.time = self.time
+        self.convolution._check_kept()

@@ -54,6 +54,7 @@ class Plan:
             for step in steps
         ]
         number = {step.out: i for i, step in enumerate(steps)}
+        backward = [step for step in backward if step.out in number]  # the others are parts of these
         self.backward = [
             (number[step.out], step.out, [(to, () if to is None else shapes[to]) for to in step.needs])
             for step in backward

@@ -144,8 +144,6 @@ class Recorder:
     def finish(self, outputs: Any) -> Any:
         """The outputs with Slots in the place of Tensors."""
         template = self.outputs(outputs)
-        if any(x.hooks or x.keeper is not None for x in self.alive if isinstance(x, Function)):
-            self.refuse("watches a gradient on its way (register_hook, retain_grad)")
         if any(
             x.array is not a or x.node is not n for x, (a, n) in zip(self.arguments, self.given, strict=True)
         ):

@@ -131,7 +131,8 @@ class Surroundings:
                 continue
             for space in inside(x):
                 before = tuple(space)
-                sight.spaces.append((space, before))
+                if type(space) is not tuple:  # which does not change
+                    sight.spaces.append((space, before))
                 yield len(before)
                 waiting.extend(before)
 
@@ -169,9 +170,25 @@ def inside(x: Any) -> Iterator[Any]:
         hasattr(x, "__dict__") and not isinstance(x, ModuleType) and not library(type(x))
     ):
         yield vars(x).values()
-        for kind in type(x).__mro__:
-            if not library(kind):
-                yield tuple(method for method in vars(kind).values() if isinstance(method, FunctionType))
+        yield from in_class(type(x))
+
+
+def in_class(kind: type) -> Iterator[Any]:
+    """What `forward` names of a module's class: other methods, attributes; and what those name.
+
+    Of another object any method may be called.
+    """
+    spaces: list[Any] = [vars(base) for base in kind.__mro__ if not library(base)]
+    names: set[str] = set()
+    waiting = {"forward", "__call__"} if issubclass(kind, Tree) else set().union(*spaces) - {"__init__"}
+    while waiting:
+        names.add(name := waiting.pop())
+        for space in spaces:
+            if isinstance(space.get(name), FunctionType):
+                waiting.update(names_of(space[name].__code__))
+        waiting -= names
+    for space in spaces:
+        yield Names(space, names)
 
 
 def named_in(function: FunctionType) -> Iterator[Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from minicnn import autograd
 from minicnn.device import check_same, host, move, placed
+from minicnn.tape import looked
 from minicnn.tensor.apply import Variable
 from minicnn.tensor.conversion import Conversion
 
@@ -57,6 +58,7 @@ class Gradients(Conversion):
             raise RuntimeError(
                 "requires_grad_: a result of an operation cannot stop requiring grad; use detach()"
             )
+        looked("changes requires_grad")
         self.tracked = bool(requires_grad)
         return self  # type: ignore[return-value]
 
@@ -86,6 +88,7 @@ class Gradients(Conversion):
                     f"got {value.array.shape} and {value.array.dtype}"
                 )
             check_same("grad", ("the Tensor", "its gradient"), (self.array, value.array))
+        looked("sets a gradient")
         self._grad = value
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
@@ -136,6 +139,7 @@ class Gradients(Conversion):
         """Call a function with the gradient of this Tensor in each backward; it may return another."""
         if not self.tracked:
             raise RuntimeError("register_hook: this Tensor does not require grad")
+        looked("registers a hook")
         place: Any = self.node or self
         if not place.hooks:
             place.hooks = []
@@ -151,6 +155,7 @@ class Gradients(Conversion):
         """Keep the gradient in ``.grad`` also if this is no leaf."""
         if not self.tracked:
             raise RuntimeError("retain_grad: this Tensor does not require grad")
+        looked("keeps a gradient")
         if self.node is not None:
             self.node.keeper = self
 

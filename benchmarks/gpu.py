@@ -129,6 +129,7 @@ def captured_by_torch(step: Call, warmup: int = 3) -> Call:
         for _ in range(warmup):
             step()
     torch.cuda.current_stream().wait_stream(stream)
+    gc.collect()  # no memory may be freed by the driver while a stream captures, whoever's it is
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         outputs = step()

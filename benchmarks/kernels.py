@@ -1,6 +1,7 @@
 """Single operations at the sizes that known networks have, in minicnn and in PyTorch, in turn in one run.
 
     python -m benchmarks.kernels [--nets LeNet ResNet] [--batch-size 8 64] [--threads 1 2]
+    python -m benchmarks.kernels --crossover [--threads 1]
     python -m benchmarks.kernels --device cuda [--tf32]
 
 Each operation is validated before it is timed: forward, without gradients; and forward and backward, for the
@@ -12,6 +13,8 @@ On the CPU PyTorch runs in its default memory format and in channels_last, and t
 minicnn's rate stands its share of the most that the machine computes in registers, or copies in memory
 (benchmarks/roofline.py). With --results the table goes to kernels_cpu.md in that folder, and a picture of it
 to roofline_cpu.svg.
+
+--crossover compares minicnn's own methods of convolution instead (benchmarks/crossover.py).
 
 On a GPU both run as CUDA graphs, so that launches do not count; PyTorch's eager mode is told too, and with
 --compiled that one; the table goes to results/kernels_cuda.md, or kernels_cuda_tf32.md with --tf32.
@@ -27,7 +30,7 @@ import numpy as np
 import torch
 
 import minicnn as mc
-from benchmarks import gpu
+from benchmarks import crossover, gpu
 from benchmarks.report import RESULTS, Table, beside, fastest, file_in, machine, meaning, options
 from benchmarks.roofline import Point, Roof, draw, measured_roof
 from benchmarks.timing import Budget, alternate, median_ms, set_threads
@@ -281,6 +284,9 @@ def main() -> None:
     gpu.add_arguments(parser)
     parser.add_argument("--compiled", action="store_true", help="on a GPU compare with torch.compile, too")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="on the CPU: 1 2")
+    parser.add_argument(
+        "--crossover", action="store_true", help="on the CPU: which method of convolution wins"
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="on the CPU, for all together, about")
     parser.add_argument("--seconds", type=float, default=0.5, help="on a GPU, for each variant")
     args = parser.parse_args()
@@ -289,6 +295,8 @@ def main() -> None:
     if args.device == "cuda":
         settings = (args.batch_size or [64])[0], args.tf32, args.compiled, args.results or RESULTS
         sys.exit(not measure_on_gpu(cases, *settings, args.seconds))
+    if args.crossover:
+        sys.exit(not crossover.measure(args.results, args.minutes, args.threads[0]))
     roofs = [measured_roof(threads) for threads in args.threads]
     told = [f"{roof.peak:.0f} GFLOP/s and {roof.bandwidth:.0f} GB/s on {roof.threads}" for roof in roofs]
     table = Table(

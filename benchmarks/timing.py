@@ -9,6 +9,7 @@ import torch
 
 import minicnn as mc
 
+LEAST = 0.1  # seconds for a function: with less, calls would be told that found cold caches
 PAUSE = 0.03  # seconds: PyTorch's and Numba's idle threads spin a while and would disturb the other
 Call = Callable[[], object]
 
@@ -74,10 +75,10 @@ class Budget:
         self.end, self.left = time.perf_counter() + 60 * minutes, measurements
 
     def seconds(self, functions: int) -> float:
-        """For each function of the next measurement; half of its time goes for checks and compilation."""
+        """For each function of the next measurement: half of its part, as checks take some."""
         part = max(0.0, self.end - time.perf_counter()) / max(1, self.left)
         self.left -= 1
-        return part / 2 / functions
+        return max(LEAST, part / 2 / functions)
 
 
 def median_ms(times: Sequence[float]) -> float:

@@ -217,6 +217,12 @@ def every_kernel(
             )
             kernels.rmsprop_step([param], [grad], [square], *state, not centered)
             yield f"rmsprop {centered} {O, I}", param
+        params = [draw(O, I), draw(0, 2), draw(N)]
+        norm = kernels.euclidean_norm(params)
+        yield f"euclidean norm {N, O, I}", norm
+        kernels.scale(params, norm)
+        for number, param in enumerate(params):
+            yield f"scaled {number} {N, O, I}", param
         param, total = draw(O, I), abs(draw(O, I, seed=2))
         kernels.adagrad_step([param], [draw(O, I, seed=6)], [total], 0.1, 0.2, 1e-3, 0.01, False, 4)
         yield f"adagrad {O, I}", param

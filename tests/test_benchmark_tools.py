@@ -43,7 +43,7 @@ def test_budget(monkeypatch):
     budget = timing.Budget(2.0, 3)
     assert budget.seconds(2) == pytest.approx(120 / 3 / 2 / 2)
     assert budget.seconds(1) == pytest.approx(70 / 2 / 2)
-    assert budget.seconds(1) == budget.seconds(1) == 0.0  # the time is up
+    assert budget.seconds(1) == budget.seconds(1) == timing.LEAST  # the time is up
 
 
 def test_figures():

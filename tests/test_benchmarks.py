@@ -10,6 +10,7 @@ import pytest
 import minicnn as mc
 from benchmarks import (
     cold_start,
+    crossover,
     eager,
     inference,
     kernels,
@@ -17,6 +18,7 @@ from benchmarks import (
     memory,
     on_cpu,
     roofline,
+    timing,
     train_step,
     training_run,
 )
@@ -26,8 +28,9 @@ RNG = np.random.default_rng(2)
 
 
 @pytest.fixture(autouse=True)
-def same_threads(monkeypatch):
-    """As many as before, after each test."""
+def small(monkeypatch):
+    """Little time for a measurement; as many threads after each test as before."""
+    monkeypatch.setattr(timing, "LEAST", 0.0)
     monkeypatch.setattr(threads, "count", threads.count)
 
 
@@ -107,7 +110,7 @@ def test_kernels_without_avx512(tmp_path):
 
 
 def test_inference(monkeypatch, tmp_path):
-    small = ["--models", "mobilenet_v2", "vit_s_16", "--batch-size", "1", "--side", "32"]
+    small = ["--models", "mobilenet_v2", "vit_s_16", "--batch-size", "1", "--side", "64"]
     run(inference, monkeypatch, *small, "--minutes", "0.002", "--threads", "1", "--results", str(tmp_path))
     assert [row[0] for row in rows(tmp_path / "inference_cpu.md")] == ["mobilenet_v2", "vit_s_16"]
 
@@ -170,6 +173,30 @@ def test_operations_on_the_cpu(monkeypatch, tmp_path):
     assert share == pytest.approx(rate, abs=1)  # of 100
     picture = (tmp_path / "roofline_cpu.svg").read_text()
     assert "LeNet" in picture and "FLOP a byte" in picture
+
+
+def test_crossover(monkeypatch, tmp_path):
+    layers = (
+        crossover.Layer(2, 32, 33, 7, 3),
+        crossover.Layer(1, 1, 1, 5, 5, 2, 3),
+        crossover.Layer(1, 3, 4, 5, 1),
+    )
+    monkeypatch.setattr(crossover, "LAYERS", layers)
+    run(kernels, monkeypatch, "--crossover", "--threads", "1", "--minutes", "0", "--results", str(tmp_path))
+    table = rows(tmp_path / "crossover_cpu.md")
+    assert len(table) == 9
+    found = [{told.rpartition(" ")[0] for told in row[4].split(", ")} for row in table]
+    assert found[:3] == [{"direct", "im2col", "winograd F2", "winograd F4"}] * 3
+    assert found[3:6] == [{"direct", "im2col", "depthwise"}, {"im2col", "depthwise"}, found[3]]
+    assert found[6:] == [{"direct", "im2col", "pointwise"}] * 3
+    assert all(row[2] in methods for row, methods in zip(table, found, strict=True))
+
+
+def test_a_wrong_method_is_not_timed():
+    right = np.ones(3, np.float32)
+    crossover.check({"a": lambda: right, "b": lambda: right * np.float32(1 + 1e-5)})
+    with pytest.raises(AssertionError, match="b"):
+        crossover.check({"a": lambda: right, "b": lambda: right * np.float32(1.001)})
 
 
 def test_all_on_the_cpu(monkeypatch, tmp_path, capsys):

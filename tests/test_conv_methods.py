@@ -58,7 +58,7 @@ def test_direct(name):
 
 
 PLANES = [(2, 3, 5, 7), (3, 9, 8, 40), (1, 1, 1, 1), (9, 2, 33, 17)]
-FILTERS = [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7)]
+FILTERS = [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7), (9, 1)]
 
 
 @pytest.mark.parametrize(("x_shape", "kernel"), [*itertools.product(PLANES, FILTERS)])
@@ -123,29 +123,38 @@ def test_not_finite_where_its_windows_are(name, bad):
 
 
 @pytest.mark.parametrize(
-    ("CG", "OG", "groups", "window", "method", "backwards"),
+    ("CG", "OG", "groups", "window", "y", "dx", "dw"),
     [
-        (1, 6, 1, Window((5, 5)), direct, direct),
-        (6, 16, 1, Window((5, 5)), direct, direct),
-        (3, 64, 1, Window((7, 7), (2, 2), (3, 3, 3, 3)), direct, im2col_gemm),
-        (3, 64, 1, Window((3, 3), padding=(3, 0, 0, 0)), direct, im2col_gemm),
-        (64, 3, 1, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct),
-        (4, 4, 32, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct),
-        (3, 768, 1, Window((16, 16), (16, 16)), im2col_gemm, im2col_gemm),
-        (64, 64, 1, Window((3, 3), (2, 2), (1, 1, 1, 1)), im2col_gemm, im2col_gemm),
-        (64, 256, 1, Window((1, 1)), pointwise, pointwise),
-        (64, 256, 1, Window((1, 1), (2, 2)), im2col_gemm, im2col_gemm),
-        (1, 1, 32, Window((3, 3), (2, 2), (1, 1, 1, 1)), depthwise, depthwise),
-        (1, 1, 32, Window((3, 3), (3, 3), (1, 1, 1, 1)), im2col_gemm, im2col_gemm),
-        (1, 1, 32, Window((3, 3), padding=(0, 0, 3, 0)), depthwise, im2col_gemm),
+        (1, 6, 1, Window((5, 5)), direct, direct, direct),
+        (6, 16, 1, Window((5, 5)), direct, direct, direct),
+        (3, 64, 1, Window((7, 7), (2, 2), (3, 3, 3, 3)), direct, im2col_gemm, direct),
+        (3, 64, 1, Window((3, 3), padding=(3, 0, 0, 0)), direct, im2col_gemm, direct),
+        (64, 3, 1, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct, direct),
+        (4, 4, 32, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct, direct),
+        (96, 128, 1, Window((5, 5)), direct, direct, direct),
+        (128, 128, 1, Window((5, 5)), im2col_gemm, im2col_gemm, direct),
+        (64, 64, 1, Window((3, 3), (2, 2), (1, 1, 1, 1)), direct, im2col_gemm, direct),
+        (3, 768, 1, Window((16, 16), (16, 16)), im2col_gemm, im2col_gemm, im2col_gemm),
+        (64, 256, 1, Window((1, 1)), pointwise, pointwise, pointwise),
+        (128, 256, 1, Window((1, 1), (2, 2)), im2col_gemm, im2col_gemm, direct),
+        (1, 1, 32, Window((3, 3), (2, 2), (1, 1, 1, 1)), depthwise, depthwise, depthwise),
+        (1, 1, 32, Window((3, 3), (3, 3), (1, 1, 1, 1)), im2col_gemm, im2col_gemm, im2col_gemm),
+        (1, 1, 32, Window((3, 3), padding=(0, 0, 3, 0)), depthwise, im2col_gemm, depthwise),
     ],
 )
-def test_choice(CG, OG, groups, window, method, backwards):
+def test_choice(CG, OG, groups, window, y, dx, dw):
     layer = Layer(np.dtype(np.float32), 8, groups, CG, OG, 28, 28, window)
-    assert (conv.method_for(layer), conv.input_gradient_method_for(layer)) == (method, backwards)
+    assert [conv.method_for(layer, direction) for direction in ("y", "dx", "dw")] == [y, dx, dw]
     double = layer._replace(dtype=np.dtype(np.float64))
-    assert conv.method_for(double) is conv.input_gradient_method_for(double) is im2col_gemm
+    assert {conv.method_for(double, direction) for direction in ("y", "dx", "dw")} == {im2col_gemm}
     assert conv.winograd_tile(layer) == conv.winograd_tile(double) == 0
+
+
+def test_rows_that_do_not_fill_vectors_want_fewer_channels():
+    layer = Layer(np.dtype(np.float32), 1, 1, 64, 64, 4 * LANES, 3 * LANES, Window((3, 3), (2, 2)))
+    assert conv.method_for(layer, "y") is direct
+    assert conv.method_for(layer._replace(OW=LANES // 2), "y") is im2col_gemm
+    assert conv.method_for(layer._replace(OW=LANES // 2, OG=8), "y") is direct
 
 
 def test_winograd_for_many_channels_unless_something_is_not_finite():

@@ -243,9 +243,8 @@ def test_memory(cuda, pytorch_on_the_cpu, monkeypatch, tmp_path):
     for row in rows(tmp_path / "memory_cuda.md"):
         lived, held, gone = (float(cell) * memory.MIB for cell in row[2:5])
         assert least < lived <= held and gone > 0
-        assert row[5:8] == ["4.0", "8.0", "15.0"] and float(row[8]) == pytest.approx(
-            float(row[2]) / 4, abs=0.01
-        )
+        assert row[5:8] == ["4.0", "8.0", "15.0"]
+        assert float(row[8]) == pytest.approx(float(row[2]) / 4, abs=0.03)  # both are rounded
 
 
 def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, layouts, numbers
 from minicnn.kernels import cpu, reference
+from minicnn.kernels.cpu import rows
 
 FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 40))  # N, G, C/G, P
@@ -160,3 +161,20 @@ def test_no_samples(kernels):
     assert (y.shape, mean.shape, rstd.shape) == ((0, 4, 3), (0, 2), (0, 2))
     for sums in kernels.group_norm_weight_gradient(x, x, mean, rstd):
         assert np.array_equal(sums, np.zeros(4))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [0, 1, 7, 16, 17, 100, 4096, 4097, 9001])
+def test_sums_over_rows(size, dtype):
+    """In vectors and stretches, what is left at their ends included."""
+    v, x = numbers(size, dtype=dtype) + dtype(3), numbers(size, dtype=dtype, seed=1)
+    v64, x64, mean = v.astype(float), x.astype(float), dtype(0.7)
+    tolerance = 1e-6 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(rows.total(v), v64.sum(), rtol=tolerance)
+    np.testing.assert_allclose(rows.squares(v, mean), ((v64 - mean) ** 2).sum(), rtol=tolerance)
+    sum, products = rows.total_and_products(v, x, mean)
+    assert sum == rows.total(v)
+    np.testing.assert_allclose(
+        products, (v64 * (x64 - mean)).sum(), atol=tolerance * (abs(v64) * abs(x64 - mean)).sum()
+    )
+    assert size == 0 or rows.highest(v) == v.max()

@@ -12,6 +12,7 @@ from kernel_cases import assert_near, numbers, run
 from minicnn.kernels.cpu import winograd
 from minicnn.kernels.cpu import winograd_transforms as transforms
 from minicnn.kernels.geometry import Window
+from test_kernel_safety import FENCES
 from test_simd import HASWELL, X86, compiled, innermost_loop, simd, spills
 
 SIZE = pytest.mark.parametrize("m", [2, 4])
@@ -211,6 +212,24 @@ def test_tiles_stay_in_registers():
         loop = innermost_loop("\n".join(function.inspect_asm().values()))
         assert sum("vfm" in line for line in loop) >= tile
         assert spills(loop) == []
+
+
+GUARDED = """
+import sys
+import minicnn as mc
+
+mc.backends.cpu.winograd = sys.argv.pop()
+import guarded
+"""
+
+
+@FENCES
+@SIZE
+@pytest.mark.parametrize("at", ["start", "end"])
+def test_nothing_outside_the_arrays_is_touched(m, at):
+    done = run(GUARDED, "cpu", at, f"f{m}")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) > 100
 
 
 OTHER_CPU = """

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minicnn.autograd import no_grad
+from minicnn.autograd import no_grad, note_write
+from minicnn.device import kernels_for
 from minicnn.nn.reparametrize import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 from minicnn.tensor import Tensor, cat
 
@@ -42,9 +43,20 @@ def clip_grad_norm_(
     grads = gradients(parameters)
     total = get_total_norm(grads, norm_type, error_if_nonfinite)
     share = (float(max_norm) / (total + 1e-6)).clamp_max(1)  # not looked at: it stays where it is
-    for grad in grads:
-        grad.mul_(share)
+    if alike(grads):
+        kernels_for(share.array).scale([grad.array for grad in grads], share.array)
+        for grad in grads:
+            note_write(grad.array)
+    else:
+        for grad in grads:
+            grad.mul_(share)
     return total
+
+
+def alike(tensors: list[Tensor]) -> bool:
+    """Whether they are numbers of one kind on one device, of which a kernel takes all at once."""
+    kinds = {(type(x.array), x.array.dtype) for x in tensors}
+    return len(kinds) == 1 and tensors[0].dtype in (np.float32, np.float64)
 
 
 def get_total_norm(
@@ -52,12 +64,15 @@ def get_total_norm(
 ) -> Tensor:
     """The norm of several Tensors as if they were one vector."""
     norm_type = float(norm_type)
-    grads = [tensor.detach() for tensor in tensors]
-    if not grads:
+    rows = list(tensors)
+    if not rows:
         return Tensor(np.zeros((), np.float32))
-    norms = [grad.norm(norm_type) for grad in grads]
-    dtype = np.result_type(*(norm.dtype for norm in norms))
-    total = cat([norm.to(dtype).reshape(1) for norm in norms]).norm(norm_type)
+    if norm_type == 2 and alike(rows):
+        total = Tensor(kernels_for(rows[0].array).euclidean_norm([row.array for row in rows]))
+    else:
+        norms = [row.detach().norm(norm_type) for row in rows]
+        dtype = np.result_type(*(norm.dtype for norm in norms))
+        total = cat([norm.to(dtype).reshape(1) for norm in norms]).norm(norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total.item()}")
     return total

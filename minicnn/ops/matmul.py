@@ -48,8 +48,6 @@ def refuse(x, y):
 class Linear(Function):
     """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
 
-    silent = True
-
     def forward(self, x, weight, bias=None):
         if weight.ndim != 2:
             raise RuntimeError(f"linear: expected a weight of 2 dimensions (out, in), got {weight.shape}")

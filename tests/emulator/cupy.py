@@ -332,8 +332,10 @@ class RawKernel:
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
         if len(args) != len(self.parameters):
             raise TypeError(f"{self.name}: expected {len(self.parameters)} arguments, got {len(args)}")
-        sizes = [(ctypes.c_uint * 3)(*[*size, 1, 1][:3]) for size in (grid, block)]
-        if min(*grid, *block) < 1 or np.prod(block) > 1024 or shared_mem > 227 << 10:
+        (gx, gy, gz), (bx, by, bz) = sides = [[*size, 1, 1][:3] for size in (grid, block)]
+        sizes = [(ctypes.c_uint * 3)(*size) for size in sides]
+        tall = max(gy, gz) >= 1 << 16 or gx >= 1 << 31 or bz > 64 or bx * by * bz > 1024
+        if tall or min(*grid, *block) < 1 or shared_mem > 48 << 10:  # more only for who asks
             raise ValueError(
                 f"{self.name}: no GPU takes grid {grid}, block {block}, {shared_mem} bytes shared"
             )

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.rows import total
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import shares
 
@@ -30,18 +31,21 @@ def largest(x, rows, columns, y, index, begin, end):
 @jit
 def mean(x, rows, columns, y, begin, end):
     """y (planes, OH, OW) from x (planes, H, W)."""
-    _, OH, OW = y.shape
+    (planes, H, W), (_, OH, OW) = x.shape, y.shape
+    flat = x.reshape(planes, H * W)
     for p in range(begin, end):
         for oh in range(OH):
             for ow in range(OW):
-                total = x.dtype.type(0)
-                for h in range(rows[oh, 0], rows[oh, 1]):
-                    part, line = x.dtype.type(0), x[p, h, columns[ow, 0] : columns[ow, 1]]
-                    for w in range(line.size):
-                        part += line[w]
-                    total += part
-                count = (rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0])
-                y[p, oh, ow] = total / x.dtype.type(count)
+                sum = 0.0
+                if OW == 1:  # whole lines, one after the other
+                    sum += total(flat[p, rows[oh, 0] * W : rows[oh, 1] * W])
+                else:
+                    for h in range(rows[oh, 0], rows[oh, 1]):
+                        part, line = x.dtype.type(0), x[p, h, columns[ow, 0] : columns[ow, 1]]
+                        for w in range(line.size):
+                            part += line[w]
+                        sum += part
+                y[p, oh, ow] = sum / ((rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0]))
 
 
 @jit

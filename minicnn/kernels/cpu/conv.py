@@ -4,8 +4,8 @@
 | --- | --- | --- |
 | a product of matrices for each picture | pointwise.py | 1x1 filters, stride 1 |
 | plane by plane | depthwise.py | depthwise: a filter for each channel |
-| few channels, straight from the picture | direct.py | few channels or few filters (in a group) |
-| Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 16 channels on |
+| straight from the picture | direct.py | few channels or few filters (in a group); weight gradients |
+| Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 32 channels on |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 
 Each file has the same three functions, the convolution and its two gradients. `python -m benchmarks.kernels
@@ -21,12 +21,14 @@ import numpy as np
 from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, winograd
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.geometry import Window
 
 __all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
 
-FEW = 16  # channels
+FEW, SOME = 32, 96  # channels: fewer than FEW, or up to SOME
 POINT = Window((1, 1))
+LANES = BYTES // 4  # places in a vector of float32
 
 
 class Layer(NamedTuple):
@@ -49,29 +51,30 @@ def winograd_tile(layer: Layer) -> int:
     return winograd.tile_size(layer.N, layer.CG, layer.OG, layer.OH, layer.OW, layer.window)
 
 
-def method_for(layer: Layer) -> ModuleType:
-    """The fastest of the other methods."""
-    (KH, _), (SH, SW), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
+def fits(layer: Layer, direction: str) -> bool:
+    """Whether direct and depthwise know the layer: dx is a convolution of dy, with what padding is left."""
+    (top, _, left, _), (tall, wide) = layer.window.padding, layer.window.extent()
+    return layer.window.stride[1] <= 2 and (direction != "dx" or (top < tall and left < wide))
+
+
+def method_for(layer: Layer, direction: str) -> ModuleType:
+    """The fastest of the other methods for a direction: "y", or the gradients "dx" or "dw"."""
+    (KH, _), (SH, _), (DH, _) = layer.window.kernel, layer.window.stride, layer.window.dilation
     if layer.dtype != np.float32:
         return im2col_gemm
     if layer.groups == 1 and layer.window == POINT:
         return pointwise
-    if layer.CG == layer.OG == 1 < layer.groups and KH <= 7 and DH == 1 and max(SH, SW) <= 2:
+    if not fits(layer, direction):
+        return im2col_gemm
+    if layer.CG == layer.OG == 1 < layer.groups and KH <= 9 and DH == 1 and SH <= 2:
         return depthwise
-    if min(layer.CG, layer.OG) < FEW and SW <= 2:
+    if direction == "dx" and layer.window.stride != (1, 1):
+        return im2col_gemm
+    channels = min(layer.CG, layer.OG)
+    filled = layer.OW / (-(-layer.OW // LANES) * LANES)  # the share of a vector's lanes that a row uses
+    if direction == "dw" or channels < FEW or (channels <= SOME and filled >= 0.75):
         return direct
     return im2col_gemm
-
-
-def input_gradient_method_for(layer: Layer) -> ModuleType:
-    """The same for the gradient of x, where two of them want less padding than the filter is large."""
-    (top, _, left, _), (tall, wide) = layer.window.padding, layer.window.extent()
-    method = method_for(layer)
-    if method is depthwise and (top >= tall or left >= wide):
-        return im2col_gemm
-    if method is direct and (top >= tall or left >= wide or layer.window.stride != (1, 1)):
-        return im2col_gemm
-    return method
 
 
 def conv2d(
@@ -84,7 +87,7 @@ def conv2d(
         y = winograd.forward(x, weight, bias, window.padding, m)
         if y is not None:
             return y
-    return method_for(layer).conv2d(x, weight, bias, window, groups)
+    return method_for(layer, "y").conv2d(x, weight, bias, window, groups)
 
 
 def conv2d_input_gradient(
@@ -97,7 +100,7 @@ def conv2d_input_gradient(
         dx = winograd.input_gradient(dy, weight, x_shape, window.padding, m)
         if dx is not None:
             return dx
-    return input_gradient_method_for(layer).conv2d_input_gradient(dy, weight, x_shape, window, groups)
+    return method_for(layer, "dx").conv2d_input_gradient(dy, weight, x_shape, window, groups)
 
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
@@ -109,7 +112,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
         dweight = winograd.weight_gradient(dy, x, window.padding, m)
         if dweight is not None:
             return dweight
-    return method_for(layer).conv2d_weight_gradient(dy, x, window, groups)
+    return method_for(layer, "dw").conv2d_weight_gradient(dy, x, window, groups)
 
 
 @jit

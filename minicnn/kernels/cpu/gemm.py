@@ -49,7 +49,7 @@ def tiles(A, panel, C, j, n, more):
             add = more or k0 > 0
             for r in range(MR):
                 for c in range(NV):
-                    row, m = min(i + r, M - 1), n - c * L if i + r < M else 0
+                    row, m = min(i + r, M - 1), min(n - c * L, L) if i + r < M else 0
                     before = load_part(m if add else 0, C, row, j + c * L)
                     store_part(m, C, row, j + c * L, acc[r, c] + before)
 

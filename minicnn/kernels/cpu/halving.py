@@ -56,10 +56,11 @@ def mean_gradient(dy, scale, dx, begin, end):
     _, OH, OW = dy.shape
     for p in range(begin, end):
         for i in range(OH):
-            grad, upper = dy[p, i], dx[p, 2 * i]
+            grad, upper, lower = dy[p, i], dx[p, 2 * i], dx[p, 2 * i + 1]
             for j in range(OW):
                 g = grad[j] * scale
                 upper[2 * j], upper[2 * j + 1] = g, g
             upper[2 * OW :] = 0
-            dx[p, 2 * i + 1] = upper
+            for w in range(W):  # `lower[:] = upper` would compile two seconds longer, for its error message
+                lower[w] = upper[w]
         dx[p, 2 * OH :] = 0

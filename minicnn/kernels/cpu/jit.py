@@ -17,7 +17,12 @@ from numba.core import config, event
 
 # all but nnan and ninf, with which a NaN in the data would go unnoticed
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": FASTMATH,
+    "no_cfunc_wrapper": True,
+}
 
 
 def cache_folder() -> str | None:

@@ -5,19 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.elementary import log
-from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.softmax import exactly, exponentials, highest
+from minicnn.kernels.cpu.rows import highest, total_and_products
+from minicnn.kernels.cpu.softmax import exactly, exponentials
 
 __all__ = ["cross_entropy"]
-
-
-@jit
-def weighed_sum(weight, z, largest):
-    """The sum of weight (z - largest) over a row."""
-    total = z.dtype.type(0)
-    for c in range(z.size):
-        total += weight[c] * (z[c] - largest)
-    return total
 
 
 @exactly
@@ -52,7 +43,7 @@ def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gr
         log_total = log(total)
         losses[n] = on_target * (log_total - (z[t] - largest))
         if on_all > 0:  # a logit of -inf makes the sum infinite
-            losses[n] += on_all * (all_weights * log_total - weighed_sum(weight, z, largest))
+            losses[n] += on_all * (all_weights * log_total - total_and_products(weight, z, largest)[1])
         scale = (on_target + on_all * all_weights) / total * share
         for c in range(C):
             d[c] = d[c] * scale - on_all * share * weight[c]

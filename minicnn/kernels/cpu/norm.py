@@ -1,8 +1,8 @@
 """Normalisation: one pass for the mean, one for the variance around it, one for the result.
 
-The variance as mean(x*x) - mean(x)**2 would save a pass and lose all digits where the mean is large. Sums run
-over short stretches, which are added up in float64. Batch normalisation shares the channels among the
-threads, group normalisation the groups of all samples, so the results do not depend on their number.
+The variance as mean(x*x) - mean(x)**2 would save a pass and lose all digits where the mean is large. Batch
+normalisation shares the channels among the threads, group normalisation the groups of all samples, so the
+results do not depend on their number.
 """
 
 import math
@@ -10,50 +10,13 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.rows import squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
     "group_norm_weight_gradient",
 ]  # fmt: skip
-
-STRETCH = 1024  # numbers summed in their own precision
-
-
-@jit
-def total(v):
-    """The sum of a row."""
-    out = 0.0
-    for lo in range(0, v.size, STRETCH):
-        part = v.dtype.type(0)
-        for i in range(lo, min(lo + STRETCH, v.size)):
-            part += v[i]
-        out += part
-    return out
-
-
-@jit
-def squares(v, mean):
-    """The sum of the squared distances of a row's numbers from the mean."""
-    out = 0.0
-    for lo in range(0, v.size, STRETCH):
-        part = v.dtype.type(0)
-        for i in range(lo, min(lo + STRETCH, v.size)):
-            part += (v[i] - mean) * (v[i] - mean)
-        out += part
-    return out
-
-
-@jit
-def along(v, x, mean):
-    """The sum of v (x - mean)."""
-    out = 0.0
-    for lo in range(0, v.size, STRETCH):
-        part = v.dtype.type(0)
-        for i in range(lo, min(lo + STRETCH, v.size)):
-            part += v[i] * (x[i] - mean)
-        out += part
-    return out
 
 
 @jit
@@ -90,8 +53,9 @@ def batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, begin
     for c in range(begin, end):
         by_bias, by_weight, m, s = 0.0, 0.0, mean[c], scale[c]
         for n in range(N):
-            by_bias += total(dy[n, c])
-            by_weight += along(dy[n, c], x[n, c], m)
+            sum, products = total_and_products(dy[n, c], x[n, c], m)
+            by_bias += sum
+            by_weight += products
         dbias[c], dweight[c] = by_bias, by_weight * rstd[c]
         slope, shift = number(0), number(0)
         if not constant:
@@ -105,37 +69,83 @@ def batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, begin
 
 @jit
 def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
-    """y, x (N, G, F), mean, rstd (N, G); weight and bias (G, F). Some of the N*G groups."""
-    _, G, F = x.shape
+    """y, x (N, C, P), mean, rstd (N, G); weight and bias (C). Some of the N*G groups."""
+    N, C, P = x.shape
+    G = mean.shape[1]
+    F = C // G * P
+    groups, results = x.reshape(N, G, F), y.reshape(N, G, F)
     for j in range(begin, end):
         n, g = j // G, j % G
-        row, out, w, b = x[n, g], y[n, g], weight[g], bias[g]
-        mean[n, g] = total(row) / F
-        rstd[n, g] = 1 / math.sqrt(squares(row, mean[n, g]) / F + eps)
+        group, first, last = groups[n, g], g * (C // G), (g + 1) * (C // G)
+        mean[n, g] = total(group) / F
+        rstd[n, g] = 1 / math.sqrt(squares(group, mean[n, g]) / F + eps)
         m, r = mean[n, g], rstd[n, g]
-        for i in range(F):
-            out[i] = (row[i] - m) * r * w[i] + b[i]
+        if P == 1:
+            out, w, b = results[n, g], weight[first:last], bias[first:last]
+            for i in range(F):
+                out[i] = (group[i] - m) * r * w[i] + b[i]
+        else:
+            for c in range(first, last):
+                row, out, scale, shift = x[n, c], y[n, c], r * weight[c], bias[c]
+                for p in range(P):
+                    out[p] = (row[p] - m) * scale + shift
 
 
 @jit
 def groups_gradient(dy, x, weight, mean, rstd, dx, begin, end):
+    """dx, dy, x (N, C, P); weight (C). Some of the N*G groups."""
+    _, C, P = x.shape
+    G = mean.shape[1]
+    F, number = C // G * P, x.dtype.type
+    for j in range(begin, end):
+        n, g = j // G, j % G
+        m, r, sums, products = mean[n, g], rstd[n, g], 0.0, 0.0
+        for c in range(g * (C // G), (g + 1) * (C // G)):
+            sum, product = total_and_products(dy[n, c], x[n, c], m)
+            sums += weight[c] * sum
+            products += weight[c] * product
+        shift, slope = number(sums / F), number(products * r * r / F)
+        for c in range(g * (C // G), (g + 1) * (C // G)):
+            grad, row, out, w = dy[n, c], x[n, c], dx[n, c], weight[c]
+            for p in range(P):
+                out[p] = (grad[p] * w - shift - (row[p] - m) * slope) * r
+
+
+@jit
+def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
+    """dweight, dbias (C) from dy, x (N, C, P), for some of the C channels, through all samples."""
+    N, C, _ = x.shape
+    size = C // mean.shape[1]
+    for c in range(begin, end):
+        by_weight, by_bias = 0.0, 0.0
+        for n in range(N):
+            sum, products = total_and_products(dy[n, c], x[n, c], mean[n, c // size])
+            by_bias += sum
+            by_weight += products * rstd[n, c // size]
+        dweight[c], dbias[c] = by_weight, by_bias
+
+
+# The gradients again for P = 1, where a weight belongs to a number rather than to a row of them.
+
+
+@jit
+def lines_gradient(dy, x, weight, mean, rstd, dx, begin, end):
     """dx, dy, x (N, G, F); weight (G, F). Some of the N*G groups."""
     _, G, F = x.shape
-    number = x.dtype.type
-    d = np.empty(F, x.dtype)
+    number, d = x.dtype.type, np.empty(F, x.dtype)
     for j in range(begin, end):
         n, g = j // G, j % G
         grad, row, out, w, m, r = dy[n, g], x[n, g], dx[n, g], weight[g], mean[n, g], rstd[n, g]
         for i in range(F):
             d[i] = grad[i] * w[i]
-        shift = number(total(d) / F)
-        slope = number(along(d, row, m) * r * r / F)
+        sum, products = total_and_products(d, row, m)
+        shift, slope = number(sum / F), number(products * r * r / F)
         for i in range(F):
             out[i] = (d[i] - shift - (row[i] - m) * slope) * r
 
 
 @jit
-def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
+def lines_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
     """dweight, dbias (G, F) from dy, x (N, G, F), for some of the F columns, through all samples."""
     N, G, _ = x.shape
     for g in range(G):
@@ -154,18 +164,6 @@ def channels(values: np.ndarray | None, default: float, like: np.ndarray) -> np.
     if values is None:
         return np.full(like.shape[1], like.dtype.type(default))
     return np.ascontiguousarray(values)
-
-
-def grouped(x: np.ndarray, groups: int) -> np.ndarray:
-    """x (N, C, P) as (N, G, F), with the F = C/G*P numbers of a group in a row."""
-    N, C, P = x.shape
-    return np.ascontiguousarray(x).reshape(N, groups, C // groups * P)
-
-
-def spread(values: np.ndarray, P: int, groups: int) -> np.ndarray:
-    """A number for each channel (C), once for each of its places (G, F)."""
-    rows = values if P == 1 else np.repeat(values, P)
-    return rows.reshape(groups, len(values) // groups * P)
 
 
 def batch_norm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -211,11 +209,11 @@ def group_norm(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, groups: int, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y (N, C, P), and mean and rstd (N, G), from x (N, C, P) and weight and bias (C)."""
-    N, _, P = x.shape
+    N = len(x)
     y = np.empty(x.shape, x.dtype)
     mean, rstd = np.empty((N, groups), x.dtype), np.empty((N, groups), x.dtype)
-    weight, bias = (spread(channels(a, d, x), P, groups) for a, d in ((weight, 1), (bias, 0)))
-    arrays = grouped(x, groups), weight, bias, float(eps), grouped(y, groups), mean, rstd
+    weight, bias = channels(weight, 1, x), channels(bias, 0, x)
+    arrays = np.ascontiguousarray(x), weight, bias, float(eps), y, mean, rstd
     run(groups_forward, N * groups, x.size, *arrays)
     return y, mean, rstd
 
@@ -224,11 +222,14 @@ def group_norm_gradient(
     dy: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, rstd: np.ndarray
 ) -> np.ndarray:
     """dx (N, C, P)."""
-    G = mean.shape[1]
-    dx = np.empty(x.shape, dy.dtype)
-    weight = spread(channels(weight, 1, x), x.shape[2], G)
-    arrays = grouped(dy, G), grouped(x, G), weight, np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
-    run(groups_gradient, mean.size, x.size, *arrays, grouped(dx, G))
+    (N, C, P), G = x.shape, mean.shape[1]
+    dx, weight = np.empty(x.shape, dy.dtype), channels(weight, 1, x)
+    dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
+    if P == 1:
+        grad, lines, out = (a.reshape(N, G, C // G) for a in (dy, x, dx))
+        run(lines_gradient, N * G, x.size, grad, lines, weight.reshape(G, C // G), mean, rstd, out)
+    else:
+        run(groups_gradient, N * G, x.size, dy, x, weight, mean, rstd, dx)
     return dx
 
 
@@ -236,9 +237,13 @@ def group_norm_weight_gradient(
     dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """dweight and dbias (C)."""
-    (_, C, P), G = x.shape, mean.shape[1]
-    dweight, dbias = (np.empty((G, C // G * P), dy.dtype) for _ in range(2))
-    arrays = grouped(dy, G), grouped(x, G), np.ascontiguousarray(mean), np.ascontiguousarray(rstd)
-    jobs = dweight.shape[1]
-    run(groups_weight_gradient, jobs, x.size, *arrays, dweight, dbias)
-    return dweight.reshape(C, P).sum(axis=1), dbias.reshape(C, P).sum(axis=1)
+    (N, C, P), G = x.shape, mean.shape[1]
+    dweight, dbias = np.empty(C, dy.dtype), np.empty(C, dy.dtype)
+    dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
+    if P == 1:
+        grad, lines = (a.reshape(N, G, C // G) for a in (dy, x))
+        sums = (a.reshape(G, C // G) for a in (dweight, dbias))
+        run(lines_weight_gradient, C // G, x.size, grad, lines, mean, rstd, *sums)
+    else:
+        run(groups_weight_gradient, C, x.size, dy, x, mean, rstd, dweight, dbias)
+    return dweight, dbias

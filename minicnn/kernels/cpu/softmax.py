@@ -10,8 +10,8 @@ import numpy as np
 
 from minicnn.kernels.cpu.elementary import exp, log
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.simd import hmax, hsum, lanes, load, load_part, maximum
 
 __all__ = ["softmax", "softmax_gradient"]
 
@@ -22,37 +22,11 @@ exactly = partial(jit, fastmath={"contract"})
 
 
 @jit
-def highest(z):
-    """The largest of a row, or any number if there is a NaN, of which exp(z - highest) makes a NaN again."""
-    L = lanes(z)
-    if z.size < L:
-        largest = z[0]
-        for k in range(1, z.size):
-            largest = max(largest, z[k])
-        return largest
-    best = load(z, z.size - L)
-    for k in range(0, z.size - L, L):
-        best = maximum(best, load(z, k))
-    return hmax(best)
-
-
-@jit
-def row_sum(z):
-    """The sum of a row."""
-    L = lanes(z)
-    whole = z.size // L * L
-    sums = load_part(z.size - whole, z, whole)
-    for k in range(0, whole, L):
-        sums += load(z, k)
-    return hsum(sums)
-
-
-@jit
 def exponentials(z, largest, e):
-    """e = exp(z - largest) for a row, and its sum."""
+    """e = exp(z - largest) for a row, and its sum. A NaN that `highest` has missed makes a NaN of it."""
     for k in range(z.size):
         e[k] = exp(z[k] - largest)
-    return row_sum(e)
+    return z.dtype.type(total(e))
 
 
 @exactly
@@ -61,13 +35,13 @@ def rows(x, logarithm, y, begin, end):
     for a in range(begin, end):
         z, out = x[a], y[a]
         largest = highest(z)
-        total = exponentials(z, largest, out)
+        sum = exponentials(z, largest, out)
         if logarithm:
-            rest = log(total)
+            rest = log(sum)
             for k in range(z.size):
                 out[k] = (z[k] - largest) - rest
         else:
-            scale = z.dtype.type(1) / total
+            scale = z.dtype.type(1) / sum
             for k in range(z.size):
                 out[k] *= scale
 
@@ -77,17 +51,17 @@ def rows_gradient(dy, y, logarithm, dx, begin, end):
     """dx, dy and y (A, K), for some of the A rows."""
     for a in range(begin, end):
         grad, out, below = dy[a], y[a], dx[a]
-        total = y.dtype.type(0)
+        sums = y.dtype.type(0)
         if logarithm:
             for k in range(out.size):
-                total += grad[k]
+                sums += grad[k]
             for k in range(out.size):
-                below[k] = grad[k] - exp(out[k]) * total
+                below[k] = grad[k] - exp(out[k]) * sums
         else:
             for k in range(out.size):
-                total += grad[k] * out[k]
+                sums += grad[k] * out[k]
             for k in range(out.size):
-                below[k] = out[k] * (grad[k] - total)
+                below[k] = out[k] * (grad[k] - sums)
 
 
 @exactly
@@ -98,7 +72,7 @@ def columns(x, logarithm, y, begin, end):
     one = x.dtype.type(1)
     for j in range(begin, end):
         a, lo, hi = j // strips, j % strips * STRIP, min((j % strips + 1) * STRIP, B)
-        largest, total = x[a, 0, lo:hi].copy(), np.zeros(hi - lo, x.dtype)
+        largest, sums = x[a, 0, lo:hi].copy(), np.zeros(hi - lo, x.dtype)
         for k in range(1, K):
             z = x[a, k, lo:hi]
             for b in range(z.size):
@@ -107,13 +81,13 @@ def columns(x, logarithm, y, begin, end):
             z, out = x[a, k, lo:hi], y[a, k, lo:hi]
             for b in range(z.size):
                 out[b] = exp(z[b] - largest[b])
-                total[b] += out[b]
-        for b in range(total.size):
-            total[b] = log(total[b]) if logarithm else one / total[b]
+                sums[b] += out[b]
+        for b in range(sums.size):
+            sums[b] = log(sums[b]) if logarithm else one / sums[b]
         for k in range(K):
             z, out = x[a, k, lo:hi], y[a, k, lo:hi]
             for b in range(z.size):
-                out[b] = (z[b] - largest[b]) - total[b] if logarithm else out[b] * total[b]
+                out[b] = (z[b] - largest[b]) - sums[b] if logarithm else out[b] * sums[b]
 
 
 @jit
@@ -124,18 +98,18 @@ def columns_gradient(dy, y, logarithm, dx, begin, end):
     one = y.dtype.type(1)
     for j in range(begin, end):
         a, lo, hi = j // strips, j % strips * STRIP, min((j % strips + 1) * STRIP, B)
-        total = np.zeros(hi - lo, y.dtype)
+        sums = np.zeros(hi - lo, y.dtype)
         for k in range(K):
             grad, out = dy[a, k, lo:hi], y[a, k, lo:hi]
             for b in range(out.size):
-                total[b] += grad[b] * (one if logarithm else out[b])
+                sums[b] += grad[b] * (one if logarithm else out[b])
         for k in range(K):
             grad, out, below = dy[a, k, lo:hi], y[a, k, lo:hi], dx[a, k, lo:hi]
             for b in range(out.size):
                 if logarithm:
-                    below[b] = grad[b] - exp(out[b]) * total[b]
+                    below[b] = grad[b] - exp(out[b]) * sums[b]
                 else:
-                    below[b] = out[b] * (grad[b] - total[b])
+                    below[b] = out[b] * (grad[b] - sums[b])
 
 
 def softmax(x: np.ndarray, log: bool) -> np.ndarray:

@@ -53,8 +53,8 @@ choice: str | bool = "auto"  # what minicnn.backends.cpu.winograd is
 def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
     """m of the F(m x m, 3x3) that should compute y (N, O, OH, OW) from C channels; 0: none of them.
 
-    "auto" asks for enough channels and tiles that im2col and its product of matrices take longer, in all
-    three directions, and takes the m with fewer products, of two equal ones the more precise.
+    "auto" asks for enough channels and tiles that the other methods take longer, in all three directions,
+    and takes the m with fewer products, of two equal ones the more precise.
     """
     plain = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1)
     if not (choice and plain and all(0 <= side <= 2 for side in window.padding) and N * OH * OW > 0):
@@ -63,7 +63,7 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
         return 2 if choice == "f2" else 4
     tiles = {m: N * -(-OH // m) * -(-OW // m) for m in (2, 4)}
     m = 2 if 16 * tiles[2] <= 36 * tiles[4] else 4
-    return m if min(C, O) >= 16 and min(C, O) * tiles[m] >= 1024 else 0
+    return m if min(C, O) >= 32 and min(C, O) * tiles[m] >= 1024 else 0
 
 
 @jit
@@ -143,11 +143,12 @@ def transform_inputs(x, first, last, size, top, left, m, grid, V):
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(V.shape[1]):
             read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_input(m, grid, t // across * m, t % across * m, V, b, place)
+            for r in range(rows):
+                for s in range(across):
+                    transform_input(m, grid, r * m, s * m, V, b, t + r * across + s)
         row += rows
 
 
@@ -158,11 +159,12 @@ def transform_gradients(dy, panel, first, last, size, m, grid, M):
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(NV):
             read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_gradient(m, grid, t // across * m, t % across * m, M, b, place)
+            for r in range(rows):
+                for s in range(across):
+                    transform_gradient(m, grid, r * m, s * m, M, b, t + r * across + s)
         row += rows
 
 
@@ -173,10 +175,11 @@ def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
     row, finite = first, np.float32(0)
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
+        t = (row - first) * across
         for b in range(NV):
-            for t in range(rows * across):
-                place = (row - first) * across + t
-                transform_output(m, M, b, place, grid, t // across * m, t % across * m)
+            for r in range(rows):
+                for s in range(across):
+                    transform_output(m, M, b, t + r * across + s, grid, r * m, s * m)
             finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
         row += rows
     return finite

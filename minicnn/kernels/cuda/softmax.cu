@@ -26,8 +26,8 @@ extern "C" __global__ void softmax(const real* x, real* y, bool log_wanted, int 
     }
 }
 
-extern "C" __global__ void softmax_gradient(const real* dy, const real* y, real* dx, bool log_wanted, int lanes,
-                                            int columns, int K, int B) {
+extern "C" __global__ void softmax_gradient(const real* dy, const real* y, real* dx, bool log_wanted,
+                                            int lanes, int columns, int K, int B) {
     Group group(lanes, columns);
     size_t first = size_t(group.result / B) * K * B + group.result % B;
     real total = 0;

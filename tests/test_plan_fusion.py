@@ -109,3 +109,19 @@ def test_pooling_and_convolution_are_one_step(bias):
         inner[0].weight += 1
     with pytest.raises(RuntimeError, match="modified by an in-place"):
         out.sum().backward()
+
+
+def test_nothing_is_done_later_where_memory_is_written():
+    conv = nn.Conv2d(1, 2, 3)
+
+    def net(x):
+        y = conv(x)
+        x += 1
+        return F.max_pool2d(y, 2), x
+
+    compiled, start = mc.compile(net), mc.randn(1, 1, 6, 6)
+    for _ in range(4):
+        with mc.no_grad():
+            expected, result = net(start.clone()), compiled(start.clone())
+        assert [t.tolist() for t in result] == [t.tolist() for t in expected]
+    assert steps_of(compiled) == ["Conv2d", "Add", "Write", "MaxPool2d"]

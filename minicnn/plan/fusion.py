@@ -4,12 +4,13 @@ Each rule below is a function that looks for a few steps in a row and changes th
 so only where nobody else reads the values between them.
 """
 
+import math
 from typing import Any
 
 from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
-from minicnn.plan.step import Slot, Step, slots_in
+from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
 
@@ -39,7 +40,12 @@ class Readers:
 
 
 def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list[Step]:
-    """The steps after all rules; steps and shapes are changed."""
+    """The steps after all rules; steps and shapes are changed.
+
+    A rule may do something later than the program does, so there must be nothing that writes in between.
+    """
+    if any(step.function in (Write, Custom) for step in steps):
+        return steps
     pool_before_relu(steps, shapes, Readers(steps, outputs))
     steps = pool_with_convolution(steps, Readers(steps, outputs))
     return fold_batch_norm(steps, shapes, Readers(steps, outputs))
@@ -88,7 +94,7 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
         if conv.function is not ops.Conv2d or norm is None or norm.function is not ops.BatchNorm:
             continue
         x, weight, bias = conv.args
-        small = WORTH * size(shapes[weight]) <= size(conv.shape)
+        small = WORTH * math.prod(shapes[weight]) <= math.prod(conv.shape)
         if norm.settings["batch"] or conv.tracked or norm.tracked or norm.args[0] != conv.out or not small:
             continue
         norm.function = FoldedConv2d
@@ -97,14 +103,6 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
         norm.notes.append("batch norm")
         kept.remove(conv)
     return kept
-
-
-def size(shape: tuple[int, ...]) -> int:
-    """The number of elements."""
-    total = 1
-    for n in shape:
-        total *= n
-    return total
 
 
 class FoldedConv2d(Function):

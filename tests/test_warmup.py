@@ -10,21 +10,33 @@ import pytest
 from layout import ROOT
 from minicnn.cli import main
 
+TRAIN = """
+import minicnn as mc
+from minicnn import models
+from minicnn.data import TensorDataset
+
+model = models.create("twolayer")
+pictures = TensorDataset(mc.randn(200, 1, 28, 28), mc.randint(10, (200,)))
+mc.Trainer(model, mc.optim.Adam(model.parameters()), device="cpu").fit(pictures, 3, pictures, verbose=False)
+"""
+
 
 def test_warmup_leaves_nothing_to_compile(tmp_path):
-    """The second process finds in the folder whatever the first has compiled."""
-    command = [sys.executable, "-m", "minicnn", "warmup", "twolayer"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
-    first, second = (
-        subprocess.run(command, env=environment, capture_output=True, text=True) for _ in range(2)
-    )
-    for done in (first, second):
+    """Training in another process finds whatever it needs in the folder."""
+
+    def python(*arguments):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        ready, where = done.stdout.splitlines()
-        assert re.fullmatch(r"twolayer: ready after [0-9.]+ s", ready)
-        assert where.startswith(f"the kernels are in {tmp_path}")
+        return done
+
+    first = python("-m", "minicnn", "warmup", "twolayer")
+    ready, where = first.stdout.splitlines()
+    assert re.fullmatch(r"twolayer: ready after [0-9.]+ s", ready)
+    assert where.startswith(f"the kernels are in {tmp_path}")
     assert "minicnn: compiling optim.adam float32" in first.stderr
-    assert "compiling" not in second.stderr
+    assert python("-c", TRAIN).stderr == ""
 
 
 def test_warmup_needs_a_folder(monkeypatch, capsys):

@@ -224,6 +224,16 @@ def test_the_memory_of_graphs_is_told(cuda):
     assert mc.cuda.memory_allocated() == before
 
 
+def test_numbers_that_a_step_makes_itself(cuda):
+    def step(x):
+        return x + mc.arange(3.0, device="cuda"), x.expand(3, 3).tril() + mc.eye(3, device="cuda")
+
+    x, graph = mc.tensor([1.0, 2.0, 3.0], device="cuda"), mc.cuda.graph(step, warmup=1)
+    for _ in range(3):
+        for one, other in zip(graph(x), step(x), strict=True):
+            assert one.equal(other)
+
+
 READS = {
     "item": lambda x: mc.tensor(x.sum().item()),
     "bool": lambda x: x if x.sum() > 0 else -x,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import quiet
-from minicnn.device import device_of, host, is_array, module_at, move, placed
+from minicnn.device import CPU, device_of, host, is_array, module_at, move, placed
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
@@ -151,6 +151,9 @@ def arange(
         raise RuntimeError(f"arange: steps of {step} do not lead from {start} to {end}")
     whole = all(isinstance(n, int | np.integer) for n in (start, end, step))
     dtype = kind("arange", dtype, np.int64 if whole else DEFAULT)
+    exact = float(start).is_integer() and float(step).is_integer()  # all devices agree on the numbers
+    if exact and where is not CPU:
+        return Tensor(module_at("arange", where).arange(start, end, step, dtype), requires_grad)
     return Tensor(move(np.arange(start, end, step, dtype=dtype), where), requires_grad)
 
 

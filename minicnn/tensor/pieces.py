@@ -172,19 +172,19 @@ class Pieces(Shape):
 
     def tril(self, diagonal: int = 0) -> "Tensor":
         """The elements above a diagonal of the last two dimensions set to 0."""
-        return self._keep(np.tri(*self._matrix("tril"), diagonal, dtype=bool))
+        return self._without(~self._below("tril", diagonal))
 
     def triu(self, diagonal: int = 0) -> "Tensor":
         """The elements below a diagonal of the last two dimensions set to 0."""
-        return self._keep(~np.tri(*self._matrix("triu"), diagonal - 1, dtype=bool))
+        return self._without(self._below("triu", diagonal - 1))
 
-    def _matrix(self, name: str) -> tuple[int, int]:
+    def _below(self, name: str, diagonal: int) -> Any:
         if self.array.ndim < 2:
             raise RuntimeError(f"{name}: expected at least 2 dimensions, got shape {self.array.shape}")
-        return self.array.shape[-2:]
+        return array_module(self.array).tri(*self.array.shape[-2:], diagonal, dtype=bool)
 
-    def _keep(self, kept: np.ndarray) -> "Tensor":
-        return self.masked_fill(Variable.wrap(like(~kept, self.array)), 0)
+    def _without(self, mask: Any) -> "Tensor":
+        return self.masked_fill(Variable.wrap(mask), 0)
 
     def _dimension(self, name: str, dim: int) -> tuple[int, int]:
         axis = axis_of(name, dim, self.array.ndim)

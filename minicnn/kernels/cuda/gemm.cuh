@@ -125,7 +125,7 @@ struct Strip {
 // any.
 //
 // Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on). The steps say how a and b lie,
-// so that nobody has to be transposed; a_matrix is 0 where one a meets all the stack of b, as is b_matrix.
+// so that nobody has to be transposed; a_matrix or b_matrix is 0 where one matrix meets a whole stack.
 template <class Tile>
 __device__ void product(
     const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row, int a_layer,

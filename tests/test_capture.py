@@ -196,6 +196,11 @@ def test_a_densenet_of_many_parts(cuda):
     run(lambda: mc.models.DenseNet(**settings, num_classes=3), [*images(16)])
 
 
+def test_neighbourhoods(cuda):
+    layers = nn.LocalContrastNorm(3), nn.LocalResponseNorm(3), nn.Flatten()
+    run(lambda: nn.Sequential(*layers, nn.Linear(27, 3)), [*images(3)])
+
+
 def test_a_mean_over_all_batches(cuda):
     layers = lambda: nn.Sequential(nn.BatchNorm2d(3, momentum=None), nn.Flatten(), nn.Linear(27, 3))  # noqa: E731
     run(layers, [*images(3, count=5)])

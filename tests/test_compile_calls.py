@@ -2,6 +2,7 @@
 
 import copy
 import weakref
+from collections import OrderedDict, namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn
 
+Size = namedtuple("Size", "number unit")
 RNG = np.random.default_rng(6)
 
 
@@ -194,3 +196,23 @@ def test_without_gradients_a_recording_keeps_no_arrays():
     with mc.no_grad():
         gone, _ = mc.compile(f)(mc.ones(3))
     assert gone == [True]
+
+
+def test_detached_results_have_no_gradient():
+    w = mc.ones(2, requires_grad=True)
+
+    def f(x):
+        y = x * w
+        return OrderedDict(y=y, apart=y.detach(), twice=y.detach() * 2, x=x.detach(), pair=(y, Size(2, "m")))
+
+    compiled = mc.compile(f)
+    for _ in range(4):
+        x = mc.tensor([1.0, 2.0], requires_grad=True)
+        out = compiled(x)
+        assert type(out) is OrderedDict and type(out["pair"][1]) is Size and out["pair"][1].unit == "m"
+        wanted = {name: out[name].requires_grad for name in ("y", "apart", "twice", "x")}
+        assert wanted == {"y": True, "apart": False, "twice": False, "x": False}
+        assert out["x"] is not x and out["x"].tolist() == [1, 2] and out["twice"].tolist() == [2, 4]
+        (out["y"] * out["apart"]).sum().backward()
+        assert x.grad.tolist() == [1, 2]
+    assert out["y"].grad_fn.name() == "Compiled"

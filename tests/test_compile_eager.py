@@ -260,3 +260,10 @@ def test_objects_are_looked_into(monkeypatch):
     monkeypatch.setitem(globals(), "FACTOR", 10)
     results.append(compiled(mc.ones(1)).item())
     assert results == [5, 5, 5, 6, 6, 6, 14]
+
+
+def test_names_that_stand_for_nothing_yet():
+    compiled = mc.compile(lambda x, late=False: x * (later if late else 1))
+    assert [compiled(mc.ones(1)).item() for _ in range(3)] == [1, 1, 1]
+    later = 3
+    assert [compiled(mc.ones(1), late=True).item() for _ in range(3)] == [later] * 3

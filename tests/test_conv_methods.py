@@ -45,6 +45,10 @@ DIRECT = {  # x, weight, window, groups
     "vectors and one": ((1, 2, 8, 9), (2 * LANES + 1, 2, 3, 3), Window((3, 3)), 1),
     "groups": ((2, 12, 9, 10), (9, 4, 3, 3), Window((3, 3), padding=(1, 1, 1, 1)), 3),
     "groups of many filters": ((2, 4, 9, 10), (26, 2, 3, 3), Window((3, 3), (1, 2)), 2),
+    "short rows": ((2, 3, 9, 8), (2 * LANES + 3, 3, 3, 3), Window((3, 3)), 1),
+    "short rows, groups": ((2, 4, 10, 8), (26, 2, 4, 4), Window((4, 4)), 2),
+    "short rows, stride": ((2, 3, 11, 12), (9, 3, 3, 3), Window((3, 3), (2, 2)), 1),
+    "short rows in bands": ((1, 9, 400, 6), (8, 9, 2, 2), Window((2, 2)), 1),
     "several bands": ((1, 5, 130, 140), (6, 5, 3, 3), Window((3, 3), padding=(1, 0, 0, 2)), 1),
     "large strides": ((2, 3, 20, 23), (5, 3, 3, 3), Window((3, 3), (3, 4), (1, 0, 2, 0)), 1),
     "dilation": ((2, 3, 20, 23), (5, 3, 3, 2), Window((3, 2), (1, 1), (2, 2, 3, 0), (2, 3)), 1),
@@ -224,6 +228,8 @@ def tiles():
     y, panel = ones(rows, cols, LANES), ones(9, rows)
     given = (rows, cols, panel, offsets, strip, 8, bias, y, 0, 0, cols)
     yield "direct", direct.band_of_tiles, given, rows * cols
+    given = (ones(9, LANES), offsets, strip, 8, ones(LANES), 5, 2, ones(10, LANES), 0)
+    yield "direct, pixels", direct.band_of_pixels, given, direct.DOWN * direct.ACROSS
     sums = ones(direct.TAPS, 2 * LANES)
     given = (2, ones(18, 2 * LANES), strip, offsets, 8, 9, sums, 0, 0)
     yield "direct, sum over pixels", direct.sum_over_pixels, given, 2 * direct.TAPS

@@ -287,20 +287,15 @@ def test_timings_by_the_clock_of_the_gpu(cuda, monkeypatch):
     assert len(times[0]) == 3 and len(calls) == 5 + 3 and min(times[0]) > 0
 
 
-def test_slow_functions_are_timed_three_times(monkeypatch):
-    clock = iter(range(0, 1000, 2))
-    event = type("Event", (), {"record": lambda self: None, "synchronize": lambda self: None,
-                               "elapsed_time": lambda self, end: 2000.0})  # fmt: skip
-    times = gpu.alternate_on_gpu([(lambda: next(clock), event), (lambda: None, event)], seconds=1.0)
-    assert times == [[2.0] * 3] * 2
-
-
-def test_quick_functions_share_two_events(monkeypatch):
+def test_calls_between_events():
+    """A slow function is timed three times; quick ones share two events."""
     calls = []
-    event = type("Event", (), {"record": lambda self: None, "synchronize": lambda self: None,
-                               "elapsed_time": lambda self, end: 0.05})  # fmt: skip
-    gpu.alternate_on_gpu([(lambda: calls.append(1), event)], rounds=1)
-    assert len(calls) == 5 + 100
+    for milliseconds, count in ((2000.0, 5 + 3), (0.05, 5 + 3 * 100)):
+        record = {"record": lambda self: None, "synchronize": lambda self: None}
+        event = type("Event", (), record | {"elapsed_time": lambda self, end, told=milliseconds: told})
+        times = gpu.alternate_on_gpu([(lambda: calls.append(1), event)], seconds=1.0, rounds=3)
+        assert len(times[0]) == 3 and len(calls) == count
+        calls.clear()
 
 
 def test_tables_are_kept_row_by_row(tmp_path, capsys):
@@ -328,17 +323,14 @@ def test_parts_are_alone(monkeypatch, tmp_path, capfd):
     parts = {what: ["part_of_benchmark", what] for what in ("fails", "works", "lasts", "late")}
     monkeypatch.setattr(everything, "PARTS", parts)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    code = run(everything, monkeypatch, "--results", tmp_path, "--seconds", "3", "--parts", *parts)
-    assert code == 1 and (tmp_path / "works").exists() and not (tmp_path / "late").exists()
+    assert run(everything, monkeypatch, "--results", tmp_path, "--parts", "fails", "works") == 1
     told = capfd.readouterr()
-    assert "ValueError: in full" in told.err
-    for line in (
-        "fails           failed with exit code 1",
-        "works           ok",
-        "lasts           the time was up",
-    ):
-        assert line in told.out
-    assert "late            not begun: the time was up" in told.out
+    assert (tmp_path / "works").exists() and "ValueError: in full" in told.err
+    assert "fails           failed with exit code 1" in told.out and "works           ok" in told.out
+    late = ["--seconds", "0.5", "--parts", "lasts", "late"]
+    assert run(everything, monkeypatch, "--results", tmp_path, *late) == 1
+    told = capfd.readouterr().out
+    assert "lasts           the time was up" in told and "late            not begun" in told
     assert run(everything, monkeypatch, "--results", tmp_path, "--parts", "works") == 0
 
 

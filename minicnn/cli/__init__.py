@@ -16,6 +16,7 @@ examples:
   minicnn predict runs/lenet5 photo.png    what is on a picture
   minicnn summary lenet5                   layers, shapes and parameters
   minicnn weights convert resnet18.pth     PyTorch's weights as safetensors
+  minicnn warmup lenet5 resnet18           compile their kernels now, so that nobody waits later
 """
 
 
@@ -104,12 +105,19 @@ def _weights(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _warmup(args: argparse.Namespace) -> int:
+    from minicnn.cli.warmup import run
+
+    return run(args)
+
+
 COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,
     "summary": _summary,
     "weights": _weights,
+    "warmup": _warmup,
 }
 
 
@@ -211,6 +219,24 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("file", metavar="FILE", help="with a state_dict, by itself or in a checkpoint")
     convert.add_argument("--out", metavar="FILE", help="(default: the same name with .safetensors)")
     convert.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the CPU's kernels ahead",
+        description="Compile the kernels that training these models on the CPU takes, and keep them where\n"
+        "every later process finds them. Each kernel is named while it is compiled.",
+        formatter_class=form,
+    )
+    warmup.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="*",
+        default=["lenet5", "simplecnn"],
+        help="classifiers of minicnn.models.list() (default: lenet5 simplecnn)",
+    )
+    warmup.add_argument(
+        "--size", type=_whole(1), metavar="N", help="side of the pictures (default as for MNIST)"
+    )
     return parser
 
 

@@ -61,7 +61,8 @@ class CompiledFunction:
             plan = self.plans.get(kind)
         except (CannotRepeat, TypeError):
             state = None
-        if state is None:
+        self.gave_up = state is not None and state > KINDS
+        if state is None or self.gave_up:
             return self.function(*args, **kwargs)
         if plan is not None:
             return plan(given)
@@ -83,13 +84,11 @@ class CompiledFunction:
             listeners.remove(recorder)
         template = recorder.finish(outputs)
         known = self.recordings.setdefault(kind, [])
-        known.append(([step.signature() for step in recorder.steps], mark(template)))
+        known.append((recorder.signature(), mark(template)))
         self.changed += self.surroundings.look() != kind[0]
-        self.gave_up = self.changed == TRIES or len(self.surroundings.states) > KINDS
+        self.gave_up = self.changed == TRIES
         if self.gave_up:
-            recorder.refuse(
-                "changes what it relies on (attributes, globals), or finds it changed, at each call"
-            )
+            recorder.refuse("changes what it relies on (attributes, globals) at each call")
         elif recorder.fault is None and self.surroundings.look() == kind[0] and known[-1:] == known[-2:-1]:
             self.plans[kind] = Plan(
                 recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template

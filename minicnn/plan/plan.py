@@ -8,7 +8,7 @@ import numpy as np
 from minicnn.autograd import IGNORED, Function, clock, errors
 from minicnn.autograd.graph import unbroadcast
 from minicnn.plan.fusion import fuse
-from minicnn.plan.step import Slot, Step, filled, slots_in
+from minicnn.plan.step import Same, Slot, Step, filled, slots_in
 from minicnn.tensor import Tensor
 
 
@@ -26,7 +26,7 @@ class Plan:
     shapes : list of tuple of int
         Of each value.
     outputs : nested tuples, lists and dicts
-        With a Slot for each Tensor; a `Same` for one that goes in and out.
+        With a Slot for each Tensor; `Same` for one that goes in and out, `Apart` for one without gradient.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class Plan:
         alone = len(self.tracked) == 1
 
         def tensor(slot: Slot) -> Tensor:
-            if type(slot) is not Slot:  # the same Tensor as goes in
+            if type(slot) is Same:
                 same = self.inputs[slot]
                 return given[same] if isinstance(same, int) else same
-            if node is None or slot not in self.tracked:
+            if node is None or type(slot) is not Slot or slot not in self.tracked:
                 return Tensor.wrap(values[slot])
             return Tensor.wrap(values[slot], node if alone else Part(node, slot))
 

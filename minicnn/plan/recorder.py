@@ -2,6 +2,7 @@
 
 import random
 import sys
+from collections import OrderedDict
 from threading import get_ident
 from types import FrameType
 from typing import Any
@@ -13,15 +14,11 @@ from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.autograd.custom import computed
 from minicnn.autograd.graph import order, owner
-from minicnn.plan.step import Custom, Repeat, Slot, Step, Write, rebuilt
+from minicnn.plan.step import Apart, Custom, Repeat, Same, Slot, Step, Write, rebuilt
 from minicnn.plan.surroundings import in_library
 from minicnn.tensor import Tensor
 
 FROM_SHAPES = (ops.Blend, ops.Pick)  # their arrays of indices and weights follow from the shapes alone
-
-
-class Same(Slot):
-    """An output that is an argument or a parameter itself, and not only has its values."""
 
 
 class Recorder:
@@ -158,6 +155,11 @@ class Recorder:
         """The steps in the order in which the engine goes back through them from the outputs."""
         return [self.steps[self.nodes[id(node)]] for node in order(self.roots) if id(node) in self.nodes]
 
+    def signature(self) -> tuple:
+        """What two recordings of the same program have in common."""
+        origins = [id(x) if isinstance(x, Tensor) else x for x in self.origins]
+        return origins, [step.signature() for step in self.steps]
+
     # inside
 
     def listening(self) -> bool:
@@ -221,14 +223,18 @@ class Recorder:
                 return Same(self.known(self.find(value.array)))
             if shows(value, self.tensors, self.arguments):
                 self.refuse("returns a view of an argument or parameter")
-            if value.node is not None:
-                self.roots.append(value.node)
-                return self.known(self.by_target.get(id(value.node)))
-            return self.known(self.find(value.array))
-        if isinstance(value, tuple | list):
+            if not value.tracked:
+                return Apart(self.known(self.find(value.array)))
+            slot = self.by_target.get(id(value.node))
+            if slot is None or self.origins[slot] is not None:
+                self.refuse("returns a Tensor with a gradient of its own")
+                return Slot(-1)
+            self.roots.append(value.node)  # type: ignore[arg-type]
+            return slot
+        if type(value) in (tuple, list) or hasattr(value, "_fields"):
             return rebuilt(value, [self.outputs(part) for part in value])
-        if isinstance(value, dict):
-            return {key: self.outputs(part) for key, part in value.items()}
+        if type(value) in (dict, OrderedDict):
+            return type(value)((key, self.outputs(part)) for key, part in value.items())
         if value is not None and not isinstance(value, str | int | float | bool):
             self.refuse(f"returns something of the type {type(value).__name__}")
         return value

@@ -19,6 +19,14 @@ class Slot(int):
         return f"%{int(self)}"
 
 
+class Same(Slot):
+    """An output that is an argument or a parameter itself, and not only has its values."""
+
+
+class Apart(Slot):
+    """An output that no gradient passes, whatever else its value is used for: it was detached."""
+
+
 @dataclass
 class Step:
     """One operation of a plan.
@@ -109,7 +117,7 @@ def filled(value: Any, find: Callable[[Slot], Any]) -> Any:
     if isinstance(value, Slot):
         return find(value)
     if isinstance(value, dict):
-        return {key: filled(part, find) for key, part in value.items()}
+        return type(value)((key, filled(part, find)) for key, part in value.items())
     if isinstance(value, tuple | list):
         return rebuilt(value, [filled(part, find) for part in value])
     return value

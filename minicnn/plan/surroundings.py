@@ -23,7 +23,7 @@ from minicnn.nn.tree import Tree
 from minicnn.tensor import Tensor
 
 PLAIN = (str, int, float, complex, bytes, type(None), np.dtype, np.generic, device, slice, range, type)
-TELLING = {"print", "breakpoint", "input"}  # what a replay would leave out
+TELLING = {"print", "breakpoint"}  # what a replay would leave out
 MANY = 20_000  # objects; no model has so many
 
 
@@ -51,7 +51,11 @@ class Cells:
         self.cells = cells
 
     def __iter__(self) -> Iterator[Any]:
-        return (cell.cell_contents for cell in self.cells)
+        for cell in self.cells:
+            try:
+                yield cell.cell_contents
+            except ValueError:  # the name stands for nothing yet
+                yield None
 
     def __len__(self) -> int:
         return len(self.cells)

@@ -172,6 +172,10 @@ class Order(Pieces):
     def index_add(self, dim: int, index: "Tensor", source: "Tensor", *, alpha: float = 1) -> "Tensor":
         """A copy with whole slices added along a dimension."""
         spot = self._slices("index_add", dim, index)
+        axis = len(spot) - 1
+        shape = (*self.array.shape[:axis], spot[axis].size, *self.array.shape[axis + 1 :])
+        if source.array.shape != shape:
+            raise RuntimeError(f"index_add: expected a source of shape {shape}, got {source.array.shape}")
         scaled: Any = source if alpha == 1 else source * alpha
         return apply(ops.AddAt, self, cast(scaled, self.array.dtype), index=spot)
 

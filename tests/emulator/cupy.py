@@ -230,10 +230,10 @@ def call(function: Any, args: tuple, kwargs: dict, *own: ndarray) -> Any:
         synchronous()
     if function.__name__ in PRODUCTS:
         by_library(sources[0])
-    changes = kwargs.get("out") is not None or function.__name__ in CHANGING
-    changes = changes or (isinstance(function, np.ufunc) and len(args) > function.nin)
-    if changes and instead(job, *sources):
-        return kwargs.get("out")
+    place = args[function.nin :] if isinstance(function, np.ufunc) else ()
+    out = place[0] if place else kwargs.get("out")
+    if (out is not None or function.__name__ in CHANGING) and instead(job, *sources):
+        return out
     return noted(wrapped(job(), sources), job, sources, function not in (np.empty, np.empty_like))
 
 

@@ -116,7 +116,7 @@ def weighed(x, weight, y, begin, end):
 
 @jit
 def weighed_gradient(dy, x, weight, dx, dweight, begin, end):
-    """dx, dy and x (N, C, P), weight (C); dweight (N, C) is what each row has to say about it."""
+    """dx, dy and x (N, C, P), weight (C); dweight (N, C), of which the sum over N is the gradient."""
     C, zero = x.shape[1], x.dtype.type(0)
     for j in range(begin, end):
         n, c = j // C, j % C
@@ -146,15 +146,8 @@ def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
 def by_pairs(kernel: Any, dy: np.ndarray, kept: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
     """dx from dy and x or y, number by number."""
     dx = np.empty(kept.shape, kept.dtype)
-    run(
-        kernel,
-        kept.size,
-        kept.size,
-        dy.reshape(-1),
-        kept.reshape(-1),
-        dx.reshape(-1),
-        *map(kept.dtype.type, numbers),
-    )
+    arrays = dy.reshape(-1), kept.reshape(-1), dx.reshape(-1)
+    run(kernel, kept.size, kept.size, *arrays, *map(kept.dtype.type, numbers))
     return dx
 
 

@@ -1,13 +1,14 @@
-"""Convolution of few channels, straight from the picture: no columns are laid out.
+"""Convolution straight from the picture: no columns are laid out. For few channels, above all.
 
     y[o, h, w] = bias[o] + sum over k of weight[o, k] strip[offset[k] + h step + w]
 
 is a product of matrices in which a row of B is the padded picture itself, shifted by the offset of tap
-k = (c, kh, kw) (see strips.py). A tile holds some output channels times some rows times a vector of places.
+k = (c, kh, kw) (see strips.py). A tile holds some output channels times some rows times a vector of places;
+where rows are too short to fill vectors, some pixels times a vector of output channels, turned afterwards.
 
 The gradient of x is the same product: y's gradient, padded, with the filters turned by half a turn and their
-channels swapped. That of the weight sums dy times the shifted picture, places in the lanes, over whole chunks
-of pictures before the lanes are added up.
+channels swapped. That of the weight sums dy times the shifted picture: over pixels, with dy turned and its
+channels in the lanes; or, if it has few, over places, the lanes added up at the end.
 """
 
 import numpy as np
@@ -34,6 +35,7 @@ from minicnn.kernels.geometry import Window
 
 MR, NV = (8, 2) if REGISTERS == 32 else (4, 2)  # a tile: output channels, output rows
 FEW, MANY = (6, 4) if REGISTERS == 32 else (6, 2)  # the tile for up to six channels
+DOWN, ACROSS = 2, 5  # a tile of pixels, each a vector of output channels
 TAPS = 9 if REGISTERS == 32 else 6  # of a tile with two vectors of output channels
 PART = 1 << 13  # numbers of dy that are summed at once: what an L1 cache holds
 BAND = 1 << 14  # numbers in a strip: what an L1 or L2 cache holds
@@ -93,16 +95,61 @@ def correlate(x, weight, bias, y, shape, step, offsets, numbers, band, begin, en
                 band_of_tiles(MR, NV, panel, offsets, strip, step, bias[g], out, p * MR, row0, last)
 
 
-def run_correlate(x, weight, bias, y, window):
+@jit
+def band_of_pixels(weight, offsets, strip, step, bias, OW, rows, pixels, o):
+    """pixels (rows*OW, W)[:, o:o+L] of a band, from weight (K, W) and bias (W): channels in the lanes.
+
+    The last tile of a row begins earlier, the last row may be one too many.
+    """
+    noinline()
+    for h in range(0, rows, DOWN):
+        for first in range(0, OW, ACROSS):
+            w = min(first, OW - ACROSS)
+            acc = tile(DOWN, ACROSS, strip)
+            for k in range(offsets.size):
+                v, at = load(weight, k, o), offsets[k] + h * step + w
+                for r in range(DOWN):
+                    for c in range(ACROSS):
+                        acc[r, c] += splat(strip, at + r * step + c) * v
+            for r in range(DOWN):
+                for c in range(ACROSS):
+                    store(pixels, (h + r) * OW + w + c, o, acc[r, c] + load(bias, o))
+
+
+@jit
+def correlate_short_rows(x, weight, bias, y, shape, step, offsets, numbers, band, begin, end):
+    """The same as correlate, for rows so short that places would leave many lanes empty."""
+    (_, G, M, OH, OW), L = y.shape, lanes(x)
+    wide = (M + L - 1) // L * L
+    turned, offset = np.zeros((G, offsets.size, wide), x.dtype), np.zeros((G, wide), x.dtype)
+    for g in range(G):
+        transpose(weight[g], turned[g])
+        offset[g, :M] = bias[g]
+    strip, pixels = empty_strip(shape, x), np.empty(((band + DOWN - 1) * OW, wide), x.dtype)
+    bands = (OH + band - 1) // band
+    for job in range(begin, end):
+        n, g, row0 = job // (G * bands), job // bands % G, job % bands * band
+        rows = min(band, OH - row0)
+        fill_strip(x[n, g], strip, shape, row0 * numbers[2], numbers)
+        for o in range(0, wide, L):
+            band_of_pixels(turned[g], offsets, strip, step, offset[g], OW, rows, pixels, o)
+        out = y[n, g].reshape(M, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
+        transpose(pixels[: rows * OW, :M], out)
+
+
+def run_correlate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, window: Window) -> None:
+    """y (N, G, M, OH, OW) from x (N, G, C, H, W), weight (G, M, K) and bias (G, M)."""
     N, G, M, OH, OW = y.shape
     C, H, W = x.shape[2:]
-    line = C * (W + 8) * window.stride[0]
+    line = C * (W + window.extent()[1]) * window.stride[0]
     band = max(BAND // line // MANY, 1) * MANY
     band = OH if band >= OH else band
     strip = strip_of(C, -(-band // MANY) * MANY, OW, W, window)
-    jobs = N * G * -(-OH // band)
+    L = BYTES // x.itemsize
+    short = ACROSS <= OW <= 3 * L // 4 and M > FEW
+    jobs, products = N * G * -(-OH // band), y.size * weight.shape[2] // PRODUCTS
     settings = strip.shape, strip.step, strip.offsets, window.numbers(), band
-    run(correlate, jobs, y.size * weight.shape[2] // PRODUCTS, x, weight, bias, y, *settings)
+    run(correlate_short_rows if short else correlate, jobs, products, x, weight, bias, y, *settings)
 
 
 def conv2d(

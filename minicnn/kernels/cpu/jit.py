@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "fastmath": FASTMATH,
-    "no_cfunc_wrapper": True,
+    "no_cfunc_wrapper": True,  # nobody calls a kernel from C
 }
 
 

@@ -6,9 +6,9 @@ they go:
 
     run(kernel, jobs, numbers, *arguments)
 
-Numba takes half a second to compile a function with a `prange`, and such a function keeps the arrays it
-shares out in a slow way. So there is one for all kernels, `share`, which knows two addresses: that of a
-function and that of its arguments, in the stack of `launch`, a small function compiled for each kernel:
+Numba takes half a second to compile a function with a `prange`, and such a function starts the later the more
+arguments it has. So there is one for all kernels, `share`, which knows two addresses: that of a function, and
+that of its arguments, in the stack of `launch`, a small function compiled for each kernel:
 
     run (Python) -> launch (any types) -> share (two addresses) -> threads -> part -> kernel
 

@@ -26,7 +26,7 @@ def matmul(x: Array, y: Array) -> Array:
     stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     shape = *stack, x.shape[-2], y.shape[-1]
     if y.ndim == 2:
-        x, stack = x.reshape(-1, x.shape[-1]), ()  # one tall matrix fills its tiles
+        x, stack = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), ()  # one tall matrix fills its tiles
     a, a_matrix, a_row, a_layer = laid(x, stack)
     b, b_matrix, b_layer, b_column = laid(y, stack)
     sizes = x.shape[-2], y.shape[-1], x.shape[-1]

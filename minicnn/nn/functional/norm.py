@@ -4,10 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from minicnn import ops
-from minicnn.device import like
+from minicnn.device import array_module
 from minicnn.nn.arguments import check_tensors, integer
 from minicnn.nn.functional.conv import conv2d
 from minicnn.tensor import Tensor, apply, ones
@@ -206,8 +204,9 @@ def local_contrast_norm(
             f"{name}: expected input (N, C, H, W), an odd size and a sigma above 0, "
             f"got {input.shape}, {size} and {sigma}"
         )
-    bell = np.exp(-0.5 * (np.arange(-(size // 2), size // 2 + 1) / sigma) ** 2).astype(input.dtype)
-    window = Tensor(like(np.outer(bell, bell)[None, None], input.array))
+    xp = array_module(input.array)
+    bell = xp.exp(-0.5 * (xp.arange(-(size // 2), size // 2 + 1) / sigma) ** 2).astype(input.dtype)
+    window = Tensor((bell[:, None] * bell)[None, None])
     everywhere = ones(1, 1, *input.shape[2:], dtype=input.dtype, device=input.device)
     inside = conv2d(everywhere, window, padding=size // 2)
 

@@ -1,5 +1,8 @@
 """Winograd's convolutions against sums in float64, and the matrices of their transforms."""
 
+import re
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +44,17 @@ def test_transforms_make_a_filter_slide(m):
     np.testing.assert_allclose(matrix("filter_gradient", m, 3, a), filters.T, atol=1e-16)
 
 
+@SIZE
+def test_matrices_in_the_docstring(m):
+    """They stand side by side: a row of B', one of G, and one of A' as long as there are any."""
+    a = m + 2
+    text = transforms.__doc__.split("    B' = ")[m // 2].splitlines()[:a]
+    rows = [[float(Fraction(n)) for n in re.findall(r"-?\d+(?:/\d+)?", line)] for line in text]
+    np.testing.assert_allclose([row[:a] for row in rows], matrix("input", m, a, a), atol=1e-16)
+    np.testing.assert_allclose([row[a : a + 3] for row in rows], matrix("filter", m, a, 3), atol=1e-15)
+    np.testing.assert_allclose([row[a + 3 :] for row in rows[:m]], matrix("output", m, m, a), atol=1e-16)
+
+
 def directions(x, weight, bias, dy, padding, m):
     """The results of all three directions, and what kernel_cases says of them."""
     window = Window((3, 3), padding=padding)
@@ -65,8 +79,11 @@ def test_any_shape(m, data):
     padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
     H, W = (data.draw(st.integers(max(1, 3 - sum(sides)), 23)) for sides in (padding[:2], padding[2:]))
     N, C, O = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 37)), data.draw(st.integers(1, 37))
-    for got, expected in directions(*arguments(N, C, H, W, O, padding), padding, m):
-        assert_near(got, expected)
+    results = directions(*arguments(N, C, H, W, O, padding), padding, m)
+    sums = 9 * C, 9 * O, N * (H + sum(padding[:2]) - 2) * (W + sum(padding[2:]) - 2)
+    for (got, expected), terms in zip(results, sums, strict=True):
+        scale = max(abs(expected).max(), np.sqrt(terms))  # few results may all be small by chance
+        np.testing.assert_allclose(got, expected, rtol=0, atol=4e-6 * scale)
 
 
 @SIZE

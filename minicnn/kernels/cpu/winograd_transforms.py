@@ -12,10 +12,10 @@ interpolated again. For m = 2 the points are 0, 1, -1:
          0 -1  1  0          1/2 -1/2  1/2
          0  1  0 -1           0    0    1
 
-For m = 4 they are 0, 1, -1, 1/2, -2, which round two to three times less than the paper's 0, 1, -1, 2, -2
+For m = 4 they are 0, 1, -1, 1/2, -2, whose largest error is half that of the paper's 0, 1, -1, 2, -2
 (Barabasz et al. 2020):
 
-    B' = 1  3/2  -2  -3/2   1   0     G =    1       0       0        A' = 1  1  1   1   1  0
+    B' = 1 -3/2  -2   3/2   1   0     G =    1       0       0        A' = 1  1  1   1   1  0
          0  -1   1/2  5/2   1   0           1/3     1/3     1/3            0  1 -1  1/2 -2  0
          0   1  -5/2  1/2   1   0          -1/3     1/3    -1/3            0  1  1  1/4  4  0
          0  -2   -1    2    1   0        -16/15   -8/15   -4/15            0  1 -1  1/8 -8  1

@@ -24,6 +24,7 @@ CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
+_tellings: dict[str, ModuleType] = {}  # packages of kernels that are in use
 _cupy: Any = None  # CuPy, once it is in use
 
 
@@ -90,15 +91,13 @@ def kernels_for(x: Any) -> ModuleType:
 
     It is imported at the first use, so that importing minicnn stays light.
     """
-    if type(x) is ndarray or array_module(x) is np:
-        return telling(_chosen.get())
-    return telling("cuda")
+    name = _chosen.get() if type(x) is ndarray or array_module(x) is np else "cuda"
+    return _tellings.get(name) or telling(name)
 
 
-@cache
 def telling(name: str) -> ModuleType:
     """The package of kernels of that name."""
-    return importlib.import_module(f"minicnn.kernels.{name}")
+    return _tellings.setdefault(name, importlib.import_module(f"minicnn.kernels.{name}"))
 
 
 @contextmanager

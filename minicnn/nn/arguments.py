@@ -11,6 +11,7 @@ import numpy as np
 from minicnn.tensor import Tensor
 
 Size = int | tuple[int, ...]  # one number for all dimensions, or one for each
+SEQUENCES = {tuple, list}
 REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -69,8 +70,9 @@ def remembered(function: Any, *arguments: Any) -> Any:
 
     Nor is a tuple looked up: (2.0, 2), which is an error, equals (2, 2).
     """
-    kinds = [*map(type, arguments)]
-    return (function.__wrapped__ if tuple in kinds or list in kinds else function)(*arguments)
+    if SEQUENCES.isdisjoint(map(type, arguments)):
+        return function(*arguments)
+    return function.__wrapped__(*arguments)
 
 
 def probability(name: str, p: Any) -> Any:

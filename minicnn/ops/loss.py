@@ -14,9 +14,8 @@ class CrossEntropy(Function):
     silent = True
 
     def forward(self, logits, how):
-        target, weight, *settings = how
-        check_classes("cross_entropy", logits, target, weight)
-        loss, self.gradient = kernels_for(logits).cross_entropy(logits, target, weight, *settings)
+        check_classes("cross_entropy", logits, how[0], how[1])
+        loss, self.gradient = kernels_for(logits).cross_entropy(logits, *how)
         return loss
 
     def backward(self, grad):

@@ -11,8 +11,11 @@ class MatMul(Function):
     """x @ y, for vectors, matrices and stacks of matrices, as numpy.matmul has it."""
 
     def forward(self, x, y):
-        self.row, self.column = x.ndim == 1, y.ndim == 1  # a vector takes part as one row, or one column
-        left, right = x[None] if self.row else x, y[:, None] if self.column else y
+        left, right = x, y
+        self.row = self.column = False
+        if x.ndim == 1 or y.ndim == 1:  # a vector takes part as one row, or one column
+            self.row, self.column = x.ndim == 1, y.ndim == 1
+            left, right = x[None] if self.row else x, y[:, None] if self.column else y
         self.x: Any = left if self.needs[1] else None
         self.y: Any = right if self.needs[0] else None
         try:
@@ -58,7 +61,7 @@ class Linear(Function):
             )
         if bias is not None and bias.shape != weight.shape[:1]:
             raise RuntimeError(f"linear: expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-        if x.dtype not in FLOATS or x.dtype != weight.dtype or (bias is not None and x.dtype != bias.dtype):
+        if x.dtype not in FLOATS or weight.dtype != x.dtype or (bias is not None and x.dtype != bias.dtype):
             given = [str(a.dtype) for a in (x, weight, bias) if a is not None]
             raise RuntimeError(f"linear: expected x, weight and bias all float32 or all float64, got {given}")
         self.shape = x.shape

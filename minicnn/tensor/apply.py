@@ -10,7 +10,7 @@ from numpy import ndarray
 from minicnn.autograd import IGNORED, Function, clock, errors, recording
 from minicnn.device import CPU, as_array, check_same, device_of, words
 from minicnn.ops.shape import Move
-from minicnn.tape import listeners
+from minicnn.tape import listeners, tell
 
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
@@ -37,7 +37,7 @@ class Variable:
     __slots__ = ("__dict__", "__weakref__", "_grad", "array", "node", "origin", "tracked")
 
     hooks: Sequence[Callable] = ()  # on a leaf: called with its gradient; may give another
-    kind: ClassVar[type["Tensor"]]  # Tensor, which is defined above this module
+    kind: ClassVar[type["Tensor"]]  # Tensor
     array: Any
     _grad: "Tensor | None"
     tracked: bool
@@ -47,7 +47,7 @@ class Variable:
     @staticmethod
     def wrap(array: Any, node: Function | None = None) -> "Tensor":
         """A Tensor of these values, without copying them, and the recorded operation that computed it."""
-        out = new(Variable.kind)
+        out = new(kind)
         out.array = array if type(array) is ndarray else as_array(array)
         out._grad = out.origin = None
         out.node = node
@@ -56,6 +56,15 @@ class Variable:
 
 
 wrap = Variable.wrap
+kind: Any = None  # the class of results, a look-up less
+
+
+def results_are(tensor: "type[Tensor]") -> None:
+    """Tell this module of Tensor, which is defined above it."""
+    global kind
+    kind = Variable.kind = tensor
+
+
 NOBODY = (None, None)  # wants the gradient of the one operand or of the other
 
 
@@ -72,15 +81,15 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         Passed on to `forward`.
     """
     node, arrays, needs, recorded = function(), [], [], False
-    recording_now, kind = recording.get(), None
+    recording_now, place = recording.get(), None
     for x in inputs:
         need = None
         if isinstance(x, Variable):
             array = x.array
-            if type(array) is not kind:
-                if kind is not None:
+            if type(array) is not place:
+                if place is not None:
                     return apply(function, *together(function, inputs), **settings)
-                kind = type(array)
+                place = type(array)
             arrays.append(array)
             if x.tracked and recording_now:
                 need, recorded = (x.node or x, array.shape), True
@@ -95,8 +104,8 @@ def apply(function: type[Function], *inputs: Any, **settings: Any) -> "Tensor":
         errors.reset(before)
     if recorded and out.array.dtype.kind == "f":
         out.tracked, out.node = True, node
-    for listener in listeners:
-        listener.operation(node, inputs, settings, out)
+    if listeners:
+        tell(node, inputs, settings, out)
     return out
 
 
@@ -120,13 +129,13 @@ def apply_to_one(function: type[Function], x: Variable, how: Any = None) -> "Ten
             array = node.forward(x.array) if how is None else node.forward(x.array, how)
         finally:
             errors.reset(before)
-    out = new(Variable.kind)
+    out = new(kind)
     out.array = array if type(array) is ndarray else as_array(array)
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
-    for listener in listeners:
-        listener.operation(node, (x,) if how is None else (x, how), {}, out)
+    if listeners:
+        tell(node, (x,) if how is None else (x, how), {}, out)
     return out
 
 
@@ -152,13 +161,13 @@ def apply_to_two(function: type[Function], x: Variable, y: Variable) -> "Tensor"
             array = node.forward(x.array, y.array)
         finally:
             errors.reset(before)
-    out = new(Variable.kind)
+    out = new(kind)
     out.array = array if type(array) is ndarray else as_array(array)
     out._grad = out.origin = None
     out.node = recorded
     out.tracked = recorded is not None
-    for listener in listeners:
-        listener.operation(node, (x, y), {}, out)
+    if listeners:
+        tell(node, (x, y), {}, out)
     return out
 
 
@@ -167,9 +176,11 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
     node = function()
     node.needs, recorded = NOBODY, None
     if recording.get():
-        needs = [(x.node or x, x.array.shape) if x.tracked else None for x in tensors]
-        if any(needs):
-            node.time, node.needs, recorded = clock[0], needs, node
+        for x in tensors:
+            if x.tracked:
+                node.time, recorded = clock[0], node
+                node.needs = [(x.node or x, x.array.shape) if x.tracked else None for x in tensors]
+                break
     try:
         out = wrap(node.forward([x.array for x in tensors], how), recorded)
     except TypeError:
@@ -177,8 +188,8 @@ def apply_to_many(function: type[Function], tensors: "Sequence[Tensor]", how: An
             words(function.__name__), map("tensors[{}]".format, range(len(tensors))), arrays_of(tensors)
         )
         raise
-    for listener in listeners:
-        listener.operation(node, (tensors, how), {}, out)
+    if listeners:
+        tell(node, (tensors, how), {}, out)
     return out
 
 
@@ -189,7 +200,7 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
     its views, so that they see what is written into it.
     """
     node, source = function(), x.array
-    out = new(Variable.kind)
+    out = new(kind)
     out.array = array = node.forward(source, how)
     out._grad = out.node = out.origin = None
     out.tracked = False
@@ -201,8 +212,8 @@ def apply_view(function: type[Function], x: Variable, how: Any) -> "Tensor":
             out.tracked, out.node = True, node
             if x.node is not None:  # a leaf is not written
                 x.__dict__.setdefault("views", []).append(ref(out))
-    for listener in listeners:
-        listener.operation(node, (x, how), {}, out)
+    if listeners:
+        tell(node, (x, how), {}, out)
     return out
 
 

@@ -110,8 +110,6 @@ def binary(function: type[Function], x: Any, y: Any) -> "Tensor":
 
 def divide(x: Any, y: Any) -> "Tensor":
     """x / y, in floating point also for integers."""
-    if isinstance(x, Variable) and x.array.dtype.kind == "f":
-        return binary(ops.Div, x, y)
     if not agree(x, y):
         x, y = promoted("div", x, y)
     if category(x) < 2 and category(y) < 2:
@@ -184,7 +182,7 @@ class Arithmetic(Variable):
         return binary(ops.Mul, self, other)
 
     def __truediv__(self, other: Any) -> "Tensor":
-        return divide(self, other)
+        return binary(ops.Div, self, other) if self.array.dtype.kind == "f" else divide(self, other)
 
     def __floordiv__(self, other: Any) -> "Tensor":
         return floor_divide(self, other)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minicnn import ops
+from minicnn.ops.reduce import ALL
 from minicnn.tensor.apply import Variable, apply, apply_to_one, apply_view
 from minicnn.tensor.arithmetic import DEFAULT, cast, category
 from minicnn.tensor.names import numpy_names, over_dims
@@ -13,7 +14,6 @@ from minicnn.tensor.special import Special
 if TYPE_CHECKING:
     from minicnn.tensor.tensor import Tensor
 
-ALL = None, False  # axes and whether they are kept: the reduction to one number
 Dims = int | tuple[int, ...] | list[int] | None
 
 

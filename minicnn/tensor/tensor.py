@@ -12,7 +12,7 @@ import numpy as np
 from minicnn import ops, outside
 from minicnn.device import as_array, device_of, host
 from minicnn.tape import looked
-from minicnn.tensor.apply import Variable, apply_view
+from minicnn.tensor.apply import Variable, apply_view, results_are
 from minicnn.tensor.arithmetic import category
 from minicnn.tensor.gradients import Gradients
 from minicnn.tensor.printing import text
@@ -217,5 +217,5 @@ class Tensor(Gradients):
         return f"tensor({text(host(self.array)) if self.array.size else '[]'}{notes})"
 
 
-Variable.kind = Tensor
+results_are(Tensor)
 outside.explain_class(Tensor)

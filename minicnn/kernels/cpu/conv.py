@@ -13,6 +13,7 @@ Each file has the same three functions, the convolution and its two gradients. `
 Winograd's tiles spread a number that is not finite, and give nothing then: another method computes it.
 """
 
+from functools import lru_cache
 from types import ModuleType
 from typing import NamedTuple
 
@@ -77,42 +78,55 @@ def method_for(layer: Layer, direction: str) -> ModuleType:
     return im2col_gemm
 
 
+@lru_cache(512)
+def chosen(
+    direction: str,
+    dtype: np.dtype,
+    x_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    window: Window,
+    groups: int,
+    wish: str | bool,
+) -> tuple[int, ModuleType]:
+    """Winograd's tile size, as `wish` allows it, or 0; and the method, or the one to fall back on."""
+    (N, _, H, W), (O, CG) = x_shape, weight_shape[:2]
+    layer = Layer(dtype, N, groups, CG, O // groups, *window.output_size(H, W), window)
+    return winograd_tile(layer), method_for(layer, direction)
+
+
 def conv2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
-    (O, CG), (OH, OW) = weight.shape[:2], window.output_size(*x.shape[2:])
-    layer, x = Layer(x.dtype, len(x), groups, CG, O // groups, OH, OW, window), np.ascontiguousarray(x)
-    if m := winograd_tile(layer):
+    m, method = chosen("y", x.dtype, x.shape, weight.shape, window, groups, winograd.choice)
+    if m:
         y = winograd.forward(x, weight, bias, window.padding, m)
         if y is not None:
             return y
-    return method_for(layer, "y").conv2d(x, weight, bias, window, groups)
+    return method.conv2d(x, weight, bias, window, groups)
 
 
 def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, OH, OW)."""
-    (O, CG), (OH, OW) = weight.shape[:2], dy.shape[2:]
-    layer, dy = Layer(dy.dtype, len(dy), groups, CG, O // groups, OH, OW, window), np.ascontiguousarray(dy)
-    if m := winograd_tile(layer):
+    m, method = chosen("dx", dy.dtype, x_shape, weight.shape, window, groups, winograd.choice)
+    if m:
         dx = winograd.input_gradient(dy, weight, x_shape, window.padding, m)
         if dx is not None:
             return dx
-    return method_for(layer, "dx").conv2d_input_gradient(dy, weight, x_shape, window, groups)
+    return method.conv2d_input_gradient(dy, weight, x_shape, window, groups)
 
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
-    (N, O, OH, OW), CG = dy.shape, x.shape[1] // groups
-    layer = Layer(x.dtype, N, groups, CG, O // groups, OH, OW, window)
-    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
-    if m := winograd_tile(layer):
+    weight_shape = (dy.shape[1], x.shape[1] // groups)
+    m, method = chosen("dw", x.dtype, x.shape, weight_shape, window, groups, winograd.choice)
+    if m:
         dweight = winograd.weight_gradient(dy, x, window.padding, m)
         if dweight is not None:
             return dweight
-    return method_for(layer, "dw").conv2d_weight_gradient(dy, x, window, groups)
+    return method.conv2d_weight_gradient(dy, x, window, groups)
 
 
 @jit

@@ -10,12 +10,13 @@ from minicnn.kernels.cpu.jit import jit
 
 @jit
 def largest(x, base, y, index, begin, end):
-    """y and index (P, OH, OW): the largest number in each cell of x (P, H, W), and where it is in its plane.
+    """y and index (N, C, OH, OW): the largest number in each cell of x (N, C, H, W), and its place there.
 
-    base (OH, OW) is where the cells begin in the plane.
+    base (OH, OW) is where the cells begin in the plane; some of the N*C planes.
     """
-    W = np.int32(x.shape[2])
-    _, OH, OW = y.shape
+    (N, C, H, W), (OH, OW) = x.shape, base.shape
+    planes, bests, places = x.reshape(N * C, H, W), y.reshape(N * C, OH * OW), index.reshape(N * C, OH * OW)
+    W = np.int32(W)
     taps = np.empty((4, OH, OW), x.dtype)
     a, b, c, d = (  # the four numbers of a cell
         taps[0].reshape(OH * OW), taps[1].reshape(OH * OW), taps[2].reshape(OH * OW), taps[3].reshape(OH * OW)
@@ -24,10 +25,10 @@ def largest(x, base, y, index, begin, end):
     for p in range(begin, end):
         for i in range(OH):
             for down in range(2):
-                row, left, right = x[p, 2 * i + down], taps[2 * down, i], taps[2 * down + 1, i]
+                row, left, right = planes[p, 2 * i + down], taps[2 * down, i], taps[2 * down + 1, i]
                 for j in range(OW):
                     left[j], right[j] = row[2 * j], row[2 * j + 1]
-        best, where = y[p].reshape(OH * OW), index[p].reshape(OH * OW)
+        best, where = bests[p], places[p]
         for j in range(OH * OW):  # no branch, so that this runs in vectors; a NaN is larger than any number
             upper_right = (b[j] > a[j]) | (b[j] != b[j])
             upper = b[j] if upper_right else a[j]

@@ -110,10 +110,11 @@ def halves(H: int, W: int, window: Window) -> bool:
 
 
 @lru_cache(32)
-def places(H: int, W: int, window: Window) -> tuple[np.ndarray, np.ndarray, tuple, tuple]:
+def places(H: int, W: int, window: Window) -> tuple[bool, np.ndarray, np.ndarray, tuple, tuple]:
     """Where each window begins in the plane (OH, OW), and the first place in it that is not padding.
 
-    And what else depends on the plane alone: the window's numbers and the size of the buffer.
+    And what else depends on the plane alone: before them, whether it is halved; after them, the window's
+    numbers and the size of the buffer.
     """
     _, _, SH, SW, PT, PL, DH, DW = window.numbers()
     OH, OW = window.output_size(H, W)
@@ -122,7 +123,7 @@ def places(H: int, W: int, window: Window) -> tuple[np.ndarray, np.ndarray, tupl
     # as many steps of the dilation as lead out of the padding
     top, left = top + DH * np.maximum(-(top // DH), 0), left + DW * np.maximum(-(left // DW), 0)
     first = (top[:, None] * W + left).astype(np.int32)
-    return base, first, window.numbers(), buffer_size(H, W, window)
+    return halves(H, W, window), base, first, window.numbers(), buffer_size(H, W, window)
 
 
 @lru_cache(32)
@@ -151,13 +152,13 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     A NaN counts as larger than any number.
     """
     N, C, H, W = x.shape
-    settings = places(H, W, window)
-    shape = (N, C, *settings[0].shape)
-    y, index = np.empty(shape, x.dtype), np.empty(shape, np.int32)
-    if halves(H, W, window):
-        run(halving.largest, N * C, x.size, planes(x), settings[0], planes(y), planes(index))
+    halved, base, *settings = places(H, W, window)
+    shape = (N, C, *base.shape)
+    x, y, index = np.ascontiguousarray(x), np.empty(shape, x.dtype), np.empty(shape, np.int32)
+    if halved:
+        run(halving.largest, N * C, x.size, x, base, y, index)
     else:
-        run(largest, N * C, x.size, np.ascontiguousarray(x), y, index, *settings)
+        run(largest, N * C, x.size, x, y, index, base, *settings)
     return y, index
 
 

@@ -47,7 +47,8 @@ def conv2d(
     TypeError
         Something else than Tensors or ints.
     """
-    check_tensors("conv2d", input=input, weight=weight)
+    if not (type(input) is type(weight) is Tensor):
+        check_tensors("conv2d", input=input, weight=weight)
     if bias is not None:
         check_tensors("conv2d", bias=bias)
     if input.array.ndim not in (3, 4) or weight.array.ndim != 4:
@@ -56,7 +57,8 @@ def conv2d(
             f"got {input.shape} and {weight.shape}"
         )
     window = remembered(conv_window, *weight.array.shape[2:], stride, padding, dilation)
-    groups = integer("conv2d", "groups", groups, 1)
+    if groups != 1 or type(groups) is not int:
+        groups = integer("conv2d", "groups", groups, 1)
     if input.array.ndim == 3:
         return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
     return apply(ops.Conv2d, input, weight, bias, window=window, groups=groups)

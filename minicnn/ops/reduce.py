@@ -48,7 +48,7 @@ class Sum(Function):
 
     def forward(self, x, over):
         self.shape, self.over = x.shape, over
-        if over == ALL and type(x) is np.ndarray:
+        if over is ALL and type(x) is np.ndarray:
             return add_up(x, None, x.dtype, np.empty((), x.dtype))
         return total(x, over)
 

@@ -173,8 +173,9 @@ NUMPY = {"exp": np.exp, "tanh": np.tanh}  # as fast on few numbers, and on float
 
 def activate(name: str, x: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
     """y = f(x) for the function of that name in the reference, which has `numbers`."""
-    if name in NUMPY and (x.size < FEW or x.dtype != np.float32):
-        return NUMPY[name](x)
+    function = NUMPY.get(name)
+    if function is not None and (x.size < FEW or x.dtype != np.float32):
+        return function(x)
     y = np.empty(x.shape, x.dtype)
     run(FUNCTIONS[name][0], x.size, x.size, x.reshape(-1), y.reshape(-1), *map(x.dtype.type, numbers))
     return y

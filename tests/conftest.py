@@ -57,6 +57,7 @@ def without_gpu() -> None:
     device.start.cache_clear()
     assert device.start()
     device._cupy = None
+    importlib.import_module("minicnn.random").default_generator.on_gpu = None  # it was there
     if before is None:
         del sys.modules["cupy"]
     else:

@@ -13,12 +13,14 @@ __all__ = ["dropout", "dropout_gradient"]
 @jit
 def drop(x, fates, y, together, p, scale, begin, end):
     """y = x scaled or times 0, for the numbers (fates, together) of some fates."""
+    fates, x, y = fates[begin:end], x[begin * together : end * together], y[begin * together :]
+    zero = x.dtype.type(0)
     if together == 1:  # without an inner loop, this one takes numbers in vectors
-        for i in range(begin, end):
-            y[i] = x[i] * (scale if fates[i] >= p else x.dtype.type(0))
+        for i in range(x.size):
+            y[i] = x[i] * (scale if fates[i] >= p else zero)
         return
-    for f in range(begin, end):
-        factor = scale if fates[f] >= p else x.dtype.type(0)
+    for f in range(fates.size):
+        factor = scale if fates[f] >= p else zero
         for i in range(f * together, (f + 1) * together):
             y[i] = x[i] * factor
 

@@ -10,6 +10,7 @@
     v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
     maximum(v, w), hmax(v)                  lane by lane; the largest of all. A NaN may get lost
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
+    v > w, select(v > w, v, w)              see masks.py
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
 NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands
@@ -301,14 +302,18 @@ def arithmetic(v: Any, w: Any) -> Any:
     return vector if fits else None
 
 
+def vectors(context: Any, builder: Any, vector: Vector, tys: Any, args: Any) -> list:
+    """The arguments, numbers among them in every lane."""
+    element, count = vector.element, vector.lanes
+    return [
+        a if isinstance(t, Vector) else repeat(builder, context.cast(builder, a, t, element), count)
+        for a, t in zip(args, tys, strict=True)
+    ]
+
+
 def emit_arithmetic(instruction: Callable) -> Callable:
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        element, count = sig.return_type.element, sig.return_type.lanes
-        both = [
-            a if isinstance(t, Vector) else repeat(builder, context.cast(builder, a, t, element), count)
-            for a, t in zip(args, sig.args, strict=True)
-        ]
-        return instruction(builder, *both, flags=FUSE)
+        return instruction(builder, *vectors(context, builder, sig.return_type, sig.args, args), flags=FUSE)
 
     return emit
 

@@ -25,9 +25,10 @@ from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, 
 from minicnn.kernels.cpu.interleaved.layout import LANES, empty
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, lanes, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.simd import REGISTERS, hsum, lanes, load, load_part, noinline, splat, store, tile
 from minicnn.kernels.geometry import Window
 
+DOWN, TAPS = (3, 9) if REGISTERS == 32 else (2, 5)
 MANY, FEW = (8, 6) if REGISTERS == 32 else (6, 4)  # channels of a tile
 PLACES_OF_MANY, PLACES_OF_FEW = (3, 4) if REGISTERS == 32 else (2, 3)  # and its places; or one
 BLOCK = 1 << 8  # vectors of y that are finished at once: what an L1 cache holds
@@ -271,3 +272,88 @@ def input_gradient(
     for walk in backward_walks(x_shape, dy.shape, window):
         run_correlate(dy, weight, True, bias, dx, dx, dx, PLAIN, walk)
     return dx
+
+
+@jit
+def pad(x, size, top, left, padded):
+    """The picture x (C, H, W, L) and zeros around it, or as much of both as its size (rows, columns, plane) holds."""
+    (C, H, W, L), (rows, columns, plane) = x.shape, size
+    for c in range(C):
+        for h in range(rows):
+            for w in range(columns):
+                at, inside = (c * plane + h * columns + w) * L, 0 <= h - top < H and 0 <= w - left < W
+                i, j = min(max(h - top, 0), H - 1), min(max(w - left, 0), W - 1)
+                store(padded, at, load_part(L if inside else 0, x, c, i, j, 0))
+
+
+@jit
+def sum_over_places(dy, o, size, source, offsets, k, down, across, sums):
+    """sums (DOWN, K, L)[:, k : k + TAPS] += channels o to o + DOWN of dy (pixels of a picture) times source."""
+    noinline()
+    L, (O, OH, OW) = lanes(source), size
+    acc = tile(DOWN, TAPS, source)
+    for h in range(OH):
+        for w in range(OW):
+            for c in range(TAPS):
+                v = load(source, offsets[k + c] + h * down + w * across)
+                for r in range(DOWN):
+                    acc[r, c] += v * load(dy, (min(o + r, O - 1) * OH + h) * OW + w, 0)
+    for r in range(DOWN):
+        for c in range(TAPS):
+            store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
+
+
+@jit
+def correlate_gradients(dy, x, padding, size, steps, offsets, blocks, partial, begin, end):
+    """partial (chunks, panels * DOWN, K), sums over chunks of the groups, for some blocks of panels of channels."""
+    (B, O, OH, OW, L), C, (chunks, height, K) = dy.shape, x.shape[1], partial.shape
+    panels = height // DOWN
+    sums = vectors(height * K).reshape(height, K, L)
+    padded = vectors(C * size[2] if padding[0] else 0)
+    for job in range(begin, end):
+        chunk, block = job // blocks, job % blocks
+        first, last = block * panels // blocks, (block + 1) * panels // blocks
+        sums[: (last - first) * DOWN] = 0
+        for b in range(chunk * B // chunks, (chunk + 1) * B // chunks):
+            source, lines = x[b].reshape(-1), dy[b].reshape(-1, L)
+            if padding[0]:
+                pad(x[b], size, padding[1], padding[2], padded)
+                source = padded
+            for p in range(first, last):
+                own = sums[(p - first) * DOWN : (p + 1 - first) * DOWN]
+                for k in range(0, K, TAPS):
+                    sum_over_places(lines, p * DOWN, (O, OH, OW), source, offsets, k, steps[0], steps[1], own)
+        for i in range((last - first) * DOWN):
+            for k in range(K):
+                partial[chunk, first * DOWN + i, k] = hsum(load(sums, i, k, 0))
+
+
+@lru_cache(256)
+def offsets_of(C: int, window: Window, plane: int, width: int) -> np.ndarray:
+    """Where the vector of each tap lies (C * KH * KW), and of some more, as many as tiles of TAPS hold."""
+    (KH, KW), (DH, DW) = window.kernel, window.dilation
+    lines = np.arange(C)[:, None] * plane + np.arange(KH) * DH * width
+    offsets = (lines[..., None] + np.arange(KW) * DW).ravel() * LANES
+    return np.resize(offsets, -(-offsets.size // TAPS) * TAPS)
+
+
+def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+    """dweight (O, C, KH, KW) from dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
+    (B, O, OH, OW, L), (_, C, H, W, _) = dy.shape, x.shape
+    padded = any(window.padding)
+    tall, wide = window.extent()
+    rows, columns = ((OH - 1) * window.stride[0] + tall, (OW - 1) * window.stride[1] + wide) if padded else (H, W)
+    plane = rows * columns | padded  # odd
+    offsets = offsets_of(C, window, plane, columns)
+    panels = -(-O // DOWN)
+    chunks = min(B, JOBS) if padded else max(min(B, JOBS // panels), 1)
+    blocks = min(panels, -(-JOBS // chunks))
+    partial = np.empty((chunks, panels * DOWN, offsets.size), np.float32)
+    steps = window.stride[0] * columns * L, window.stride[1] * L
+    padding = padded, window.padding[0], window.padding[2]
+    run(
+        correlate_gradients, chunks * blocks, dy.size * offsets.size // PRODUCTS, dy, x, padding,
+        (rows, columns, plane), steps, offsets, blocks, partial,
+    )  # fmt: skip
+    K = C * window.kernel[0] * window.kernel[1]
+    return partial.sum(axis=0)[:O, :K].reshape(O, C, *window.kernel)

@@ -57,6 +57,8 @@ def without_gpu() -> None:
     device.start.cache_clear()
     assert device.start()
     device._cupy = None
+    importlib.import_module("minicnn.random").default_generator.on_gpu = None  # what is kept there
+    importlib.import_module("minicnn.autograd.graph")._ones.clear()
     if before is None:
         del sys.modules["cupy"]
     else:

@@ -5,7 +5,7 @@ Winograd's tiles spread a number that is not finite, and give None then, too.
 
 import numpy as np
 
-from minicnn.kernels.cpu.interleaved import direct, winograd
+from minicnn.kernels.cpu.interleaved import direct, direct_weight, winograd
 from minicnn.kernels.cpu.interleaved.finish import How
 from minicnn.kernels.geometry import Window
 
@@ -29,4 +29,4 @@ def conv2d_input_gradient(
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
     """dweight (O, C, KH, KW) from dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
     dweight = winograd.weight_gradient(dy, x, window)
-    return direct.weight_gradient(dy, x, window) if dweight is None else dweight
+    return direct_weight.weight_gradient(dy, x, window) if dweight is None else dweight

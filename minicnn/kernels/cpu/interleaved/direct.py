@@ -1,13 +1,10 @@
-"""Convolution of interleaved pictures straight from the picture, for any window; and its two gradients.
+"""Convolution of interleaved pictures straight from the picture, for any window; and its input gradient.
 
-    y[o, h, w] = bias[o] + sum over c, kh, kw of weight[o, c, kh, kw] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
+    y[o, h, w] = bias[o] + sum of weight[o, c, kh, kw] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-Each x[c, h, w] and y[o, h, w] is a vector here, one pixel of L pictures, and each weight a number. A tile holds
-some channels of some places (h, w), neighbours or not, from which the same taps meet the picture (see walk.py).
-The gradient of x is the same sum over dy, the gradient of y.
-
-For the gradient of the weight a tile holds some channels of dy times some taps, summed over all places. Its
-lanes are added up at the end.
+for all channels c and taps kh, kw. Each number of x and y is a vector here, one pixel of L pictures, and each
+weight a number. A tile holds some channels of some places (h, w), neighbours or not, from which the same taps
+meet the picture (see walk.py). The gradient of x is the same sum over dy, the gradient of y.
 """
 
 from functools import lru_cache
@@ -16,32 +13,26 @@ import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
-from minicnn.kernels.cpu.interleaved.layout import LANES, empty
+from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
 MANY, FEW = (8, 6) if REGISTERS == 32 else (6, 4)  # channels of a tile
-PLACES_OF_MANY, PLACES_OF_FEW = (3, 4) if REGISTERS == 32 else (2, 3)  # its places, if there are so many alike
-DOWN, TAPS = (3, 9) if REGISTERS == 32 else (2, 5)  # a tile of the weight's gradient: channels, taps
+PLACES_OF_MANY, PLACES_OF_FEW = (
+    (3, 4) if REGISTERS == 32 else (2, 3)
+)  # its places, if there are so many alike
 BLOCK = 1 << 12  # vectors of y that are finished at once: what an L2 cache holds
 JOBS = 8  # parts of the work, where nothing else says how many
 PLAIN: How = (NONE, NONE, 1, 1)
 
 
 @jit
-def vectors(count):
-    """Zeros (count * L), each vector in a line of the cache of its own."""
-    memory = np.zeros((count + 1) * LANES, np.float32)
-    first = -(memory.ctypes.data // 4) % LANES
-    return memory[first : first + count * LANES]
-
-
-@jit
 def pack(weight, turned, bias, down, across, height):
-    """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; the last row is bias."""
+    """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; then the bias."""
     O, C = len(bias), weight.shape[0 if turned else 1]
     K = len(across) * len(down) * C
     panels = np.empty(((O + height - 1) // height, K + 1, height), weight.dtype)
@@ -82,8 +73,8 @@ def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, en
     O, L, (OH, OW), PH = len(bias), x.shape[-1], walk.size, how[2]
     height = MANY if O >= MANY else FEW
     panels = pack(weight, turned, bias, walk.down, walk.across, height)
-    scratch = vectors(0 if kept else height * walk.rows * OW)
-    blocks = len(walk.blocks) - 1
+    scratch = vectors(height, walk.rows, 0 if kept else OW)
+    blocks, offsets, column = len(walk.blocks) - 1, walk.offsets, walk.column
     for job in range(begin, end):
         b, block = job // blocks, job % blocks
         (t0, s0), (t1, s1) = walk.blocks[block], walk.blocks[block + 1]
@@ -96,14 +87,13 @@ def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, en
                 rows = y[b, o0:o1, h0:h1]
             else:
                 first, pixels = h0 * OW, scratch.reshape(height, -1, L)[: o1 - o0]
-                rows = scratch.reshape(height, -1, OW, L)[: o1 - o0, : h1 - h0]
-            given = walk.offsets, walk.column
+                rows = scratch[: o1 - o0, : h1 - h0]
             if height == MANY:
-                sum_over_taps(MANY, PLACES_OF_MANY, panel, *given, tiles, source, first, pixels)
-                sum_over_taps(MANY, 1, panel, *given, singles, source, first, pixels)
+                sum_over_taps(MANY, PLACES_OF_MANY, panel, offsets, column, tiles, source, first, pixels)
+                sum_over_taps(MANY, 1, panel, offsets, column, singles, source, first, pixels)
             else:
-                sum_over_taps(FEW, PLACES_OF_FEW, panel, *given, tiles, source, first, pixels)
-                sum_over_taps(FEW, 1, panel, *given, singles, source, first, pixels)
+                sum_over_taps(FEW, PLACES_OF_FEW, panel, offsets, column, tiles, source, first, pixels)
+                sum_over_taps(FEW, 1, panel, offsets, column, singles, source, first, pixels)
             q0, q1 = h0 // PH, h1 // PH
             finish_rows(rows, how, out[b, o0:o1, q0:q1], index[b, o0:o1, q0:q1])
 
@@ -128,7 +118,7 @@ def run_correlate(
 
 @lru_cache(256)
 def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> Walk:
-    """To all rows and columns; or, if they are not kept, to those that some window of the pooling looks at."""
+    """To all rows and columns; or, if they are not kept, to those that the pooling looks at."""
     (B, C, H, W, _), (_, _, PH, PW) = x_shape, how
     OH, OW = window.output_size(H, W)
     if not keeps(how):
@@ -183,107 +173,6 @@ def input_gradient(
 ) -> np.ndarray:
     """dx (B, C, H, W, L) from dy (B, O, OH, OW, L)."""
     dx, bias = empty(x_shape), np.zeros(x_shape[1], np.float32)
-    for walk in backward_walks(x_shape, dy.shape, window):
-        run_correlate(dy, weight, True, bias, walk, PLAIN, dx, dx, None)
+    for grid in backward_walks(x_shape, dy.shape, window):
+        run_correlate(dy, weight, True, bias, grid, PLAIN, dx, dx, None)
     return dx
-
-
-@jit
-def sum_over_places(lines, o, h0, h1, OW, source, offsets, k, down, across, sums):
-    """sums (DOWN, K, L)[:, k : k + TAPS] += channels o, o + 1, ... of dy (O, pixels, L) times the source."""
-    noinline()
-    last = len(lines) - 1
-    acc = tile(DOWN, TAPS, source)
-    for h in range(h0, h1):
-        for w in range(OW):
-            for c in range(TAPS):
-                v = load(source, offsets[k + c] + h * down + w * across)
-                for r in range(DOWN):
-                    acc[r, c] += v * load(lines, min(o + r, last), h * OW + w, 0)
-    for r in range(DOWN):
-        for c in range(TAPS):
-            store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
-
-
-class Sweep(NamedTuple):
-    """How a weight gradient goes through its sums.
-
-    Attributes
-    ----------
-    padding, size : rows above and columns left of the picture; channels, rows, columns and vectors from one
-        channel to the next of the padded picture. If there is no padding, it is the picture itself
-    offsets : (K) where each tap's vector lies, seen from a place; and some more, to fill the last tile
-    steps : from a place's numbers to those of the next, down and across
-    chunks, blocks : parts of the groups of pictures, and of the channels of dy
-    """
-
-    padding: tuple[int, int]
-    size: tuple[int, int, int, int]
-    offsets: np.ndarray
-    steps: tuple[int, int]
-    chunks: int
-    blocks: int
-
-
-@lru_cache(256)
-def sweep(dy_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window) -> Sweep:
-    """Of dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
-    (B, O, OH, OW, _), (_, C, H, W, _), (SH, SW) = dy_shape, x_shape, window.stride
-    (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
-    rows, columns, plane = H, W, H * W
-    panels = -(-O // DOWN)
-    chunks = max(min(B, JOBS // panels), 1)
-    if any(window.padding):
-        rows, columns = (OH - 1) * SH + tall, (OW - 1) * SW + wide
-        plane = rows * columns | 1  # odd, or channels would share places in the cache
-        chunks = min(B, JOBS)  # each block of channels has to pad the pictures again
-    lines = np.arange(C)[:, None] * plane + np.arange(KH) * DH * columns
-    offsets = (lines[..., None] + np.arange(KW) * DW).ravel() * LANES
-    offsets = np.resize(offsets, -(-offsets.size // TAPS) * TAPS)
-    steps = SH * columns * LANES, SW * LANES
-    padding, size = (window.padding[0], window.padding[2]), (C, rows, columns, plane)
-    return Sweep(padding, size, offsets, steps, chunks, min(panels, -(-JOBS // chunks)))
-
-
-@jit
-def pad(x, padding, size, padded):
-    """x (C, H, W, L) with zeros around it, cut off where the size ends."""
-    (_, H, W, L), (C, rows, columns, plane), (top, left) = x.shape, size, padding
-    for c in range(C):
-        for h in range(rows):
-            for w in range(columns):
-                i, j = h - top, w - left
-                inside = 0 <= i < H and 0 <= j < W
-                v = load_part(L if inside else 0, x, c, i if inside else 0, j if inside else 0, 0)
-                store(padded, (c * plane + h * columns + w) * L, v)
-
-
-@jit
-def sum_over_places(lines, OW, source, offsets, k, steps, sums):
-    """sums (DOWN, K, L)[:, k : k + TAPS] += lines (O, pixels, L), for at most DOWN channels, times the source."""
-    noinline()
-    (O, pixels, _), (down, across) = lines.shape, steps
-    acc = tile(DOWN, TAPS, source)
-    for h in range(pixels // OW):
-        for w in range(OW):
-            for c in range(TAPS):
-                v = load(source, offsets[k + c] + h * down + w * across)
-                for r in range(DOWN):
-                    acc[r, c] += v * load(lines, min(r, O - 1), h * OW + w, 0)
-    for r in range(DOWN):
-        for c in range(TAPS):
-            store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
-
-
-@jit
-def correlate_gradients(dout, y, index, how, finished, shape, x, sweep, partial, dbias, begin, end):
-    """partial (chunks, O, K) and dbias (B, O), for some chunks of the groups and blocks of the channels.
-
-    If it was finished, dy (B, O, OH, OW, L) is made of dout, plane by plane; else dout is dy.
-    """
-    (B, O, OH, OW, L), (chunks, _, K), size = shape, partial.shape, sweep.size
-    panels, padded = (O + DOWN - 1) // DOWN, sweep.size[3] > x.shape[2] * x.shape[3]
-    sums = vectors(panels * DOWN * K).reshape(panels, DOWN, K, L)
-    own = vectors(DOWN * OH * OW if finished else 0)
-    around = vectors(size[0] * size[3] if padded else 0)
-'''

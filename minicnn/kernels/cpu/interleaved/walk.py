@@ -1,10 +1,11 @@
 """How a direct convolution goes through the taps of its window and the places of its result.
 
-From each place (h, w) some taps (kh, kw) meet the picture, the others its padding. All places of a tile meet the
-same: so places are sorted by their taps, once for each shape, and padding is never laid out nor multiplied.
+From each place (h, w) some taps (kh, kw) meet the picture, the others its padding. The same taps do from all
+places of a tile: places are sorted by their taps, once for each shape. So padding is neither laid out nor
+multiplied.
 
-For the gradient of x, which taps of dy reach a pixel depends on its place modulo the stride: there is a walk for
-each of the SH x SW grids of pixels, with steps of 1.
+Which pixels of dy reach a pixel of x depends on its place modulo the stride: an input gradient has a walk for
+each of SH x SW grids of pixels, with steps of 1.
 """
 
 from collections import defaultdict
@@ -26,7 +27,7 @@ class Axis(NamedTuple):
     cells: int
 
     def met(self) -> list[tuple[int, int]]:
-        """For each place the taps that see a cell, always neighbours: the first, and the one after the last."""
+        """For each place the taps that see a cell, always neighbours: the first, the one after the last."""
         met = []
         for i in range(len(self.places)):
             seeing = [t for t, shift in enumerate(self.shifts) if 0 <= i * self.step + shift < self.cells]
@@ -76,7 +77,7 @@ class Walk(NamedTuple):
 
 
 def walk(C: int, down: Axis, across: Axis, width: int, rows: int, places: int) -> Walk:
-    """Over C channels, to y whose rows are `width` pixels long, some rows at once, in tiles of some places."""
+    """Over C channels, to y with rows of `width` pixels, some rows at once, in tiles of some places."""
     tiles: list[tuple[int, ...]] = []
     singles: list[tuple[int, ...]] = []
     blocks = [(0, 0)]

@@ -28,7 +28,7 @@ OPTIONS: dict[str, Any] = {
 def cache_folder() -> str | None:
     """The per-user folder for compiled kernels; None if there is nowhere to write."""
     source = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         source.update(file.read_bytes())
     try:  # a user without a home is a RuntimeError
         base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -2,19 +2,15 @@
 
 import numpy as np
 
+from minicnn.kernels.cpu import dense
 from minicnn.kernels.cpu.gemm import matmul, turned
-
-FEW = 4096  # products that NumPy has done by the time a kernel begins
 
 __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
-    if x.size * len(weight) <= FEW:
-        y = x.dot(weight.T)
-        return y if bias is None else y + bias
-    return matmul(np.ascontiguousarray(x), np.ascontiguousarray(weight), True, bias)
+    return dense.dense(x, weight, bias, dense.NONE)
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:

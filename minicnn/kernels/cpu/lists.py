@@ -1,11 +1,11 @@
-"""Many arrays as one argument of a kernel: a table of where they are.
+"""Many arrays as one argument of a kernel: a table that says where they are.
 
 A network has many small parameters, and a kernel called for each takes longer to begin than to end. So the
 optimizers' kernels go through all of them in one call:
 
-    table = table_of(params, grads, ...)        a row for each parameter, in Python
-    for i in range(len(table)):                 in the kernel, which does the pieces from begin to end
-        p = part(table, i, 0, like, begin, end)     those that are of parameter i: its numbers, in a row
+    table, pieces, numbers = table_of(params, grads, ...)   in Python: a row for each parameter
+    for i in range(len(table)):                             in the kernel, for the pieces from begin to end:
+        p = part(table, i, 0, like, begin, end)             those of parameter i, as an array
         g = part(table, i, 1, like, begin, end)
 
 A piece is PIECE numbers of one parameter, or fewer at its end.
@@ -23,13 +23,13 @@ from minicnn.kernels.cpu.jit import OPTIONS, jit
 
 PIECE = 4096
 HEADER = object.__basicsize__  # bytes of an array object before the address of its numbers
-SIZE, FIRST = -2, -1  # columns of the table, after those of the arrays: its numbers, its first piece
+SIZE, FIRST = -2, -1  # the last columns of the table, after the arrays' ids: their numbers, their first piece
 
 Arrays = Sequence[np.ndarray]
 
 
-def table_of(*lists: Arrays) -> np.ndarray | None:
-    """A row for each place in the lists, whose arrays must outlive it: their ids, size and first piece.
+def table_of(*lists: Arrays) -> tuple[np.ndarray, int, int] | None:
+    """A row for each place in the lists, whose arrays must outlive it; how many pieces and numbers these are.
 
     None if an array does not lie row after row.
 
@@ -38,23 +38,20 @@ def table_of(*lists: Arrays) -> np.ndarray | None:
     ValueError
         Arrays in one place differ in size or dtype.
     """
-    places, first = [], 0
+    places: list[int] = []
+    pieces = numbers = 0
     for arrays in zip(*lists, strict=True):
-        like = arrays[0]
+        size, nbytes = arrays[0].size, arrays[0].nbytes
         for a in arrays:
-            if a.nbytes != like.nbytes:
-                raise ValueError(f"expected arrays of {like.size} {like.dtype}, got {a.size} {a.dtype}")
+            if a.nbytes != nbytes:
+                raise ValueError(f"expected arrays of {size} {arrays[0].dtype}, got {a.size} {a.dtype}")
             if not a.flags.c_contiguous:
                 return None
             places.append(id(a))
-        places += like.size, first
-        first += -(-like.size // PIECE)
-    return np.array(places, np.int64).reshape(-1, len(lists) + 2)
-
-
-def pieces(table: np.ndarray) -> int:
-    """How many pieces all arrays have."""
-    return int(table[-1, FIRST]) + -(-int(table[-1, SIZE]) // PIECE)
+        places += size, pieces
+        pieces += -(-size // PIECE)
+        numbers += size
+    return np.array(places, np.int64).reshape(-1, len(lists) + 2), pieces, numbers
 
 
 @intrinsic

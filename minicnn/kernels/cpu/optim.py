@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.lists import SIZE, Arrays, part, pieces, table_of
+from minicnn.kernels.cpu.lists import SIZE, Arrays, part, table_of
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
@@ -90,9 +90,10 @@ def adagrad(table, rate, eps, decay, sign, begin, end):
 def update(step: Callable, *lists: Arrays | None, numbers: tuple[Any, ...]) -> None:
     """Run a step in place on parameters, their gradients and their states, given in this order."""
     given = [arrays for arrays in lists if arrays is not None]
-    table = table_of(*given)
-    if table is not None:
-        run(step, pieces(table), int(table[:, SIZE].sum()), table, *numbers)
+    listed = table_of(*given)
+    if listed is not None:
+        table, pieces, size = listed
+        run(step, pieces, size, table, *numbers)
         return
     rows = [[np.array(a, order="C") for a in arrays] for arrays in given]
     update(step, *rows, numbers=numbers)

@@ -1,64 +1,21 @@
 """The fully connected layer and the activation after it, as plans take them: together, forward and back.
 
-The activation works on what the product (see gemm.py) has just written. Back, one pass is its gradient, sums
-up the bias's, and turns the matrix for the weight's; then threads share both products as one.
+The activation works on what the product (see linear.py) has just written. Back, one pass is its gradient,
+sums up the bias's, and turns the matrix for the weight's; then threads share both products as one.
 """
 
 import numpy as np
 
-from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activate, relu
-from minicnn.kernels.cpu.gemm import CHAIN, DEPTH, column, jobs_of, matmul, matmuls, room_for_panel
+from minicnn.kernels.cpu.gemm import CHAIN, matmul, matmuls
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, slope
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.masks import select
-from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.linear import FEW, activated, linear
+from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
 from minicnn.kernels.cpu.transpose import transpose
 
-FEW = 4096  # products that NumPy has done by the time a kernel begins
 CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
-
-
-@jit
-def activate_row(row, activation):
-    """The activation of a row, in place."""
-    L = lanes(row)
-    if activation == RELU:
-        for i in range(0, row.size, L):
-            n = min(L, row.size - i)
-            v = load_part(n, row, i)
-            store_part(n, row, i, select(v < 0, 0, v))
-    elif activation == TANH:
-        for i in range(row.size):
-            row[i] = elementary.tanh(row[i])
-    elif activation == SIGMOID:
-        for i in range(row.size):
-            row[i] = elementary.sigmoid(row[i])
-
-
-@jit
-def layer(x, weight, bias, activation, y, rows, begin, end):
-    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), where bias may be empty.
-
-    A job is a panel's width of columns for so many rows of x.
-    """
-    panel = room_for_panel(weight, min(x.shape[1], DEPTH))
-    width, O = panel.shape[1], y.shape[1]
-    columns = (O + width - 1) // width
-    for job in range(begin, end):
-        i, j = job // columns * rows, job % columns * width
-        n, block = min(width, O - j), y[i : i + rows]
-        if bias.size > 0:
-            shift = bias[j : j + n]
-            for r in range(len(block)):
-                row = block[r, j : j + n]
-                for c in range(row.size):
-                    row[c] = shift[c]
-        column(x[i : i + rows], weight, True, panel, block, j, n, bias.size > 0)
-        if activation != NONE:
-            for r in range(len(block)):
-                activate_row(block[r, j : j + n], activation)
 
 
 @jit
@@ -85,19 +42,11 @@ def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
 
 
 def dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: int) -> np.ndarray:
-    """y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), for one of the activations above."""
-    O, I = weight.shape
-    if x.size * O <= FEW:
-        y = x.dot(weight.T) if bias is None else x.dot(weight.T) + bias
-        return relu(y) if activation == RELU else y if activation == NONE else activate(CURVES[activation], y)
-    y = np.empty((len(x), O), x.dtype)
-    if I == 0 and bias is None:
-        y[:] = 0
-    shift = y[:0, 0] if bias is None else bias
-    jobs, rows = jobs_of(x, O)
-    arrays = [np.ascontiguousarray(a) for a in (x, weight, shift)]
-    run(layer, jobs, x.size * O // PRODUCTS, *arrays, activation, y, rows)
-    return y
+    """y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), for one of the activations of finish.py."""
+    if x.size * len(weight) > FEW:
+        return activated(x, weight, bias, activation)
+    y = linear(x, weight, bias)
+    return relu(y) if activation == RELU else y if activation == NONE else activate(CURVES[activation], y)
 
 
 def dense_gradient(

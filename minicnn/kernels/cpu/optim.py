@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,9 @@ __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
-def plain(table, lr, decay, sign, begin, end):
+def plain(table, settings, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
+    lr, decay, sign = settings[0], settings[1], settings[2]
     for k in range(len(table)):
         p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
         for i in range(p.size):
@@ -23,8 +23,9 @@ def plain(table, lr, decay, sign, begin, end):
 
 
 @jit
-def heavy_ball(table, lr, decay, sign, momentum, damp, nesterov, begin, end):
+def heavy_ball(table, settings, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
+    lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
     for k in range(len(table)):
         p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
         b = part(table, k, 2, lr, begin, end)
@@ -35,11 +36,13 @@ def heavy_ball(table, lr, decay, sign, momentum, damp, nesterov, begin, end):
 
 
 @jit
-def adam(table, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad, begin, end):
+def adam(table, settings, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
     With amsgrad there is `most`, the largest v so far; NaN counts as the largest.
     """
+    rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
+    beta2, rest2, bias2, eps = settings[5], settings[6], settings[7], settings[8]
     for k in range(len(table)):
         p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
         m, v = part(table, k, 2, rate, begin, end), part(table, k, 3, rate, begin, end)
@@ -56,8 +59,10 @@ def adam(table, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsg
 
 
 @jit
-def rmsprop(table, lr, alpha, rest, eps, decay, sign, momentum, centered, begin, end):
+def rmsprop(table, settings, centered, begin, end):
     """After p, g and s, mean and then b where they are wanted; rest = 1 - alpha."""
+    lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
+    decay, sign, momentum = settings[4], settings[5], settings[6]
     for k in range(len(table)):
         p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
         s, mean = part(table, k, 2, lr, begin, end), part(table, k, 3 if centered else 2, lr, begin, end)
@@ -77,7 +82,8 @@ def rmsprop(table, lr, alpha, rest, eps, decay, sign, momentum, centered, begin,
 
 
 @jit
-def adagrad(table, rate, eps, decay, sign, begin, end):
+def adagrad(table, settings, begin, end):
+    rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
     for k in range(len(table)):
         p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
         s = part(table, k, 2, rate, begin, end)
@@ -87,16 +93,21 @@ def adagrad(table, rate, eps, decay, sign, begin, end):
             p[i] -= rate * d / (math.sqrt(s[i]) + eps)
 
 
-def update(step: Callable, *lists: Arrays | None, numbers: tuple[Any, ...]) -> None:
-    """Run a step in place on parameters, their gradients and their states, given in this order."""
+def update(
+    step: Callable, settings: tuple[float, ...], flags: tuple[bool, ...], *lists: Arrays | None
+) -> None:
+    """Run a step in place on parameters, their gradients and their states, given in this order.
+
+    The settings are rounded to the parameters' dtype.
+    """
     given = [arrays for arrays in lists if arrays is not None]
     listed = table_of(*given)
     if listed is not None:
         table, pieces, size = listed
-        run(step, pieces, size, table, *numbers)
+        run(step, pieces, size, table, np.array(settings, given[0][0].dtype), *flags)
         return
     rows = [[np.array(a, order="C") for a in arrays] for arrays in given]
-    update(step, *rows, numbers=numbers)
+    update(step, settings, flags, *rows)
     for place in (0, *range(2, len(given))):  # all but the gradients have changed
         for a, row in zip(given[place], rows[place], strict=True):
             a[...] = row
@@ -115,15 +126,14 @@ def sgd_step(
     first: bool,
 ) -> None:
     """Gradient descent with momentum; see the reference for the formulas."""
-    number = params[0].dtype.type
-    rate, decay, sign = number(lr), number(weight_decay), number(-1 if maximize else 1)
-    memory = number(momentum), number(1 if first else 1 - dampening), nesterov
+    settings = lr, weight_decay, -1 if maximize else 1
     if buffers is None:
-        update(plain, params, grads, numbers=(rate, decay, sign))
+        update(plain, settings, (), params, grads)
         return
     for buffer in buffers if first else ():
         buffer[...] = 0  # whatever it held, 0 times nan would not go away
-    update(heavy_ball, params, grads, buffers, numbers=(rate, decay, sign, *memory))
+    memory = momentum, 1 if first else 1 - dampening
+    update(heavy_ball, settings + memory, (nesterov,), params, grads, buffers)
 
 
 def adam_step(
@@ -143,10 +153,9 @@ def adam_step(
 ) -> None:
     """Adam, AdamW or AMSGrad; see the reference for the formulas."""
     decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
-    numbers: tuple[float, ...] = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
-    numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
-    rounded = [*map(params[0].dtype.type, numbers)]
-    update(adam, params, grads, ms, vs, v_maxes, numbers=(*rounded, v_maxes is not None))
+    settings = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
+    means = 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
+    update(adam, settings + means, (v_maxes is not None,), params, grads, ms, vs, v_maxes)
 
 
 def rmsprop_step(
@@ -164,9 +173,8 @@ def rmsprop_step(
 ) -> None:
     """RMSprop; see the reference for the formulas."""
     momentum = 0 if buffers is None else momentum
-    numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
-    rounded = [*map(params[0].dtype.type, numbers)]
-    update(rmsprop, params, grads, squares, means, buffers, numbers=(*rounded, means is not None))
+    settings = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
+    update(rmsprop, settings, (means is not None,), params, grads, squares, means, buffers)
 
 
 def adagrad_step(
@@ -181,6 +189,5 @@ def adagrad_step(
     step: int,
 ) -> None:
     """Adagrad; see the reference for the formulas."""
-    numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
-    rounded = [*map(params[0].dtype.type, numbers)]
-    update(adagrad, params, grads, totals, numbers=tuple(rounded))
+    settings = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
+    update(adagrad, settings, (), params, grads, totals)

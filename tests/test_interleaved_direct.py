@@ -6,7 +6,7 @@ import torch
 
 import kernel_cases
 from kernel_cases import assert_near, numbers, run
-from minicnn.kernels.cpu.interleaved import direct, finish
+from minicnn.kernels.cpu.interleaved import direct, direct_weight, finish
 from minicnn.kernels.cpu.interleaved.finish import MAX, MEAN, NONE, RELU, TANH
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
 from minicnn.kernels.geometry import Window
@@ -31,6 +31,16 @@ LAYERS = {  # groups of pictures, x, weight, window
 }
 
 
+HOWS = [
+    (NONE, NONE, 1, 1),
+    (NONE, MEAN, 3, 1),
+    (RELU, NONE, 1, 1),
+    (RELU, MAX, 2, 2),
+    (TANH, MAX, 3, 2),
+    (TANH, MEAN, 2, 3),
+]
+
+
 def operands(layer):
     """x, weight, bias and dy, as pictures (N, C, H, W)."""
     groups, x_shape, weight_shape, window = layer
@@ -49,7 +59,7 @@ def results(layer, x, weight, bias, dy):
     dx = direct.input_gradient(dinside, weight, inside.shape, window)
     yield "y", separate(y), kernel_cases.conv2d(x, weight, bias, window, 1)
     yield "dx", separate(dx), kernel_cases.conv2d_input_gradient(dy, weight, x.shape, window, 1)
-    dweight = direct.weight_gradient(dinside, inside, window)
+    dweight = direct_weight.weight_gradient(dinside, inside, window)
     yield "dweight", dweight, kernel_cases.conv2d_weight_gradient(dy, x, window, 1)
 
 
@@ -70,7 +80,7 @@ def test_padding_may_be_less_than_none():
     dx[inner] = kernel_cases.conv2d_input_gradient(dy, weight, x[inner].shape, smaller, 1)
     assert_near(separate(direct.input_gradient(dinside, weight, inside.shape, window)), dx)
     expected = kernel_cases.conv2d_weight_gradient(dy, x[inner], smaller, 1)
-    assert_near(direct.weight_gradient(dinside, inside, window), expected)
+    assert_near(direct_weight.weight_gradient(dinside, inside, window), expected)
 
 
 def test_without_bias():
@@ -80,7 +90,7 @@ def test_without_bias():
     np.testing.assert_array_equal(direct.forward(interleave(x), weight, None, window, PLAIN)[0], with_zero)
 
 
-@pytest.mark.parametrize("how", [(RELU, MAX, 2, 2), (TANH, MEAN, 2, 3), (RELU, NONE, 1, 1), (NONE, MEAN, 3, 1)])
+@pytest.mark.parametrize("how", HOWS)
 @pytest.mark.parametrize("name", ["LeNet's first", "LeNet's second", "a first layer, padding", "one filter"])
 def test_what_follows(name, how):
     """Against PyTorch; and y and index are what the gradient needs."""
@@ -97,9 +107,12 @@ def test_what_follows(name, how):
     assert_near(separate(out), pooled.detach().numpy())
     dout = numbers(*pooled.shape)
     pooled.backward(torch.tensor(dout))
-    shape = len(out), len(weight), *plain.shape[2:], LANES
-    dy, _ = finish.gradient(interleave(dout), out, y, index, how, shape)
-    assert_near(separate(dy), plain.grad.numpy())
+    expected = plain.grad.numpy()
+    given, shape = (interleave(dout), out, y, index, how), (len(out), len(weight), *plain.shape[2:], LANES)
+    assert_near(separate(finish.gradient(*given, shape)[0]), expected)
+    dweight, dbias = direct_weight.parameter_gradients(*given, inside, window)
+    assert_near(dweight, kernel_cases.conv2d_weight_gradient(expected, x, window, 1))
+    assert_near(dbias, kernel_cases.conv2d_bias_gradient(expected))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -148,14 +161,23 @@ def ones(*shape):
 
 def tiles():
     """Name -> a kernel, arguments (tile sizes first), and the products of its tile."""
-    offsets, source = np.zeros(direct.TAPS, np.int64), ones(4096)
-    for height, places in (direct.MANY, direct.PLACES_OF_MANY), (direct.FEW, direct.PLACES_OF_FEW):
+    offsets, source = np.zeros(direct_weight.TAPS, np.int64), ones(4096)
+    sizes = (direct.MANY, direct.PLACES_OF_MANY), (direct.FEW, direct.PLACES_OF_FEW)
+    for height, places in sizes:
         for count in (places, 1):
             table, y = np.zeros((2, 3 + 2 * count), np.int64), ones(height, 5, LANES)
-            given = (height, count, ones(10, height), offsets, 9, table, 0, 2, source, y, 0)
+            given = (height, count, ones(direct_weight.TAPS + 1, height), offsets, 9, table, source, 0, y)
             yield f"{height} x {count}", direct.sum_over_taps, given, height * count
-    given = ones(40, LANES), 0, (3, 2, 2), source, offsets, 0, LANES, LANES, ones(direct.DOWN, 9, LANES)
-    yield "weight", direct.sum_over_places, given, direct.DOWN * direct.TAPS
+    given = (
+        ones(3, 40, LANES),
+        8,
+        source,
+        offsets,
+        0,
+        (LANES, LANES),
+        ones(direct_weight.DOWN, direct_weight.TAPS, LANES),
+    )
+    yield "weight", direct_weight.sum_over_places, given, direct_weight.DOWN * direct_weight.TAPS
 
 
 @X86

@@ -25,6 +25,7 @@ from minicnn.kernels.cpu.simd import (
     splat,
     store,
     store_part,
+    stretch,
     tile,
 )
 
@@ -90,6 +91,12 @@ def fill(a, out, n):
     store(out, 1, 1, splat(a[1], n))
 
 
+def copy_several(a, out, n):
+    numbers, target = stretch(n + 70, a[:, 1:], 0, 2), stretch(n + 70, out, 1, 5)  # beyond a row's end
+    for i in range(numbers.size):
+        target[i] = numbers[i]
+
+
 def halve(a, out, n):
     store(out, 0, 0, evens(load(a, 0, 0), load(a, 1, 3)))
 
@@ -121,7 +128,8 @@ def sum_in_a_tile(a, out, n):
 
 OPERATIONS = [
     count_lanes, copy_vector, copy_line, copy_past_the_end_of_a_row, copy_part, write_part, add, multiply,
-    subtract, with_numbers, update, fill, halve, other_half, add_up, take_the_largest, sum_in_a_tile,
+    subtract, with_numbers, update, fill, copy_several, halve, other_half, add_up, take_the_largest,
+    sum_in_a_tile,
 ]  # fmt: skip
 
 
@@ -147,6 +155,7 @@ def test_python_forms_by_hand():
     assert load(a, 1, 5).tolist() == list(range(105, 105 + L))
     assert load(a, 0, 98).tolist() == list(range(98, 98 + L))
     assert load_part(3, a, 1, 97).tolist() == [197, 198, 199] + [0] * (L - 3)
+    assert stretch(3, a, 0, 98).tolist() == [98, 99, 100]
     assert splat(a, 1, 7).tolist() == [107] * L
     assert hsum(load(a, 0, 1)) == sum(range(1, 1 + L))
     assert evens(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(0, 2 * L, 2))

@@ -308,7 +308,7 @@ for N, I, O in PRODUCTS:
     arguments = numbers(N, I), numbers(O, I), None
     assert_near(cpu.linear(*arguments), reference.linear(*arguments))
 """
-HASWELL = "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2,+ssse3,+xsave"
+HASWELL = AVX2["NUMBA_CPU_FEATURES"]
 
 
 @pytest.mark.slow

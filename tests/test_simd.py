@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.train_step import AVX2
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
 from minicnn.kernels.cpu.simd import (

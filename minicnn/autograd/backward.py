@@ -126,6 +126,8 @@ def start(name: str, x: Any, gradient: Any) -> Any:
     if gradient is None:
         if x.array.size != 1:
             raise RuntimeError(f"{name}: expected one element or a gradient, got shape {x.array.shape}")
+        if type(x.array) is np.ndarray:
+            return np.array(1, x.array.dtype, ndmin=x.array.ndim)
         return array_module(x.array).ones_like(x.array)
     gradient = getattr(gradient, "array", gradient)
     if not is_array(gradient):

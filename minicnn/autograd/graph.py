@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minicnn.autograd.modes import quiet
 from minicnn.device import array_module, is_array
 from minicnn.tape import looked
@@ -145,6 +147,9 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], name: str) -> Any:
     return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
 
 
+NOTHING = None, False
+
+
 @quiet
 def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_graph: bool) -> None:
     """Visit the graph from pairs of a node or leaf and its gradient on.
@@ -162,10 +167,11 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
     for root, grad in roots:
         add(waiting, root, grad, False)
     for target in order([root for root, _ in roots]):
-        grad, own = waiting.pop(target, (None, False))
+        grad, own = waiting.pop(target, NOTHING)
         if grad is None:
             continue
-        grad = array_module(grad).asarray(grad)  # NumPy's 0-d arithmetic gives scalars
+        if type(grad) is not np.ndarray:
+            grad = array_module(grad).asarray(grad)  # NumPy's 0-d arithmetic gives scalars
         for hook in target.hooks:
             changed = hook(grad)
             if changed is not None:
@@ -192,6 +198,7 @@ def add(waiting: dict[Any, list], target: Any, grad: Any, own: bool) -> None:
 def order(roots: list[Any]) -> list[Any]:
     """Nodes and leaves from the roots on, each after all its users."""
     done: list[Any] = []
+    leaves: list[Any] = []  # use nothing, so all of them may come last
     seen = set()
     stack = [(root, False) for root in roots]
     while stack:
@@ -201,6 +208,12 @@ def order(roots: list[Any]) -> list[Any]:
         elif target not in seen:
             seen.add(target)
             stack.append((target, True))
-            needs = target.needs if isinstance(target, Function) else None
-            stack.extend((need[0], False) for need in needs or () if need is not None and need[0] not in seen)
-    return done[::-1]
+            for need in (target.needs if isinstance(target, Function) else None) or ():
+                if need is None or need[0] in seen:
+                    continue
+                if isinstance(need[0], Function):
+                    stack.append((need[0], False))
+                else:
+                    seen.add(need[0])
+                    leaves.append(need[0])
+    return done[::-1] + leaves

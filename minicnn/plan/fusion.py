@@ -181,8 +181,8 @@ class Dense(Function):
         return self.y if x.ndim == 2 else self.y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Any) -> Any:
-        grad = grad.reshape(-1, grad.shape[-1])
-        by_x, by_weight, by_bias = self.kernels.dense_gradient(
-            grad, self.y, self.x, self.weight, self.activation
-        )
-        return None if by_x is None else by_x.reshape(self.shape), by_weight, by_bias
+        rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])
+        gradients = self.kernels.dense_gradient(rows, self.y, self.x, self.weight, self.activation)
+        if gradients[0] is None or grad.ndim == 2:
+            return gradients
+        return gradients[0].reshape(self.shape), *gradients[1:]

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
-from weakref import WeakSet
 
-from minicnn.device import CPU, allocated, device_of, gpu, is_array
+from minicnn.device import CPU, allocated, device_of, gpu, is_array, peak
 
 HINT = (
     "while a step is captured, no number can be read on the CPU (item(), float(loss), print(loss)) "
@@ -45,7 +44,7 @@ class Recording:
 
         xp = gpu("graph")
         self.pool = xp.cuda.MemoryPool()
-        _alive.add(self)
+        peak.graphs.add(self)
         self.before: list[Callable[[], None]] = []
         self.on_failure: list[Callable[[], None]] = []
         self.changing = Changing()
@@ -91,17 +90,11 @@ class Recording:
 
 
 _recording: ContextVar[Recording | None] = ContextVar("recording", default=None)
-_alive: WeakSet[Recording] = WeakSet()
 
 
 def recording() -> Recording | None:
     """The capture that goes on here, if any."""
     return _recording.get()
-
-
-def memory_of_graphs() -> int:
-    """The bytes that all captured steps hold for their replays."""
-    return sum(one.pool.total_bytes() for one in _alive)
 
 
 class Graph:

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from minicnn.capture import CaptureError, graph, memory_of_graphs
-from minicnn.device import OutOfMemoryError, gpu, placed, start
+from minicnn.capture import CaptureError, graph
+from minicnn.device import OutOfMemoryError, gpu, peak, placed, start
 from minicnn.device import device as Device
 
 
@@ -107,17 +107,33 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def memory_allocated(device: Any = None) -> int:
-    """The bytes that Tensors occupy, and captured steps for theirs."""
+    """The bytes that Tensors and what is computed on the way occupy, and captured steps for theirs.
+
+    Counted are blocks of CuPy's pools, multiples of 512 bytes. What CUDA itself and other programs need is
+    not, see `mem_get_info`.
+    """
+    return peak.count() if is_available() else 0
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """The most that `memory_allocated` would have said at any time, or since `reset_peak_memory_stats`."""
     if not is_available():
         return 0
-    return gpu("memory_allocated").get_default_memory_pool().used_bytes() + memory_of_graphs()
+    peak.count()
+    return peak.most
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Let `max_memory_allocated` begin again with what is occupied now."""
+    if is_available():
+        peak.most = peak.count()
 
 
 def memory_reserved(device: Any = None) -> int:
     """The bytes that this program holds: those of Tensors, and what they gave back and the next ones get."""
     if not is_available():
         return 0
-    return gpu("memory_reserved").get_default_memory_pool().total_bytes() + memory_of_graphs()
+    return peak.pool.total_bytes() + peak.of_graphs()
 
 
 def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
@@ -125,7 +141,8 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
     free, total = mem_get_info(device)
     rows = {
         "occupied by Tensors": memory_allocated(),
-        "of that by graphs": memory_of_graphs(),
+        "of that by graphs": peak.of_graphs(),
+        "at the most": max_memory_allocated(),
         "held by this program": memory_reserved(),
         "free on the GPU": free,
         "all there is": total,
@@ -136,6 +153,7 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
 __all__ = [
     "CaptureError", "OutOfMemoryError", "Properties", "current_device", "device_count", "empty_cache",
     "get_device_capability", "get_device_name", "get_device_properties", "graph", "is_available",
-    "manual_seed", "manual_seed_all", "mem_get_info", "memory_allocated", "memory_reserved",
-    "memory_summary", "set_device", "synchronize", "why_unavailable",
+    "manual_seed", "manual_seed_all", "max_memory_allocated", "mem_get_info", "memory_allocated",
+    "memory_reserved", "memory_summary", "reset_peak_memory_stats", "set_device", "synchronize",
+    "why_unavailable",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from functools import cache
 from types import ModuleType
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy import ndarray  # a look-up less for what every operation asks
@@ -128,7 +129,7 @@ def start() -> str:
             return f"CuPy is {cupy.__version__}, and it takes {CUPY}: {INSTALL}"
         if not cupy.cuda.runtime.getDeviceCount():
             return "CuPy finds no GPU"
-        pool = cupy.get_default_memory_pool()
+        peak.pool = pool = cupy.get_default_memory_pool()
         cupy.cuda.set_allocator(lambda size: allocated(cupy, pool, size))
         cupy.zeros(1)  # a driver that is too old shows here
     except ModuleNotFoundError as error:
@@ -142,7 +143,7 @@ def start() -> str:
 def allocated(cupy: Any, pool: Any, size: int) -> Any:
     """Memory of the GPU: where all that CuPy takes comes from."""
     try:
-        return pool.malloc(size)
+        memory = pool.malloc(size)
     except cupy.cuda.memory.OutOfMemoryError as error:
         free, total = cupy.cuda.runtime.memGetInfo()
         raise OutOfMemoryError(
@@ -150,6 +151,51 @@ def allocated(cupy: Any, pool: Any, size: int) -> Any:
             f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
             "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
         ) from error
+    peak.note(size)
+    return memory
+
+
+class Peak:
+    """The most bytes that were occupied at one time.
+
+    A pool adds up what is occupied when it is asked, one Tensor after the other. So it is asked only when
+    there may be a new peak: if there is one should nothing have been given back since the last time.
+
+    Attributes
+    ----------
+    pool : cupy.cuda.MemoryPool
+        Where Tensors come from.
+    graphs : WeakSet
+        Captured steps, each with a `pool` of its own that it occupies as a whole.
+    most : int
+        Bytes, as of the last count.
+    """
+
+    BLOCK = 512  # bytes, of which CuPy gives whole ones
+
+    def __init__(self) -> None:
+        self.graphs: WeakSet[Any] = WeakSet()
+        self.pool: Any = None
+        self.most = self.bound = 0
+
+    def note(self, size: int) -> None:
+        """So many bytes have been taken."""
+        self.bound += -(-size // self.BLOCK) * self.BLOCK
+        if self.bound > self.most:
+            self.count()
+
+    def count(self) -> int:
+        """The bytes that are occupied."""
+        self.bound = self.pool.used_bytes() + self.of_graphs()
+        self.most = max(self.most, self.bound)
+        return self.bound
+
+    def of_graphs(self) -> int:
+        """Those of captured steps."""
+        return sum(one.pool.total_bytes() for one in self.graphs)
+
+
+peak = Peak()
 
 
 def gpu(name: str) -> Any:
@@ -260,12 +306,9 @@ def wait() -> None:
         _cupy.cuda.get_current_stream().synchronize()
 
 
-def source_on_gpu(seed: int) -> Any:
-    """A source of random numbers that are drawn on the GPU in use; its state is there, too.
-
-    Philox: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, 2011.
-    """
-    return _cupy.random.Generator(_cupy.random.Philox4x3210(seed))
+def seed_on_gpu(seed: int) -> Any:
+    """Where random numbers on the GPU begin: uint64 (3), as the kernel `dropout` wants it."""
+    return _cupy.asarray(np.array([seed, 0, 0], np.uint64))
 
 
 def may_look(x: Any) -> bool:

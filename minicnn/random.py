@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.device import placed, source_on_gpu
+from minicnn.device import placed, seed_on_gpu
 from minicnn.tape import looked
 
 
@@ -30,6 +30,7 @@ class Generator:
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = placed("Generator", device)
+        self.on_gpu: Any = None  # where the GPU's numbers come from, once some are drawn
         self.manual_seed(67280421310721)  # PyTorch's default
 
     def manual_seed(self, seed: int) -> "Generator":
@@ -39,7 +40,8 @@ class Generator:
             raise RuntimeError(f"manual_seed: expected a seed of 64 bits, got {seed}")
         self.seed_used = seed
         self.numpy = np.random.default_rng(seed % 2**64)
-        self.on_gpu: Any = None  # the GPU's source, from its first use on
+        if self.on_gpu is not None:  # in its place, where captured steps find it
+            self.on_gpu[...] = seed_on_gpu(seed % 2**64)
         return self
 
     def seed(self) -> int:
@@ -94,14 +96,14 @@ def generator(chosen: Any = None) -> np.random.Generator:
     raise TypeError(f"generator: expected a Generator, got {type(chosen).__name__}")
 
 
-def shares(shape: tuple[int, ...], other: Any) -> Any:
-    """Uniform random numbers in [0, 1), float32, drawn where another array lives."""
-    if type(other) is np.ndarray:
-        return _current().numpy.random(shape, np.float32)
-    source = _current()
-    if source.on_gpu is None:
-        source.on_gpu = source_on_gpu(source.seed_used % 2**64)
-    return source.on_gpu.random(shape, np.float32)
+def source(x: Any) -> Any:
+    """Where random numbers for an array come from: NumPy's generator in use, or its like on the GPU."""
+    chosen = _current()
+    if type(x) is np.ndarray:
+        return chosen.numpy
+    if chosen.on_gpu is None:
+        chosen.on_gpu = seed_on_gpu(chosen.seed_used % 2**64)
+    return chosen.on_gpu
 
 
 def spawned(parent: np.random.Generator) -> Generator:

@@ -4,10 +4,7 @@ Operations ask for it by ``if listeners:``, all that this costs where nobody lis
 list that another thread empties in between does not disturb.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-Result = TypeVar("Result")
+from typing import Any
 
 listeners: list[Any] = []  # one at most, with the methods of `minicnn.plan.recorder.Recorder`
 
@@ -22,11 +19,3 @@ def looked(what: str) -> None:
     """Say that a program looks at the values of a Tensor, so that what it does next may depend on them."""
     for listener in listeners:
         listener.look(what)
-
-
-def repeated(make: Callable[[], Result]) -> Result:
-    """What ``make()`` gives, which is no operation on Tensors; whoever repeats the program calls it anew."""
-    result = make()
-    for listener in listeners:
-        listener.repeat(make, result)
-    return result

@@ -91,6 +91,14 @@ def test_dropout_draws_new_masks(cuda):
     assert masks[0] == masks[1] and len({tuple(mask) for mask in masks[0]}) == 5
 
 
+def test_a_seed_holds_for_replays(cuda):
+    step, x, masks = mc.cuda.graph(F.dropout, warmup=1), mc.ones(64, device="cuda"), []
+    for _ in range(3):
+        mc.manual_seed(8)
+        masks.append([step(x).tolist() for _ in range(3)])
+    assert masks[0] == masks[1] == masks[2]
+
+
 def test_a_replay_runs_no_python(cuda):
     calls = []
     step = mc.cuda.graph(lambda x: calls.append(1) or x * 2, warmup=1)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emulator import kernels as emulated
-from kernel_cases import DTYPES, assert_near, every_kernel, run
+from kernel_cases import DTYPES, assert_near, every_kernel, numbers, run
 from minicnn.kernels import reference
 from minicnn.kernels.cuda import launch, optim, replay
 
@@ -64,6 +64,83 @@ def test_a_step_of_many_parameters_takes_few_launches(monkeypatch):
     optim.sgd_step(params, params, None, 0.25, 0.0, 0.0, 0.0, False, False, True)
     assert started == ["put", "sgd", "sgd"]  # first come its numbers
     assert all((p.get() == 0.75).all() for p in params)
+
+
+# dropout
+
+WORDS = """
+#include "philox.cuh"
+
+extern "C" __global__ void ask(const unsigned* counter, unsigned* words, unsigned key, unsigned other_key) {
+    const Words w = philox({counter[0], counter[1], counter[2], counter[3]}, key, other_key);
+    for (int i = 0; i < 4; i++) words[i] = w.at[i];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("counter", "key", "expected"),
+    [  # the known answers of Random123
+        ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
+        ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            [0xA4093822, 0x299F31D0],
+            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
+        ),
+    ],
+)
+def test_philox_gives_the_known_words(counter, key, expected):
+    xp = emulated.cupy()
+    module = xp.RawModule(code=WORDS, options=("--std=c++17", "-DREAL=float", f"-I{launch.FOLDER}"))
+    out = xp.empty(4, np.uint32)
+    given = xp.asarray(np.array(counter, np.uint32)), out, *map(np.uint32, key)
+    module.get_function("ask")((1,), (1,), given)
+    assert out.get().tolist() == expected
+
+
+def philox(counter, key):
+    """Philox4x32-10 as the paper has it, with numbers of any size."""
+    for round in range(10):
+        k0, k1 = (k + round * w & 0xFFFFFFFF for k, w in zip(key, (0x9E3779B9, 0xBB67AE85), strict=True))
+        a, b = 0xD2511F53 * counter[0], 0xCD9E8D57 * counter[2]
+        counter = [(b >> 32) ^ counter[1] ^ k0, b & 0xFFFFFFFF, (a >> 32) ^ counter[3] ^ k1, a & 0xFFFFFFFF]
+    return counter
+
+
+class Drawn:
+    """Random numbers as the kernel finds them, for the reference."""
+
+    def __init__(self, seed, place):
+        self.key, self.place = (seed & 0xFFFFFFFF, seed >> 32), place
+
+    def random(self, count, dtype):
+        places = [self.place + f // 128 * 32 + f % 32 for f in range(count)]
+        words = [
+            philox([at & 0xFFFFFFFF, at >> 32, 0, 0], self.key)[f // 32 % 4] for f, at in enumerate(places)
+        ]
+        return np.array([(word >> 8) / 2**24 for word in words], dtype)
+
+
+@DTYPE
+@pytest.mark.parametrize(
+    ("shape", "together", "p"),
+    [((3, 7, 53), 1, 0.3), ((2, 5, 31), 31, 0.5), ((9, 130), 2, 0.9), ((1,), 1, 1.0)],
+)
+def test_dropout_against_the_reference(shape, together, p, dtype):
+    from minicnn.kernels import cuda
+
+    xp, seed, place = emulated.cupy(), 0xFEDCBA9876543210, 0xFFFFFFF0
+    x, dy = numbers(*shape, dtype=dtype), numbers(*shape, dtype=dtype, seed=1)
+    state = xp.asarray(np.array([seed, place, 0], np.uint64))
+    y, fates = cuda.dropout(xp.asarray(x), together, p, state)
+    expected, shares = reference.dropout(x, together, p, Drawn(seed, place))
+    np.testing.assert_array_equal(y.get(), expected)
+    places = -(-len(shares) // 128) * 32
+    assert state.get().tolist() == [seed, place + places, 0]  # the next launch goes on there
+    cuda.dropout(xp.asarray(x), together, p, state)
+    dx = cuda.dropout_gradient(xp.asarray(dy), together, p, fates)
+    np.testing.assert_array_equal(dx.get(), reference.dropout_gradient(dy, together, p, shares))
 
 
 # the launcher

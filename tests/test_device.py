@@ -180,6 +180,36 @@ def test_memory_has_an_end(cuda, real_gpu):
     assert "free on the GPU" in mc.cuda.memory_summary()
 
 
+def test_the_most_memory(cuda):
+    mc.cuda.reset_peak_memory_stats()
+    before = mc.cuda.max_memory_allocated()
+    assert before == mc.cuda.memory_allocated()
+    x = mc.zeros(1 << 20, device=cuda)
+    y = x + 1
+    del x
+    z = [mc.zeros(1 << 18, device=cuda) for _ in range(3)]
+    assert mc.cuda.max_memory_allocated() - before == 8 << 20  # x and y; then y and z, of 7
+    assert mc.cuda.memory_allocated() - before == 7 << 20
+    z.append(y + 1)
+    del y, z
+    assert mc.cuda.max_memory_allocated() - before == 11 << 20 and mc.cuda.memory_allocated() == before
+    mc.cuda.reset_peak_memory_stats()
+    assert mc.cuda.max_memory_allocated() == before
+    step, x = mc.cuda.graph(lambda x: (x + 1).sum(), warmup=1), mc.zeros(1 << 18, device=cuda)
+    step(x), step(x)
+    occupied = mc.cuda.memory_allocated()
+    assert occupied - before >= 3 << 20  # x, its copy and x + 1 of the graph
+    assert mc.cuda.max_memory_allocated() >= occupied
+    assert "at the most" in mc.cuda.memory_summary()
+
+
+def test_no_memory_without_a_gpu(real_gpu):
+    if real_gpu:
+        pytest.skip("there is one")
+    mc.cuda.reset_peak_memory_stats()
+    assert mc.cuda.max_memory_allocated() == mc.cuda.memory_allocated() == 0
+
+
 def test_what_the_gpu_is(cuda):
     assert mc.cuda.is_available() and mc.accelerator.is_available() and mc.cuda.why_unavailable() == ""
     assert mc.cuda.device_count() >= 1 and mc.cuda.current_device() == 0 and mc.cuda.get_device_name()

@@ -208,3 +208,25 @@ def test_cross_entropy_of_many_rows_on_the_gpu(N, C, reduction, dtype):
     arguments = numbers(N, C, dtype=dtype), target, abs(numbers(C, dtype=dtype, seed=1)), -100, 0.1, reduction
     for got, expected in zip(emulated.cross_entropy(*arguments), cpu.cross_entropy(*arguments), strict=True):
         assert_near(got, expected)
+
+
+# dropout
+
+
+@DTYPE
+@pytest.mark.parametrize(
+    ("shape", "together"), [((3, 5, 7), 1), ((2, 3, 5, 7), 35), ((4, 3), 12), ((0, 3), 1)]
+)
+def test_dropout(shape, together, dtype):
+    x, dy = numbers(*shape, dtype=dtype), numbers(*shape, dtype=dtype, seed=1)
+    for p in (0.3, 0.5, 1.0):
+        results = []
+        for kernels in (reference, cpu):
+            y, fates = kernels.dropout(x, together, p, np.random.default_rng(3))
+            results.append((y, kernels.dropout_gradient(dy, together, p, fates)))
+        for expected, got in zip(*results, strict=True):
+            np.testing.assert_array_equal(got, expected)
+    y, fates = cpu.dropout(x.T, together, 0.5, np.random.default_rng(3))
+    np.testing.assert_array_equal(
+        y, reference.dropout(x.T.copy(), together, 0.5, np.random.default_rng(3))[0]
+    )

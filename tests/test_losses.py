@@ -170,3 +170,22 @@ def test_mse_loss_errors():
         F.mse_loss(mc.zeros(3), mc.zeros(2))
     with pytest.raises(TypeError, match="mse_loss: expected target to be a Tensor, got float"):
         F.mse_loss(X, 1.0)
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_loss_may_be_followed_back_again(again, device):
+    x = mc.tensor([[0.5, -1.0, 2.0], [0.0, 1.0, 1.0]], device=device, requires_grad=True)
+    target = mc.tensor([2, 0], device=device)
+    loss = F.cross_entropy(x, target)
+    for _ in range(again):
+        loss.backward(retain_graph=True)
+    (F.cross_entropy(x, target) * 0.5).backward()
+    theirs = torch.tensor(x.tolist(), requires_grad=True)
+    (torch.nn.functional.cross_entropy(theirs, torch.tensor([2, 0])) * (again + 0.5)).backward()
+    np.testing.assert_allclose(x.grad.numpy(force=True), theirs.grad.numpy(), rtol=1e-5)
+    seen = []
+    loss.register_hook(lambda grad: seen.append(grad.item()) or grad * 3)
+    x.grad = None
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy(force=True), 3 / (again + 0.5) * theirs.grad.numpy(), rtol=1e-5)
+    assert seen == [1]

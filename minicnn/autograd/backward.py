@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.autograd.graph import Function, note_write, walk
+from minicnn.autograd.graph import Function, note_write, one, walk
 from minicnn.device import array_module, check_same, is_array
 
 
@@ -126,8 +126,8 @@ def start(name: str, x: Any, gradient: Any) -> Any:
     if gradient is None:
         if x.array.size != 1:
             raise RuntimeError(f"{name}: expected one element or a gradient, got shape {x.array.shape}")
-        if type(x.array) is np.ndarray:
-            return np.array(1, x.array.dtype, ndmin=x.array.ndim)
+        if x.array.ndim == 0 and x.node is not None and x.node.knows_one and not x.node.hooks:
+            return one(x.array)
         return array_module(x.array).ones_like(x.array)
     gradient = getattr(gradient, "array", gradient)
     if not is_array(gradient):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd.modes import quiet
-from minicnn.device import array_module, is_array
+from minicnn.device import array_module, device_of, is_array, may_look
 from minicnn.tape import looked
 
 clock = [0]  # how often memory was written in place
@@ -32,6 +32,33 @@ def note_write(*arrays: Any) -> None:
 def forget(key: int) -> Callable[[Any], Any]:
     """What is to be done when the memory with that id is gone."""
     return lambda _: _written.pop(key, None)
+
+
+_ones: dict[Any, Any] = {}  # dtype, and the device if it is a GPU -> 1
+
+
+def kind_of(x: Any) -> Any:
+    """What arrays have in common that share their `one`."""
+    return x.dtype if type(x) is np.ndarray else (device_of(x), x.dtype)
+
+
+def one(x: Any) -> Any:
+    """1, the gradient of a loss x by itself: the same array each time, so that nobody has to look at it.
+
+    None is kept that belongs to a CUDA graph, as it would be 1 in its replays alone.
+    """
+    kind = kind_of(x)
+    known = _ones.get(kind)
+    if known is None:
+        known = array_module(x).ones((), x.dtype)
+        if may_look(x):
+            _ones[kind] = known
+    return known
+
+
+def is_one(grad: Any) -> bool:
+    """Whether a gradient is that one; if not, it may be 1 all the same."""
+    return grad is _ones.get(kind_of(grad))
 
 
 def owner(array: Any) -> Any:
@@ -58,11 +85,14 @@ class Function:
         target (the node that computed the input, or the leaf) and its shape.
     time : int
         What the clock of in-place writes said when the operation ran.
+    knows_one : bool
+        Whether backward asks `is_one` and then has nothing to multiply.
     """
 
     __slots__ = ("__dict__", "needs", "time")
 
     silent = False  # whether NumPy has nothing to warn of in `forward`: it is kernels that compute
+    knows_one = False
     hooks: Sequence[Callable] = ()  # called with the gradient of the result; may give another
     keeper: Any = None  # the result, if it is to keep its gradient
     needs: Any

@@ -194,12 +194,17 @@ class Cast(Function):
         return grad.astype(self.dtype)
 
 
-class Mask(Function):
-    """x times a constant mask, as dropout needs it."""
+class Dropout(Function):
+    """x with zeros at random, the other numbers scaled.
 
-    def forward(self, x, mask):
-        self.mask = mask
-        return x * mask
+    `how`: how many numbers in a row share a fate, the probability of a zero, and a function from x to where
+    random numbers for it come from.
+    """
+
+    def forward(self, x, how):
+        self.together, self.p, source_for = how
+        out, self.fates = kernels_for(x).dropout(x, self.together, self.p, source_for(x))
+        return out
 
     def backward(self, grad):
-        return grad * self.mask
+        return kernels_for(grad).dropout_gradient(grad, self.together, self.p, self.fates)

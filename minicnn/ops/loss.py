@@ -1,6 +1,6 @@
 """Losses: of rows (N, C) of logits or log-probabilities and class indices (N); and of each element."""
 
-from minicnn.autograd import Function
+from minicnn.autograd import Function, is_one
 from minicnn.device import array_module, kernels_for, may_look
 from minicnn.ops.activation import sigmoid, softplus
 
@@ -11,7 +11,7 @@ class CrossEntropy(Function):
     `how`: target, weight or None, ignore_index, label_smoothing, reduction.
     """
 
-    silent = True
+    silent = knows_one = True
 
     def forward(self, logits, how):
         check_classes("cross_entropy", logits, how[0], how[1])
@@ -19,6 +19,8 @@ class CrossEntropy(Function):
         return loss
 
     def backward(self, grad):
+        if is_one(grad):
+            return self.gradient[:]  # a view, into which nobody writes
         return self.gradient * (grad[:, None] if grad.ndim else grad)
 
 

@@ -11,6 +11,12 @@ GROUPS = [
         "amp autocast GradScaler is_autocast_enabled",
     ),
     (
+        "`cuda.max_memory_allocated`, `cuda.memory_reserved` or `cuda.memory_summary`",
+        """max_memory_reserved memory_cached max_memory_cached memory_stats memory_snapshot
+        reset_accumulated_memory_stats reset_max_memory_allocated reset_max_memory_cached
+        list_gpu_processes""",
+    ),
+    (
         "two real Tensors",
         """complex complex32 complex64 complex128 cfloat cdouble chalf polar real imag angle conj
         conj_physical resolve_conj resolve_neg view_as_real view_as_complex is_complex is_conj

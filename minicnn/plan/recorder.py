@@ -14,7 +14,7 @@ from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.autograd.custom import computed
 from minicnn.autograd.graph import order, owner
-from minicnn.plan.step import Apart, Custom, Repeat, Same, Slot, Step, Write, rebuilt
+from minicnn.plan.step import Apart, Custom, Same, Slot, Step, Write, rebuilt
 from minicnn.plan.surroundings import in_library
 from minicnn.tensor import Tensor
 
@@ -123,13 +123,6 @@ class Recorder:
         else:
             out = self.value(None)
             self.steps.append(Step(Write, (into, source), {}, (None, None), out, False, memory.shape))
-
-    def repeat(self, make: Any, result: Any) -> None:
-        """Something ran that is no operation on Tensors and is to run anew at each replay."""
-        if self.listening():
-            slot = self.value(None, result)
-            shape = result.shape if isinstance(result, np.ndarray) else ()
-            self.steps.append(Step(Repeat, (make,), {}, (None,), slot, False, shape))
 
     def look(self, what: str) -> None:
         """The program looks at values."""

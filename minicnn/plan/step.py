@@ -84,13 +84,6 @@ class Custom(Function):
         return self.node.backward(grad)
 
 
-class Repeat(Function):
-    """What is no operation on Tensors: ``make()``, run at each replay, such as a draw of random numbers."""
-
-    def forward(self, make: Callable[[], Any]) -> Any:
-        return make()
-
-
 class Write(Function):
     """Values written into the memory of another value; without a gradient."""
 

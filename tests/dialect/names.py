@@ -38,8 +38,10 @@ NOT_COVERED = {
     "cuda.is_available cuda.device_count cuda.manual_seed cuda.manual_seed_all cuda.synchronize "
     "cuda.empty_cache": "test_dialect_outside.py: PyTorch may find a GPU",
     "cuda.OutOfMemoryError cuda.current_device cuda.get_device_capability cuda.get_device_name "
-    "cuda.get_device_properties cuda.mem_get_info cuda.memory_allocated cuda.memory_reserved "
-    "cuda.memory_summary cuda.set_device": "test_device.py: they need a GPU",
+    "cuda.get_device_properties cuda.max_memory_allocated cuda.mem_get_info cuda.memory_allocated "
+    "cuda.memory_reserved cuda.memory_summary cuda.reset_peak_memory_stats cuda.set_device": (
+        "test_device.py: they need a GPU"
+    ),
     "compile": "test_compile.py: PyTorch needs a C++ compiler for it",
     "cuda.graph": "test_capture.py: a call that makes a CUDA graph of a step; PyTorch's records a with block",
 }

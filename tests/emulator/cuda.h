@@ -202,6 +202,7 @@ T replace(T* at, T value) {
 #define gridDim emulator::blocks
 #define warpSize emulator::WARP
 #define __syncthreads() emulator::wait(emulator::At::block, __LINE__)
+#define __threadfence()
 #define __syncwarp(...) emulator::wait(emulator::At::warp, __LINE__)
 #define __shfl_sync(mask, value, lane) emulator::exchange(value, lane, __LINE__)
 #define __shfl_xor_sync(mask, value, bits) emulator::exchange(value, emulator::lane() ^ (bits), __LINE__)

@@ -384,27 +384,6 @@ def erf(x: ndarray) -> ndarray:
     return call(scipy.special.erf, (x,), {})
 
 
-class Generator:
-    """Random numbers drawn on the GPU."""
-
-    def __init__(self, seed: int) -> None:
-        self.source = np.random.Generator(np.random.Philox(seed))
-
-    def random(self, size: Any = None, dtype: Any = np.float64) -> ndarray:
-        """Uniform in [0, 1)."""
-        out = ndarray(np.empty(size, dtype))
-
-        def draw() -> None:
-            out.host[...] = self.source.random(size, dtype)
-
-        if not instead(draw, out):  # in a graph, each replay goes on where the last one ended
-            draw()
-        return out
-
-
-random = SimpleNamespace(Generator=Generator, Philox4x3210=lambda seed: seed)
-
-
 def install() -> None:
     """Let ``import cupy`` find this module, and ``cupyx.scipy.special`` its special functions."""
     sys.modules["cupy"] = sys.modules[__name__]

@@ -1,4 +1,4 @@
-"""Comparisons of vectors (simd.py), and choices by them: what stands for an `if` where every lane has its own.
+"""Comparisons of vectors (simd.py), and choices by them: an `if` that every lane decides for itself.
 
     v > w, v < w, v <= w, v == w, v != w    a mask: true or false for each lane; either side may be a number
     m | n                                   true where m or n is
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from minicnn.kernels.cpu.simd import Vector, arithmetic, define, repeat
+from minicnn.kernels.cpu.simd import Vector, arithmetic, define, vectors
 
 
 def select(mask, v, w):
@@ -34,16 +34,6 @@ class Mask(types.Type):
 class MaskModel(models.PrimitiveModel):
     def __init__(self, manager: Any, ty: Mask) -> None:
         super().__init__(manager, ty, ir.VectorType(ir.IntType(1), ty.vector.lanes))
-
-
-def vectors(context: Any, builder: Any, vector: Vector, tys: Any, args: Any) -> list:
-    """The arguments, numbers among them in every lane."""
-    return [
-        a
-        if isinstance(t, Vector)
-        else repeat(builder, context.cast(builder, a, t, vector.element), vector.lanes)
-        for a, t in zip(args, tys, strict=True)
-    ]
 
 
 def compared(v: Any, w: Any) -> Any:

@@ -19,30 +19,31 @@ PART = 64  # products to a number that a block has at least
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
     (N, I), O = x.shape, len(weight)
-    return product(x, weight, bias, (N, O, I), (I, 1, 1, I))[0]
+    return product(x, weight, bias, (N, O), (N, O, I), (I, 1, 1, I))
 
 
 def linear_input_gradient(dy: Array, weight: Array) -> Array:
     """dx (N, I) = dy (N, O) weight (O, I)."""
     (N, O), I = dy.shape, weight.shape[1]
-    return product(dy, weight, None, (N, I, O), (O, 1, I, 1))[0]
+    return product(dy, weight, None, (N, I), (N, I, O), (O, 1, I, 1))
 
 
 def linear_weight_gradient(dy: Array, x: Array) -> Array:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
     (N, O), I = dy.shape, x.shape[1]
-    return product(dy, x, None, (O, I, N), (1, O, I, 1))[0]
+    return product(dy, x, None, (O, I), (O, I, N), (1, O, I, 1))
 
 
 def product(
     a: Array,
     b: Array,
     bias: Array | None,
+    shape: tuple[int, ...],
     sizes: tuple[int, int, int],
     steps: tuple[int, int, int, int],
     stack: tuple[int, int, int] = (1, 0, 0),
 ) -> Array:
-    """c (M, N) or, of a stack, (count, M, N).
+    """c (M, N) or, of a stack, (count, M, N), as an array of its own of this shape.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def product(
     rows, columns = gemm.tile(M, N, count * max(K // PART, 1))
     down, across = -(-M // rows), -(-N // columns)
     deep, layers_each = gemm.split(K, down * across * count, PART)
-    result = xp.empty((count, M, N), dtype)
+    result = xp.empty(shape, dtype)
     partial = gemm.room(deep, result)
     a, b, bias = (None if v is None else xp.ascontiguousarray(v) for v in (a, b, bias))
     arguments = a, b, bias if deep == 1 else None, partial, *sizes, *steps, *stack

@@ -31,7 +31,7 @@ def matmul(x: Array, y: Array) -> Array:
     b, b_matrix, b_layer, b_column = laid(y, stack)
     sizes = x.shape[-2], y.shape[-1], x.shape[-1]
     steps = a_row, a_layer, b_layer, b_column
-    return product(a, b, None, sizes, steps, (math.prod(stack), a_matrix, b_matrix)).reshape(shape)
+    return product(a, b, None, shape, sizes, steps, (math.prod(stack), a_matrix, b_matrix))
 
 
 def laid(x: Array, stack: tuple[int, ...]) -> tuple[Array, int, int, int]:

@@ -1,14 +1,11 @@
 """Dropout: of elements, of channels, of whole branches."""
 
-from functools import partial
-from typing import Any
+import math
 
 from minicnn import ops
-from minicnn.device import array_module
 from minicnn.nn.arguments import check_floats, check_tensors, probability
-from minicnn.random import shares
-from minicnn.tape import repeated
-from minicnn.tensor import Tensor, apply
+from minicnn.random import source
+from minicnn.tensor import Tensor, apply_to_one
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -68,16 +65,13 @@ def stochastic_depth(input: Tensor, p: float, mode: str, training: bool = True) 
 def dropped(
     name: str, input: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool = False
 ) -> Tensor:
-    """The input times a mask of a shape that broadcasts: 0 with probability p, else 1 / (1 - p)."""
+    """Dropout in which all numbers share a fate that a mask of this shape, broadcast, gives the same factor.
+
+    The shape is that of the input up to some dimension, and 1 from there on, or 1 all through.
+    """
     if not training or p == 0:
         return input
     check_floats(name, input=input)
-    like = array_module(input.array).empty(0, input.dtype)  # who repeats this need not keep the input
-    mask = Tensor(repeated(partial(mask_of, shape, p, like)))
-    out = apply(ops.Mask, input, mask)
+    together = max(input.array.size // max(math.prod(shape), 1), 1)
+    out = apply_to_one(ops.Dropout, input, (together, p, source))
     return input.assign(name, out) if inplace else out
-
-
-def mask_of(shape: tuple[int, ...], p: float, like: Any) -> Any:
-    """0 with probability p, else 1 / (1 - p), drawn where another array lives."""
-    return (shares(shape, like) >= p) * like.dtype.type(0 if p == 1 else 1 / (1 - p))

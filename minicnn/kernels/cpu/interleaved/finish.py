@@ -5,143 +5,182 @@ MEAN over windows of PH x PW side by side (1 x 1 for none). Rows and columns tha
 looked at.
 """
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from minicnn.kernels.cpu import elementary
-from minicnn.kernels.cpu.elementary import inlined
+from minicnn.kernels.cpu.activation import activation_gradient
+from minicnn.kernels.cpu.conv import conv2d_bias_gradient
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.simd import hsum, load, load_part, store
+from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
 
 NONE = 0
 RELU, TANH, SIGMOID = 1, 2, 3
 MAX, MEAN = 1, 2
+CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
+PASSED_OVER = -1  # the index of a window whose relu is 0
 
+# Pasted into the caller before that is compiled: so known numbers are known here, too, and nothing is compiled
+# twice.
+pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 
 
 @jit
-def activate(row, activation):
-    """The activation of a row (OW, L), in place."""
-    W, L = row.shape
-    if activation == RELU:
-        for w in range(W):
-            v = load(row, w, 0)
-            store(row, w, 0, select(v < 0, 0, v))
-    elif activation == TANH:
-        for w in range(W):
-            for l in range(L):
-                row[w, l] = elementary.tanh(row[w, l])
-    elif activation == SIGMOID:
-        for w in range(W):
-            for l in range(L):
-                row[w, l] = elementary.sigmoid(row[w, l])
+def activate(rows, activation):
+    """The activation of rows (O, R, OW, L), in place."""
+    noinline()
+    O, R, W, L = rows.shape
+    for o in range(O):
+        row = stretch(R * W * L, rows, o, 0, 0, 0)  # R rows lie one after the other
+        if activation == RELU:
+            zero = np.float32(0)
+            for i in range(row.size):
+                row[i] = zero if row[i] < zero else row[i]
+        elif activation == TANH:
+            for i in range(row.size):
+                row[i] = elementary.tanh(row[i])
+        elif activation == SIGMOID:
+            for i in range(row.size):
+                row[i] = elementary.sigmoid(row[i])
 
 
-@inlined
-def largest(rows, PH, PW, rectified, out, index):
-    """out and index (QW, L): the largest number in each window of rows (PH, OW, L), and which of it it is."""
-    for w in range(len(out)):
-        best, place = load(rows, 0, w * PW, 0), load_part(0, rows, 0, 0, 0)
-        for k in range(1, PH * PW):
-            v = load(rows, k // PW, w * PW + k % PW, 0)
-            larger = (v > best) | (v != v)  # a NaN is larger than any number
-            best, place = select(larger, v, best), select(larger, k, place)
-        store(out, w, 0, select(best < 0, 0, best) if rectified else best)
-        store(index, w, 0, place)
+@pasted
+def largest(rows, PH, PW, floor, out, index):
+    """out and index (O, QH, QW, L): the largest number in each window of rows (O, R, OW, L), and its place.
+
+    Or, unless it is above the floor, the floor and PASSED_OVER. A floor of NaN is none.
+    """
+    O, QH, QW, _ = out.shape
+    for o in range(O):
+        for h in range(QH):
+            for w in range(QW):
+                best, place = load(rows, o, h * PH, w * PW, 0), load_part(0, rows, 0, 0, 0, 0)
+                for i in range(PH):
+                    for j in range(PW):
+                        v = load(rows, o, h * PH + i, w * PW + j, 0)
+                        larger = (v > best) | (v != v)  # a NaN is larger than any number
+                        best, place = select(larger, v, best), select(larger, i * PW + j, place)
+                store(out, o, h, w, 0, select(best < floor, floor, best))
+                store(index, o, h, w, 0, select(best <= floor, PASSED_OVER, place))
 
 
-@inlined
+@pasted
 def mean(rows, PH, PW, out):
-    """out (QW, L): the mean of each window of rows (PH, OW, L)."""
+    """out (O, QH, QW, L): the mean of each window of rows (O, R, OW, L)."""
+    O, QH, QW, _ = out.shape
     scale = np.float32(1 / (PH * PW))
-    for w in range(len(out)):
-        sum = load(rows, 0, w * PW, 0)
-        for k in range(1, PH * PW):
-            sum += load(rows, k // PW, w * PW + k % PW, 0)
-        store(out, w, 0, sum * scale)
+    for o in range(O):
+        for h in range(QH):
+            for w in range(QW):
+                sum = load_part(0, rows, 0, 0, 0, 0)
+                for i in range(PH):
+                    for j in range(PW):
+                        sum += load(rows, o, h * PH + i, w * PW + j, 0)
+                store(out, o, h, w, 0, sum * scale)
 
 
 @jit
 def finish_rows(rows, how, out, index):
     """The activation and pooling of rows (O, R, OW, L), whole rows of a convolution with its bias.
 
-    out (O, R // PH, OW // PW, L) and, for MAX, index of its shape: the first place of the largest number in
-    the window, counted row by row. The activation is in place; but with MAX, RELU is that of out alone, which
-    comes to the same. Without pooling, out and index are not touched.
+    The activation is in place. Pooling gives out (O, R // PH, OW // PW, L) and, with MAX, index of the same
+    shape, the first place of the largest number in its window, which is counted row by row; what is not given
+    is not touched. RELU with MAX is that of out alone, which comes to the same, and index is PASSED_OVER
+    where it lets no gradient through.
     """
+    noinline()
     activation, pool, PH, PW = how
-    O, R, _, _ = rows.shape
-    late = pool == MAX and activation == RELU
-    for o in range(O):
-        for r in range(0, R - R % PH, PH):
-            if not late:
-                for i in range(PH):
-                    activate(rows[o, r + i], activation)
-            if pool == MAX:
-                largest(rows[o, r : r + PH], PH, PW, late, out[o, r // PH], index[o, r // PH])
-            elif pool == MEAN:
-                mean(rows[o, r : r + PH], PH, PW, out[o, r // PH])
+    rectified = pool == MAX and activation == RELU
+    halved = (
+        PH == 2 and PW == 2
+    )  # numbers that the compiler knows, so that it unrolls the loops over a window
+    if activation != NONE and not rectified:
+        activate(rows, activation)
+    if pool == MAX:
+        floor = np.float32(0 if rectified else np.nan)
+        if halved:
+            largest(rows, 2, 2, floor, out, index)
+        else:
+            largest(rows, PH, PW, floor, out, index)
+    elif pool == MEAN:
+        if halved:
+            mean(rows, 2, 2, out)
+        else:
+            mean(rows, PH, PW, out)
 
 
 def keeps(how: How) -> bool:
     """Whether the finished rows are kept: as the result, or for the activation's gradient.
 
-    Else a scratch will do, as the gradient takes what it needs from the result and the index.
+    Else a scratch will do: the result and the index tell the gradient all it needs.
     """
     activation, pool, _, _ = how
     return pool == NONE or (pool == MEAN and activation != NONE)
 
 
-@inlined
+@pasted
 def slope(dy, y, activation):
     """A vector of dy, times the slope of the activation where its result was y."""
     if activation == RELU:
         return select(y <= 0, 0, dy)
     if activation == TANH:
         return dy * (1 - y * y)
-    if activation == SIGMOID:
-        return dy * (y * (1 - y))
-    return dy
+    return dy * (y * (1 - y))
+
+
+@pasted
+def spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end):
+    """The work of `rows_gradient`."""
+    (_, R, OW, _), (_, QH, QW, _) = dy.shape, dout.shape
+    zero, scale = load_part(0, dout, 0, 0, 0, 0), np.float32(1 / (PH * PW))
+    for o in range(begin, end):
+        total = zero
+        for h in range(QH):
+            for r in range(h * PH, h * PH + PH):
+                if pool == MAX:
+                    first = (r - h * PH) * PW
+                    for w in range(QW):
+                        grad, place = load(dout, o, h, w, 0), load(index, o, h, w, 0)
+                        for j in range(PW):
+                            part = select(place == first + j, grad, 0)
+                            store(dy, o, r, w * PW + j, 0, part)
+                            total += part
+                else:
+                    for w in range(QW):
+                        grad = load(dout, o, h, w, 0) * scale
+                        for j in range(PW):
+                            part = grad
+                            if activation != NONE:
+                                part = slope(grad, load(y, o, r, w * PW + j, 0), activation)
+                            store(dy, o, r, w * PW + j, 0, part)
+                            total += part
+                for w in range(QW * PW, OW):
+                    store(dy, o, r, w, 0, zero)
+        for r in range(QH * PH, R):
+            for w in range(OW):
+                store(dy, o, r, w, 0, zero)
+        sums[o] = hsum(total)
 
 
 @jit
-def backward(dout, out, y, index, how, dy, sums, begin, end):
-    """dy and y (P, OH, OW, L), dout, out and index (P, QH, QW, L), sums (P); some of the P planes."""
+def rows_gradient(dout, y, index, how, dy, sums, begin, end):
+    """The way back of `finish_rows`: dy (O, R, OW, L) and sums (O) of it, for some of the planes.
+
+    dout and index (O, R // PH, OW // PW, L); y (O, R, OW, L), the activated rows. Neither y without an
+    activation or with MAX, nor index without MAX is looked at. With MAX, the slope of TANH or SIGMOID is
+    already in dout.
+    """
     activation, pool, PH, PW = how
-    _, OH, OW, _ = dy.shape
-    _, QH, QW, _ = dout.shape
-    scale = np.float32(1 / (PH * PW))
-    for p in range(begin, end):
-        zero = load_part(0, dout, p, 0, 0, 0)
-        total = zero
-        for h in range(QH):
-            line = zero
-            for w in range(QW):
-                grad = load(dout, p, h, w, 0)
-                if pool == MAX:
-                    grad = slope(grad, load(out, p, h, w, 0), activation)
-                    place = load(index, p, h, w, 0)
-                    for k in range(PH * PW):
-                        store(dy, p, h * PH + k // PW, w * PW + k % PW, 0, select(place == k, grad, 0))
-                    line += grad
-                else:
-                    grad *= scale
-                    for k in range(PH * PW):
-                        i, j = h * PH + k // PW, w * PW + k % PW
-                        part = slope(grad, load(y, p, i, j, 0), activation)
-                        store(dy, p, i, j, 0, part)
-                        line += part
-            for i in range(h * PH, h * PH + PH):
-                for j in range(QW * PW, OW):
-                    store(dy, p, i, j, 0, zero)
-            total += line
-        for i in range(QH * PH, OH):
-            for j in range(OW):
-                store(dy, p, i, j, 0, zero)
-        sums[p] = hsum(total)
+    if PW == 2:
+        spread(dout, y, index, activation, pool, PH, 2, dy, sums, begin, end)
+    else:
+        spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end)
 
 
 def gradient(
@@ -160,9 +199,14 @@ def gradient(
     y : (B, O, OH, OW, L), the activated rows if `keeps(how)`.
     index : (B, O, QH, QW, L), with MAX.
     """
+    activation, pool, _, _ = how
     B, O = shape[:2]
+    if pool == NONE and activation == NONE:
+        return dout, conv2d_bias_gradient(dout.reshape(B, O, shape[2], -1))
+    if pool == MAX and activation in CURVES:
+        dout = activation_gradient(CURVES[activation], dout, out)
     dy, sums = empty(shape), np.empty(B * O, np.float32)
-    given = dout, out, dout if y is None else y, dout if index is None else index
+    given = dout, dout if y is None else y, dout if index is None else index
     arrays = [a.reshape(B * O, *a.shape[2:]) for a in given]
-    run(backward, B * O, dy.size, *arrays, how, dy.reshape(B * O, *shape[2:]), sums)
+    run(rows_gradient, B * O, dy.size, *arrays, how, dy.reshape(B * O, *shape[2:]), sums)
     return dy, sums.reshape(B, O).sum(axis=0)

@@ -39,17 +39,15 @@ def layer(x, weight, bias, activation, y, rows, begin, end):
     A job is a panel's width of columns for so many rows of x.
     """
     panel = room_for_panel(weight, min(x.shape[1], DEPTH))
-    width, O = panel.shape[1], y.shape[1]
+    L, width, O = lanes(y), panel.shape[1], y.shape[1]
     columns = (O + width - 1) // width
     for job in range(begin, end):
         i, j = job // columns * rows, job % columns * width
         n, block = min(width, O - j), y[i : i + rows]
-        if bias.size > 0:
-            shift = bias[j : j + n]
-            for r in range(len(block)):
-                row = block[r, j : j + n]
-                for c in range(row.size):
-                    row[c] = shift[c]
+        for r in range(len(block) if bias.size > 0 else 0):
+            for c in range(j, j + n, L):
+                m = min(L, j + n - c)
+                store_part(m, block, r, c, load_part(m, bias, c))
         column(x[i : i + rows], weight, True, panel, block, j, n, bias.size > 0)
         if activation != NONE:
             for r in range(len(block)):

@@ -149,6 +149,8 @@ def every_kernel(
         yield f"input gradient {case}", kernels.conv2d_input_gradient(dy, weight, x_shape, window, groups)
         yield f"weight gradient {case}", kernels.conv2d_weight_gradient(dy, x, window, groups)
         yield f"bias gradient {case}", kernels.conv2d_bias_gradient(dy)
+        both = kernels.conv2d_parameter_gradients(dy, x, window, groups)
+        yield from zip((f"dweight {case}", f"dbias {case}"), both, strict=True)
     for shape, window in poolings:
         x, dy = draw(*shape), draw(*shape[:2], *window.output_size(*shape[2:]))
         y, index = kernels.max_pool2d(x, window)
@@ -173,6 +175,8 @@ def every_kernel(
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
         yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
         yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
+        both = kernels.linear_parameter_gradients(dy, x)
+        yield from zip((f"dweight {N, I, O}", f"dbias {N, I, O}"), both, strict=True)
         yield f"matmul {N, I, O}", kernels.matmul(draw(2, 1, N, I), draw(3, O, I).swapaxes(-1, -2))
         yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)

@@ -25,9 +25,12 @@ class Conv2d(Function):
         kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
         if self.needs[0]:
             by_x = kernels.conv2d_input_gradient(grad, self.weight, self.shape, self.window, self.groups)
-        if self.needs[1]:
+        if self.needs[1] and self.needs[2]:
+            how = self.window, self.groups
+            by_weight, by_bias = kernels.conv2d_parameter_gradients(grad, self.x, *how)
+        elif self.needs[1]:
             by_weight = kernels.conv2d_weight_gradient(grad, self.x, self.window, self.groups)
-        if self.needs[2]:
+        elif self.needs[2]:
             by_bias = kernels.conv2d_bias_gradient(grad)
         return by_x, by_weight, by_bias
 

@@ -72,8 +72,14 @@ class Linear(Function):
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad):
-        grad = grad.reshape(-1, grad.shape[-1])
-        kernels = kernels_for(grad)
-        by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape) if self.needs[0] else None
-        by_weight = kernels.linear_weight_gradient(grad, self.x) if self.needs[1] else None
-        return by_x, by_weight, grad.sum(axis=0) if any(self.needs[2:]) else None
+        grad, by_x, by_weight, by_bias = grad.reshape(-1, grad.shape[-1]), None, None, None
+        kernels, biased = kernels_for(grad), any(self.needs[2:])
+        if self.needs[0]:
+            by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape)
+        if self.needs[1] and biased:
+            by_weight, by_bias = kernels.linear_parameter_gradients(grad, self.x)
+        elif self.needs[1]:
+            by_weight = kernels.linear_weight_gradient(grad, self.x)
+        elif biased:
+            by_bias = grad.sum(axis=0)
+        return by_x, by_weight, by_bias

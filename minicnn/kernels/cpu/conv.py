@@ -25,7 +25,10 @@ from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = [
+    "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
+    "conv2d_weight_gradient",
+]  # fmt: skip
 
 FEW, SOME = 32, 96  # channels: fewer than FEW, or up to SOME
 POINT = Window((1, 1))
@@ -140,6 +143,13 @@ def channel_sums(dy, out, begin, end):
             for p in range(P):
                 total += row[p]
             out[o] += total
+
+
+def conv2d_parameter_gradients(
+    dy: np.ndarray, x: np.ndarray, window: Window, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, C/G, KH, KW) and dbias (O)."""
+    return conv2d_weight_gradient(dy, x, window, groups), conv2d_bias_gradient(dy)
 
 
 def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from minicnn.kernels.cpu.gemm import matmul, turned
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
 
-__all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
+__all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -25,3 +25,8 @@ def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def linear_weight_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
     return matmul(turned(np.ascontiguousarray(dy)), np.ascontiguousarray(x))
+
+
+def linear_parameter_gradients(dy: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, I), and dbias (O), the sum of dy (N, O)."""
+    return linear_weight_gradient(dy, x), dy.sum(axis=0)

@@ -17,7 +17,10 @@ from minicnn.kernels.cuda.gemm import THREADS
 from minicnn.kernels.cuda.launch import cupy, launch
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = [
+    "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
+    "conv2d_weight_gradient",
+]  # fmt: skip
 
 Array = Any  # of CuPy
 
@@ -82,22 +85,38 @@ def convolve(
 
 def conv2d_weight_gradient(dy: Array, x: Array, window: Window, groups: int) -> Array:
     """dweight (O, C/G, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
+    return weight_gradient(dy, x, window, groups, None)
+
+
+def conv2d_parameter_gradients(dy: Array, x: Array, window: Window, groups: int) -> tuple[Array, Array]:
+    """dweight, and dbias (O), by the same launches: some of their blocks sum dy."""
+    dbias = cupy().empty(dy.shape[1], dy.dtype)
+    return weight_gradient(dy, x, window, groups, dbias), dbias
+
+
+def weight_gradient(dy: Array, x: Array, window: Window, groups: int, dbias: Array | None) -> Array:
+    """dweight, and dbias in its array, if there is one."""
     (N, O, OH, OW), (KH, KW), dtype, xp = dy.shape, window.kernel, dy.dtype, cupy()
     OG, CG = O // groups, x.shape[1] // groups
     if groups > 1 and CG * OG <= 4:
         source, name = "conv_depthwise", "depthwise_weight_gradient"
         across, down, deep, least = O * CG, KH * -(-KW // TAPS), 1, MANY
+        wider, taller = 0, 1
     else:
         rows, columns = gemm.tile(OG, CG * KH * KW, groups * max(N * OH * OW // PART, 1))
         source, name = gemm.source("conv", dtype), f"weight_gradient_{rows}x{columns}"
         across, down, deep, least = -(-CG * KH * KW // columns), -(-OG // rows), groups, PART
+        wider, taller = rows // 8, 0
     count, cells_each = gemm.split(N * OH * OW, across * down * deep, least)
+    if dbias is not None:
+        across, down = across + wider, down + taller
     dweight = xp.empty((O, CG, KH, KW), dtype)
-    partial = gemm.room(count, dweight)
+    partial, biases, part_size = gemm.room(count, dweight, dbias)
     settings = numbers(x, dy.shape, window, groups, False)
-    arguments = xp.ascontiguousarray(dy), xp.ascontiguousarray(x), partial, cells_each, *settings
-    launch(source, name, dtype, (across, down, deep * count), (THREADS,), arguments)
-    return gemm.add_parts(partial, dweight)
+    arrays = xp.ascontiguousarray(dy), xp.ascontiguousarray(x), partial, biases
+    grid = across, down, deep * count
+    launch(source, name, dtype, grid, (THREADS,), (*arrays, part_size, cells_each, *settings))
+    return gemm.add_parts(partial, dweight, None, dbias)
 
 
 def conv2d_bias_gradient(dy: Array) -> Array:
@@ -105,7 +124,7 @@ def conv2d_bias_gradient(dy: Array) -> Array:
     (N, O, OH, OW), dtype, xp = dy.shape, dy.dtype, cupy()
     count, cells_each = gemm.split(N * OH * OW, O, MANY)
     dbias = xp.empty(O, dtype)
-    partial = gemm.room(count, dbias)
+    partial = gemm.room(count, dbias)[0]
     arguments = xp.ascontiguousarray(dy), partial, N, O, OH * OW, cells_each
     launch("parts", "channel_sums", dtype, (O, count), (THREADS,), arguments)
     return gemm.add_parts(partial, dbias)

@@ -39,15 +39,23 @@ def split(count: int, blocks: int, least: int) -> tuple[int, int]:
     return parts, -(-count // parts)
 
 
-def room(parts: int, result: Array) -> Array:
-    """Where the blocks write: to the result, if there is one part."""
-    return result if parts == 1 else cupy().empty((parts, *result.shape), result.dtype)
+def room(parts: int, result: Array, more: Array | None = None) -> tuple[Array, Array | None, int]:
+    """Where the blocks write, and how far it is to the next part: to the results, if there is one part.
+
+    Else a part has numbers for the result, and after them those for `more`.
+    """
+    if parts == 1:
+        return result, more, 0
+    size = result.size + (0 if more is None else more.size)
+    partial = cupy().empty(parts * size, result.dtype)
+    return partial, None if more is None else partial[result.size :], size
 
 
-def add_parts(partial: Array, result: Array, bias: Array | None = None) -> Array:
-    """The sum of the parts, if there are several, plus bias to each row; else the result has all of that."""
+def add_parts(partial: Array, result: Array, bias: Array | None = None, more: Array | None = None) -> Array:
+    """The result: of several parts their sums, plus bias to each row; of one it has all of that already."""
     if partial is not result:
-        columns = 1 if bias is None else len(bias)
-        arguments = partial, bias, result, len(partial), result.size, columns
-        launch("parts", "sum_parts", result.dtype, (-(-result.size // 32),), (32, 16), arguments)
+        m = 0 if more is None else more.size
+        size, columns = result.size + m, 1 if bias is None else len(bias)
+        arguments = partial, bias, result, more, partial.size // size, result.size, m, columns
+        launch("parts", "sum_parts", result.dtype, (-(-size // 32),), (32, 16), arguments)
     return result

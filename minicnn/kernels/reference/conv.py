@@ -13,7 +13,10 @@ import numpy as np
 
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = [
+    "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
+    "conv2d_weight_gradient",
+]  # fmt: skip
 
 
 def products(
@@ -66,3 +69,10 @@ def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
     for at in np.ndindex(dy.shape):
         dbias[at[1]] += dy[at]
     return dbias
+
+
+def conv2d_parameter_gradients(
+    dy: np.ndarray, x: np.ndarray, window: Window, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, C/G, KH, KW) and dbias (O)."""
+    return conv2d_weight_gradient(dy, x, window, groups), conv2d_bias_gradient(dy)

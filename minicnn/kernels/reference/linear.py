@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
+__all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -27,3 +27,8 @@ def linear_weight_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     for n, o, i in np.ndindex(*dy.shape, x.shape[1]):
         dweight[o, i] += dy[n, o] * x[n, i]
     return dweight
+
+
+def linear_parameter_gradients(dy: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, I), and dbias (O), the sum of dy (N, O)."""
+    return linear_weight_gradient(dy, x), dy.sum(axis=0)

@@ -1,0 +1,18 @@
+"""Convolution of many small pictures at once: L of them side by side, a lane each.
+
+Elsewhere the places of a row, or the channels of a pixel, share a vector, and what does not fill it is
+wasted: LeNet-5's rows are 28, 10 and 5 places long. Here a vector holds the same pixel of L pictures (see
+layout.py). So every kernel does one picture's work, in the plainest order; no lane is ever idle, whatever
+the width, window, stride or padding, and nothing has to be turned or shuffled.
+
+Plans use it where batches have whole groups (see plan/interleaving.py).
+"""
+
+from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from minicnn.kernels.cpu.interleaved.finish import gradient
+from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
+
+__all__ = [
+    "LANES", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient", "gradient", "interleave",
+    "separate",
+]  # fmt: skip

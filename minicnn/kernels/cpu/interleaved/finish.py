@@ -1,0 +1,219 @@
+"""What follows a convolution while its rows are in the cache: an activation and a pooling; and the way back.
+
+how = (activation, pool, PH, PW) says what follows: one of NONE, RELU, TANH, SIGMOID, then one of NONE, MAX,
+MEAN over windows of PH x PW side by side (1 x 1 for none). Rows and columns that fill no window are not
+looked at.
+"""
+
+import numpy as np
+
+from minicnn.kernels.cpu import elementary
+from minicnn.kernels.cpu.activation import activation_gradient
+from minicnn.kernels.cpu.conv import conv2d_bias_gradient
+from minicnn.kernels.cpu.elementary import inlined
+from minicnn.kernels.cpu.interleaved.layout import empty
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
+
+NONE = 0
+RELU, TANH, SIGMOID = 1, 2, 3
+MAX, MEAN = 1, 2
+CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
+PASSED_OVER = -1  # the index of a window whose relu is 0
+
+How = tuple[int, int, int, int]
+
+
+@jit
+def activate(rows, activation):
+    """The activation of rows (O, R, OW, L), in place."""
+    noinline()
+    O, R, W, L = rows.shape
+    for o in range(O):
+        row = stretch(R * W * L, rows, o, 0, 0, 0)  # R rows lie one after the other
+        if activation == RELU:
+            zero = np.float32(0)
+            for i in range(row.size):
+                row[i] = zero if row[i] < zero else row[i]
+        elif activation == TANH:
+            for i in range(row.size):
+                row[i] = elementary.tanh(row[i])
+        elif activation == SIGMOID:
+            for i in range(row.size):
+                row[i] = elementary.sigmoid(row[i])
+
+
+@inlined
+def largest(rows, PH, PW, floor, out, index):
+    """out and index (O, QH, QW, L): the largest number in each window of rows (O, R, OW, L), and its place.
+
+    Or, unless it is above the floor, the floor and PASSED_OVER. A floor of NaN is none.
+    """
+    O, QH, QW, _ = out.shape
+    for o in range(O):
+        for h in range(QH):
+            for w in range(QW):
+                best, place = load(rows, o, h * PH, w * PW, 0), load_part(0, rows, 0, 0, 0, 0)
+                for i in range(PH):
+                    for j in range(PW):
+                        v = load(rows, o, h * PH + i, w * PW + j, 0)
+                        larger = (v > best) | (v != v)  # a NaN is larger than any number
+                        best, place = select(larger, v, best), select(larger, i * PW + j, place)
+                store(out, o, h, w, 0, select(best < floor, floor, best))
+                store(index, o, h, w, 0, select(best <= floor, PASSED_OVER, place))
+
+
+@inlined
+def mean(rows, PH, PW, out):
+    """out (O, QH, QW, L): the mean of each window of rows (O, R, OW, L)."""
+    O, QH, QW, _ = out.shape
+    scale = np.float32(1 / (PH * PW))
+    for o in range(O):
+        for h in range(QH):
+            for w in range(QW):
+                sum = load_part(0, rows, 0, 0, 0, 0)
+                for i in range(PH):
+                    for j in range(PW):
+                        sum += load(rows, o, h * PH + i, w * PW + j, 0)
+                store(out, o, h, w, 0, sum * scale)
+
+
+@jit
+def finish_rows(rows, how, out, index):
+    """The activation and pooling of rows (O, R, OW, L), whole rows of a convolution with its bias.
+
+    The activation is in place. Pooling gives out (O, R // PH, OW // PW, L) and, with MAX, index of the same
+    shape, the first place of the largest number in its window, which is counted row by row; what is not given
+    is not touched. RELU with MAX is that of out alone, which comes to the same, and index is PASSED_OVER
+    where it lets no gradient through.
+    """
+    noinline()
+    activation, pool, PH, PW = how
+    rectified = pool == MAX and activation == RELU
+    halved = (
+        PH == 2 and PW == 2
+    )  # numbers that the compiler knows, so that it unrolls the loops over a window
+    if activation != NONE and not rectified:
+        activate(rows, activation)
+    if pool == MAX:
+        floor = np.float32(0 if rectified else np.nan)
+        if halved:
+            largest(rows, 2, 2, floor, out, index)
+        else:
+            largest(rows, PH, PW, floor, out, index)
+    elif pool == MEAN:
+        if halved:
+            mean(rows, 2, 2, out)
+        else:
+            mean(rows, PH, PW, out)
+
+
+def keeps(how: How) -> bool:
+    """Whether the finished rows are kept: as the result, or for the activation's gradient.
+
+    Else a scratch will do: the result and the index tell the gradient all it needs.
+    """
+    activation, pool, _, _ = how
+    return pool == NONE or (pool == MEAN and activation != NONE)
+
+
+@inlined
+def slope(dy, y, activation):
+    """A vector of dy, times the slope of the activation where its result was y."""
+    if activation == RELU:
+        return select(y <= 0, 0, dy)
+    if activation == TANH:
+        return dy * (1 - y * y)
+    return dy * (y * (1 - y))
+
+
+@inlined
+def spread_max(dout, index, o, r, PH, PW, dy):
+    """Row r of plane o of dy (O, R, OW, L), from dout and index (O, QH, QW, L); the sum of it."""
+    total = load_part(0, dout, 0, 0, 0, 0)
+    h, first = r // PH, r % PH * PW
+    for w in range(dout.shape[2]):
+        grad, place = load(dout, o, h, w, 0), load(index, o, h, w, 0)
+        for j in range(PW):
+            part = select(place == first + j, grad, 0)
+            store(dy, o, r, w * PW + j, 0, part)
+            total += part
+    return total
+
+
+@inlined
+def spread_mean(dout, y, activation, o, r, PH, PW, dy):
+    """The same for the mean, with y (O, R, OW, L) if there was an activation."""
+    total, scale = load_part(0, dout, 0, 0, 0, 0), np.float32(1 / (PH * PW))
+    for w in range(dout.shape[2]):
+        grad = load(dout, o, r // PH, w, 0) * scale
+        for j in range(PW):
+            part = grad
+            if activation != NONE:
+                part = slope(grad, load(y, o, r, w * PW + j, 0), activation)
+            store(dy, o, r, w * PW + j, 0, part)
+            total += part
+    return total
+
+
+@jit
+def rows_gradient(dout, y, index, how, dy, sums, begin, end):
+    """The way back of `finish_rows`: dy (O, R, OW, L) and sums (O) of it, for some of the planes.
+
+    dout and index (O, R // PH, OW // PW, L); y (O, R, OW, L), the activated rows. Neither y without an
+    activation or with MAX, nor index without MAX is looked at. With MAX, the slope of TANH or SIGMOID is
+    already in dout.
+    """
+    activation, pool, PH, PW = how
+    _, R, OW, _ = dy.shape
+    _, QH, QW, _ = dout.shape
+    for o in range(begin, end):
+        zero = load_part(0, dout, 0, 0, 0, 0)
+        total = zero
+        for r in range(R):
+            rest = QW * PW
+            if r >= QH * PH:
+                rest = 0
+            elif pool == MAX:
+                if PW == 2:
+                    total += spread_max(dout, index, o, r, PH, 2, dy)
+                else:
+                    total += spread_max(dout, index, o, r, PH, PW, dy)
+            elif PW == 2:
+                total += spread_mean(dout, y, activation, o, r, PH, 2, dy)
+            else:
+                total += spread_mean(dout, y, activation, o, r, PH, PW, dy)
+            for w in range(rest, OW):
+                store(dy, o, r, w, 0, zero)
+        sums[o] = hsum(total)
+
+
+def gradient(
+    dout: np.ndarray,
+    out: np.ndarray,
+    y: np.ndarray | None,
+    index: np.ndarray | None,
+    how: How,
+    shape: tuple[int, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """dy (B, O, OH, OW, L) of that shape, the gradient of a convolution's result; and dbias (O), its sums.
+
+    Parameters
+    ----------
+    dout, out : (B, O, QH, QW, L), of the result of `finish_rows`, and that.
+    y : (B, O, OH, OW, L), the activated rows if `keeps(how)`.
+    index : (B, O, QH, QW, L), with MAX.
+    """
+    activation, pool, _, _ = how
+    B, O = shape[:2]
+    if pool == NONE and activation == NONE:
+        return dout, conv2d_bias_gradient(dout.reshape(B, O, shape[2], -1))
+    if pool == MAX and activation in CURVES:
+        dout = activation_gradient(CURVES[activation], dout, out)
+    dy, sums = empty(shape), np.empty(B * O, np.float32)
+    given = dout, dout if y is None else y, dout if index is None else index
+    arrays = [a.reshape(B * O, *a.shape[2:]) for a in given]
+    run(rows_gradient, B * O, dy.size, *arrays, how, dy.reshape(B * O, *shape[2:]), sums)
+    return dy, sums.reshape(B, O).sum(axis=0)

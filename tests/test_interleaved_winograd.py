@@ -1,0 +1,156 @@
+"""Winograd's convolutions of interleaved pictures against sums in float64, and against PyTorch."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kernel_cases
+from kernel_cases import assert_near, numbers
+from minicnn.kernels.cpu import winograd as plain
+from minicnn.kernels.cpu.interleaved import winograd, winograd_tiles
+from minicnn.kernels.cpu.interleaved.finish import MAX, MEAN, NONE, RELU, TANH
+from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
+from minicnn.kernels.geometry import Window
+from test_winograd import ERRORS, SIZE, matrix
+
+NOTHING = (NONE, NONE, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def keep_choice(monkeypatch):
+    monkeypatch.setattr(plain, "choice", plain.choice)
+
+
+def arguments(B, C, H, W, O, padding):
+    """x, weight, bias and dy of pictures beside each other (B * LANES, C, H, W)."""
+    top, bottom, left, right = padding
+    dy = numbers(B * LANES, O, H + top + bottom - 2, W + left + right - 2, seed=3)
+    return numbers(B * LANES, C, H, W), numbers(O, C, 3, 3, seed=1), numbers(O, seed=2), dy
+
+
+def directions(x, weight, bias, dy, padding, m):
+    """The results of all three directions for pictures (N, C, H, W), and what kernel_cases says of them."""
+    plain.choice, window = f"f{m}", Window((3, 3), padding=padding)
+    x5, dy5 = interleave(x), interleave(dy)
+    y, same, index = winograd.forward(x5, weight, bias, window, NOTHING)
+    assert same is y and index is None
+    yield separate(y), kernel_cases.conv2d(x, weight, bias, window, 1)
+    yield (
+        separate(winograd.input_gradient(dy5, weight, x5.shape, window)),
+        kernel_cases.conv2d_input_gradient(dy, weight, x.shape, window, 1),
+    )
+    yield winograd.weight_gradient(dy5, x5, window), kernel_cases.conv2d_weight_gradient(dy, x, window, 1)
+
+
+@SIZE
+@pytest.mark.parametrize(
+    ("shape", "O", "padding"),
+    [
+        ((1, 3, 1, 1), 2, (1, 1, 1, 1)),
+        ((1, 1, 5, 3), 1, (0, 0, 0, 0)),
+        ((2, 5, 7, 9), 17, (2, 1, 0, 2)),
+        ((1, 33, 13, 11), 9, (0, 0, 0, 0)),
+        ((2, 2, 3, 18), 35, (2, 2, 2, 2)),
+        ((3, 18, 10, 4), 3, (0, 2, 1, 0)),
+    ],
+)
+def test_all_directions(m, shape, O, padding):
+    for got, expected in directions(*arguments(*shape, O, padding), padding, m):
+        assert got.shape == expected.shape and got.dtype == np.float32
+        assert_near(got, expected)
+
+
+@SIZE
+@settings(max_examples=10)
+@given(st.data())
+def test_any_shape(m, data):
+    padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
+    H, W = (data.draw(st.integers(max(1, 3 - sum(sides)), 19)) for sides in (padding[:2], padding[2:]))
+    B, C, O = (data.draw(st.integers(1, most)) for most in (2, 37, 37))
+    for got, expected in directions(*arguments(B, C, H, W, O, padding), padding, m):
+        assert_near(got, expected)
+
+
+@SIZE
+@pytest.mark.parametrize("many", [64, 256])
+def test_errors_are_as_documented(m, many):
+    """Both ways of one layer wide: long sums round most."""
+    for got, expected in directions(*arguments(1, many, 9, 9, many, (1, 1, 1, 1)), (1, 1, 1, 1), m):
+        assert np.abs(got - expected).max() <= ERRORS[m] * np.sqrt(np.mean(expected.astype(np.float64) ** 2))
+
+
+@SIZE
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (2, 1, 1, 0)])
+def test_a_large_picture_is_cut_into_blocks(m, padding, monkeypatch):
+    """Blocks of more than one row of tiles, the last one smaller; several blocks of channels, and chunks."""
+    for cache in (1 << 12, 1 << 18, 1 << 30):
+        monkeypatch.setattr(winograd, "CACHE", cache)
+        for got, expected in directions(*arguments(2, 20, 23, 9, 40, padding), padding, m):
+            assert_near(got, expected)
+
+
+FINISHED = {
+    (RELU, MAX, 2, 2): lambda y: torch.max_pool2d(torch.relu(y), 2),
+    (TANH, MEAN, 2, 2): lambda y: torch.nn.functional.avg_pool2d(torch.tanh(y), 2),
+    (RELU, MEAN, 3, 2): lambda y: torch.nn.functional.avg_pool2d(torch.relu(y), (3, 2)),
+    (NONE, MAX, 5, 1): lambda y: torch.max_pool2d(y, (5, 1)),
+    (RELU, NONE, 1, 1): torch.relu,
+}
+
+
+@pytest.mark.parametrize("how", FINISHED)
+def test_what_follows(how):
+    x, weight, bias, _ = arguments(2, 17, 13, 12, 19, (0, 0, 0, 0))
+    weight /= 36  # small numbers, where tanh hides no error
+    y = torch.conv2d(*(torch.tensor(a) for a in (x, weight, bias)))
+    out, kept, index = winograd.forward(interleave(x), weight, bias, Window((3, 3)), how)
+    assert_near(separate(out), FINISHED[how](y).numpy())
+    assert (index is None) == (how[1] != MAX)
+    assert (kept is None) == (how[1] == MAX)
+    if kept is not None:
+        assert_near(separate(kept), (torch.tanh if how[0] == TANH else torch.relu)(y).numpy())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite(value):
+    """In x or dy or weight: None, as a tile would spread them."""
+    window, (x, weight, bias, dy) = Window((3, 3)), arguments(1, 16, 7, 6, 16, (0, 0, 0, 0))
+    spoilt = [a.copy() for a in (x, weight, dy)]
+    for a in spoilt:
+        a.flat[a.size // 2] = value
+    x5, dy5, bad_x, bad_dy = (interleave(a) for a in (x, dy, spoilt[0], spoilt[2]))
+    assert winograd.forward(bad_x, weight, bias, window, NOTHING) is None
+    assert winograd.forward(x5, spoilt[1], bias, window, NOTHING) is None
+    assert winograd.forward(x5, weight, np.full_like(bias, value), window, NOTHING) is None
+    assert winograd.input_gradient(bad_dy, weight, x5.shape, window) is None
+    assert winograd.input_gradient(dy5, spoilt[1], x5.shape, window) is None
+    assert winograd.weight_gradient(bad_dy, x5, window) is None
+    assert winograd.weight_gradient(dy5, bad_x, window) is None
+    assert winograd.forward(x5, weight, None, window, NOTHING) is not None
+
+
+def test_choice(monkeypatch):
+    window, size = Window((3, 3)), winograd.tile_size
+    assert [size(32, 64, side, side, window) for side in (11, 6, 2, 0)] == [4, 2, 2, 0]
+    assert size(1, 64, 11, 11, window) == 0
+    for other in (Window((3, 3), stride=(2, 2)), Window((3, 1)), Window((3, 3), padding=(3, 0, 0, 0))):
+        assert size(32, 64, 11, 11, other) == 0
+    for plain.choice, m in (("f2", 2), ("f4", 4), (False, 0)):
+        assert size(1, 64, 11, 11, window) == m
+    x, weight, bias, dy = arguments(1, 32, 7, 7, 32, (0, 0, 0, 0))
+    x, dy = interleave(x), interleave(dy)
+    assert winograd.forward(x, weight, bias, window, NOTHING) is None
+    assert winograd.input_gradient(dy, weight, x.shape, window) is None
+    assert winograd.weight_gradient(dy, x, window) is None
+
+
+@SIZE
+def test_patches_spread_by_the_transposed_matrix(m):
+    formula = getattr(winograd_tiles, f"spread_{m}")
+    formula, a = getattr(formula, "py_func", formula), m + 2
+    result = np.zeros((a, a))
+    for i, unit in enumerate(np.eye(a)):
+        formula(unit[None], result[:, i:], 0)
+    np.testing.assert_allclose(result, matrix("input", m, a, a).T, atol=0)

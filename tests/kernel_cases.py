@@ -146,6 +146,8 @@ def every_kernel(
         x, weight, bias = draw(*x_shape), draw(*weight_shape), draw(weight_shape[0])
         dy = draw(x_shape[0], weight_shape[0], *window.output_size(*x_shape[2:]))
         yield f"conv2d {case}", kernels.conv2d(x, weight, bias, window, groups)
+        for name in ("relu", "tanh", "sigmoid"):
+            yield f"{name} conv2d {case}", kernels.conv2d(x, weight, bias, window, groups, name)
         yield f"input gradient {case}", kernels.conv2d_input_gradient(dy, weight, x_shape, window, groups)
         yield f"weight gradient {case}", kernels.conv2d_weight_gradient(dy, x, window, groups)
         yield f"bias gradient {case}", kernels.conv2d_bias_gradient(dy)
@@ -173,6 +175,8 @@ def every_kernel(
     for N, I, O in products:
         x, weight, dy = draw(N, I), draw(O, I), draw(N, O)
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
+        for name in ("relu", "tanh", "sigmoid"):
+            yield f"{name} linear {N, I, O}", kernels.linear(x, weight, draw(O), name)
         yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
         yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
         both = kernels.linear_parameter_gradients(dy, x)

@@ -52,6 +52,28 @@ def test_every_tile(only, name, dtype):
 
 
 @TILES
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_every_tile_activates(only, activation, monkeypatch):
+    """The same bits as by a launch of its own; by whole tiles, in parts, and directly."""
+    *(x, weight, bias, _), window, groups = arguments(*CASES["more rows than a tile"])
+    case = x, weight, bias, window, groups
+    rows, (table, shift) = numbers(70, 700), (numbers(131, 700, seed=1), numbers(131))
+    for crowd in (1, 99):
+        monkeypatch.setattr(gemm, "CROWD", crowd)
+        for plain, got in (
+            (emulated.conv2d(*case), emulated.conv2d(*case, activation)),
+            (emulated.linear(rows, table, shift), emulated.linear(rows, table, shift, activation)),
+        ):
+            assert np.array_equal(got, emulated.activate(activation, plain))
+    monkeypatch.undo()
+    for name in ("steps of several rows", "1x1 filters"):  # directly; the smallest tile
+        *(x, weight, bias, _), window, groups = arguments(*CASES[name])
+        plain = emulated.conv2d(x, weight, bias, window, groups)
+        got = emulated.conv2d(x, weight, bias, window, groups, activation)
+        assert np.array_equal(got, emulated.activate(activation, plain))
+
+
+@TILES
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("crowd", [1, 99])
 @pytest.mark.parametrize("name", CASES)

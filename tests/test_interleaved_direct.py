@@ -80,7 +80,9 @@ def test_without_bias():
     np.testing.assert_array_equal(direct.forward(interleave(x), weight, None, window, PLAIN)[0], with_zero)
 
 
-@pytest.mark.parametrize("how", [(RELU, MAX, 2, 2), (TANH, MEAN, 2, 3), (RELU, NONE, 1, 1), (NONE, MEAN, 3, 1)])
+@pytest.mark.parametrize(
+    "how", [(RELU, MAX, 2, 2), (TANH, MEAN, 2, 3), (RELU, NONE, 1, 1), (NONE, MEAN, 3, 1)]
+)
 @pytest.mark.parametrize("name", ["LeNet's first", "LeNet's second", "a first layer, padding", "one filter"])
 def test_what_follows(name, how):
     """Against PyTorch; and y and index are what the gradient needs."""

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, winograd
+from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
@@ -98,15 +99,20 @@ def chosen(
 
 
 def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: Window,
+    groups: int,
+    activation: str = "",
 ) -> np.ndarray:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    """y (N, O, OH, OW), activated, from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     m, method = chosen("y", x.dtype, x.shape, weight.shape, window, groups, winograd.choice)
     if m:
         y = winograd.forward(x, weight, bias, window.padding, m)
         if y is not None:
-            return y
-    return method.conv2d(x, weight, bias, window, groups)
+            return activated(y, activation)
+    return activated(method.conv2d(x, weight, bias, window, groups), activation)
 
 
 def conv2d_input_gradient(

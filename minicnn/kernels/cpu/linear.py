@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.gemm import matmul, turned
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
@@ -9,12 +10,13 @@ FEW = 4096  # products that NumPy has done by the time a kernel begins
 __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
-def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
+    """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
     if x.size * len(weight) <= FEW:
         y = x.dot(weight.T)
-        return y if bias is None else y + bias
-    return matmul(np.ascontiguousarray(x), np.ascontiguousarray(weight), True, bias)
+        return activated(y if bias is None else y + bias, activation)
+    y = matmul(np.ascontiguousarray(x), np.ascontiguousarray(weight), True, bias)
+    return activated(y, activation)
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:

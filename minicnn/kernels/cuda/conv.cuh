@@ -2,7 +2,7 @@
 // (N, C, H, W) and make a result (N, O, OH, OW), so that one kernel does both.
 
 #pragma once
-#include "common.cuh"
+#include "activate.cuh"
 
 // the numbers of a convolution, as every kernel takes them: its parameters, and a Shape of them
 #define SHAPE_PARAMETERS                                                                                \

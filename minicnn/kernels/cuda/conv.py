@@ -31,10 +31,12 @@ MOST_DIRECT = 512  # products to a sum of convolve_directly, whose filters lie i
 TAPS = 8  # of a block of depthwise_weight_gradient
 
 
-def conv2d(x: Array, weight: Array, bias: Array | None, window: Window, groups: int) -> Array:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+def conv2d(
+    x: Array, weight: Array, bias: Array | None, window: Window, groups: int, activation: str = ""
+) -> Array:
+    """y (N, O, OH, OW), activated, from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     shape = (len(x), len(weight), *window.output_size(*x.shape[2:]))
-    return convolve(x, weight, bias, shape, window, groups, transposed=False)
+    return convolve(x, weight, bias, shape, window, groups, activation)
 
 
 def conv2d_input_gradient(
@@ -51,7 +53,8 @@ def convolve(
     shape: tuple[int, ...],
     window: Window,
     groups: int,
-    transposed: bool,
+    activation: str = "",
+    transposed: bool = False,
 ) -> Array:
     """A result of this shape from a source; transposed, it has the shape of x, and the source that of y."""
     (N, O, OH, OW), (KH, KW), dtype, xp = shape, window.kernel, source.dtype, cupy()
@@ -64,13 +67,14 @@ def convolve(
         SH, SW = window.stride
         phases, cells = SH * SW, N * -(-OH // SH) * -(-OW // SW)
     grid: tuple[int, ...]
+    done = gemm.ACTIVATIONS[activation]
     if groups > 1 and CG * OG <= 4:
         grid = (N * O, min(-(-OH * OW // THREADS), 64))
-        arguments = source, xp.ascontiguousarray(weight), bias, result, *settings
+        arguments = source, xp.ascontiguousarray(weight), bias, done, result, *settings
         launch("conv_depthwise", "convolve_depthwise", dtype, grid, (THREADS,), arguments)
     elif (CG < 8 or OG <= 16) and CG * KH * KW <= MOST_DIRECT:
         grid = (-(-cells // CELLS) * phases, -(-OG // FILTERS), groups)
-        arguments = source, xp.ascontiguousarray(weight), bias, result, *settings
+        arguments = source, xp.ascontiguousarray(weight), bias, done, result, *settings
         shared = CG * KH * KW * FILTERS * dtype.itemsize
         launch("conv_direct", "convolve_directly", dtype, grid, (THREADS,), arguments, shared)
     else:
@@ -78,9 +82,10 @@ def convolve(
         grid = (-(-cells // columns) * phases, -(-OG // rows), groups)
         filters = weight.reshape((groups, CG, OG, KH * KW) if transposed else (groups, OG, CG, KH * KW))
         filters = xp.ascontiguousarray(filters.transpose((0, 3, 1, 2) if transposed else (0, 3, 2, 1)))
-        arguments = source, filters, bias, result, *settings
+        done = gemm.activation_in(activation, rows)
+        arguments = source, filters, bias, done, result, *settings
         launch(gemm.source("conv", dtype), f"convolve_{rows}x{columns}", dtype, grid, (THREADS,), arguments)
-    return result
+    return gemm.activate(activation, done, result)
 
 
 def conv2d_weight_gradient(dy: Array, x: Array, window: Window, groups: int) -> Array:

@@ -15,7 +15,8 @@
 // is still in L1 from the tap before. Lanes of a warp have neighbouring cells: reads and writes are
 // coalesced.
 template <class Tile>
-__device__ void convolve(const real* source, const real* weight, const real* bias, real* result, Shape s) {
+__device__ void convolve(
+    const real* source, const real* weight, const real* bias, int activation, real* result, Shape s) {
     constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
     constexpr int A_STEP = THREADS / ROWS, B_STEP = THREADS / COLUMNS;  // layers the block fetches at once
     __align__(16) __shared__ Layer<Tile, ROWS> a[2][DEEP];
@@ -83,6 +84,13 @@ __device__ void convolve(const real* source, const real* weight, const real* bia
         const int o = group * OG + first_row + row;
         const int oh = cells.down.result(at.i), ow = cells.across.result(at.j);
         result[((at.n * s.O + o) * s.OH + oh) * s.OW + ow] = bias ? sum + bias[o] : sum;
+    });
+    activate_tile<Tile>(activation, [&](int row, int column) -> real* {
+        if (first_row + row >= OG || first_cell + column >= cells.count) return nullptr;
+        const Cell at(cells, first_cell + column);
+        const int o = group * OG + first_row + row;
+        const int oh = cells.down.result(at.i), ow = cells.across.result(at.j);
+        return result + ((at.n * s.O + o) * s.OH + oh) * s.OW + ow;
     });
 }
 
@@ -183,8 +191,9 @@ __device__ void weight_gradient(
 // The kernels for one size of tile.
 #define CONVOLUTION_KERNELS(Tile, rows, columns)                                                             \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) convolve_##rows##x##columns(             \
-        const real* source, const real* weight, const real* bias, real* result, SHAPE_PARAMETERS) {          \
-        convolve<Tile<rows, columns>>(source, weight, bias, result, SHAPE);                                  \
+        const real* source, const real* weight, const real* bias, int activation, real* result,              \
+        SHAPE_PARAMETERS) {                                                                                  \
+        convolve<Tile<rows, columns>>(source, weight, bias, activation, result, SHAPE);                      \
     }                                                                                                        \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) weight_gradient_##rows##x##columns(      \
         const real* dy, const real* x, real* partial, real* biases, int part_size, int cells_each,           \

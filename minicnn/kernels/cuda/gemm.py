@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cuda.launch import cupy, launch
+from minicnn.kernels.cuda.launch import cupy, launch, launch_over
 
 Array = Any  # of CuPy
 
 # Whether the factors of float32 products are rounded to 10 bits, which tensor cores multiply.
 allow_tf32 = {"conv": False, "linear": False}
+ACTIVATIONS = {"": 0, "relu": 1, "tanh": 2, "sigmoid": 3}  # as in activate.cuh
 THREADS = 256  # of a block
 MOST_DEEP = 65535  # blocks in the third dimension of a grid
 TILES = ((128, 128), (64, 128), (32, 64))  # rows and columns
@@ -51,11 +52,26 @@ def room(parts: int, result: Array, more: Array | None = None) -> tuple[Array, A
     return partial, None if more is None else partial[result.size :], size
 
 
-def add_parts(partial: Array, result: Array, bias: Array | None = None, more: Array | None = None) -> Array:
-    """The result: of several parts their sums, plus bias to each row; of one it has all of that already."""
+def activation_in(name: str, rows: int) -> int:
+    """The activation that blocks with tiles of so many rows do, as they take it."""
+    return ACTIVATIONS[name] if rows < TILES[0][0] else 0
+
+
+def activate(name: str, done: int, result: Array) -> Array:
+    """The result, activated in its place, unless that is done."""
+    if name and not done:
+        launch_over("activation", f"{name}_forward", result.dtype, result.size, result, result)
+    return result
+
+
+def add_parts(
+    partial: Array, result: Array, bias: Array | None = None, more: Array | None = None, activation: str = ""
+) -> Array:
+    """The result: of several parts their sums, plus bias to each row, activated; of one it has all of that."""
     if partial is not result:
         m = 0 if more is None else more.size
         size, columns = result.size + m, 1 if bias is None else len(bias)
-        arguments = partial, bias, result, more, partial.size // size, result.size, m, columns
+        arrays = partial, bias, ACTIVATIONS[activation], result, more
+        arguments = *arrays, partial.size // size, result.size, m, columns
         launch("parts", "sum_parts", result.dtype, (-(-size // 32),), (32, 16), arguments)
     return result

@@ -16,10 +16,10 @@ Array = Any  # of CuPy
 PART = 64  # products to a number that a block has at least
 
 
-def linear(x: Array, weight: Array, bias: Array | None) -> Array:
-    """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
+def linear(x: Array, weight: Array, bias: Array | None, activation: str = "") -> Array:
+    """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation: "relu", "tanh" or "sigmoid"."""
     (N, I), O = x.shape, len(weight)
-    return product(x, weight, bias, (N, O), (N, O, I), (I, 1, 1, I))
+    return product(x, weight, bias, (N, O), (N, O, I), (I, 1, 1, I), activation=activation)
 
 
 def linear_input_gradient(dy: Array, weight: Array) -> Array:
@@ -50,6 +50,7 @@ def product(
     steps: tuple[int, int, int, int],
     stack: tuple[int, int, int] = (1, 0, 0),
     sums: Array | None = None,
+    activation: str = "",
 ) -> Array:
     """c (M, N) or, of a stack, (count, M, N), as an array of its own of this shape.
 
@@ -71,10 +72,14 @@ def product(
     result = xp.empty(shape, dtype)
     partial, partial_sums, part_size = gemm.room(deep, result, sums)
     a, b, bias = (None if v is None else xp.ascontiguousarray(v) for v in (a, b, bias))
-    arguments = a, b, bias if deep == 1 else None, partial, partial_sums, *sizes, *steps, *stack[1:]
+    done = gemm.activation_in(activation, rows) if deep == 1 else 0
+    arrays = a, b, bias if deep == 1 else None, done, partial, partial_sums
     source, name = gemm.source("linear", dtype), f"product_{rows}x{columns}"
     width = across + (0 if sums is None else rows // 32)
     for first in range(0, count, gemm.MOST_DEEP // deep):
         grid = width, down, deep * min(count - first, gemm.MOST_DEEP // deep)
-        launch(source, name, dtype, grid, (gemm.THREADS,), (*arguments, first, deep, part_size, layers_each))
-    return gemm.add_parts(partial, result, bias, sums)
+        arguments = *arrays, *sizes, *steps, *stack[1:], first, deep, part_size, layers_each
+        launch(source, name, dtype, grid, (gemm.THREADS,), arguments)
+    if deep > 1:
+        return gemm.add_parts(partial, result, bias, sums, activation)
+    return gemm.activate(activation, done, result)

@@ -3,12 +3,14 @@
 #include "conv.cuh"
 
 // result (n), and after it more (m) if any, = sum over the parts of partial (parts, n + m) in a fixed order:
-// the same bits each time. Plus bias (columns) if any, to each row of so many numbers of the result.
+// the same bits each time. Plus bias (columns) if any, to each row of so many numbers of the result,
+// which may be activated then.
 //
 // Grid: (n + m) / 32; block: 32 numbers x 16 threads, of which each adds every 16th part. One addition to 4
 // bytes.
 extern "C" __global__ void sum_parts(
-    const real* partial, const real* bias, real* result, real* more, int parts, int n, int m, int columns) {
+    const real* partial, const real* bias, int activation, real* result, real* more, int parts, int n, int m,
+    int columns) {
     __shared__ real sums[16][32];
     const int at = blockIdx.x * 32 + threadIdx.x;
     real sum = 0;
@@ -21,7 +23,7 @@ extern "C" __global__ void sum_parts(
     if (at >= n)
         more[at - n] = sum;
     else
-        result[at] = bias ? sum + bias[at % columns] : sum;
+        result[at] = activated(bias ? sum + bias[at % columns] : sum, activation);
 }
 
 // partial (parts, O): for each part of the cells, the sum of each channel of dy (N, O, pixels).

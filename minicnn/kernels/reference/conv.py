@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minicnn.kernels.geometry import Window
+from minicnn.kernels.reference.activation import activated
 
 __all__ = [
     "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
@@ -36,13 +37,21 @@ def products(
 
 
 def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: Window,
+    groups: int,
+    activation: str = "",
 ) -> np.ndarray:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None.
+
+    Then its activation, if one is named: "relu", "tanh" or "sigmoid".
+    """
     y = np.zeros((len(x), len(weight), *window.output_size(*x.shape[2:])), x.dtype)
     for at_y, at_x, at_weight in products(x.shape, weight.shape, window, groups):
         y[at_y] += x[at_x] * weight[at_weight]
-    return y if bias is None else y + bias[:, None, None]
+    return activated(y if bias is None else y + bias[:, None, None], activation)
 
 
 def conv2d_input_gradient(

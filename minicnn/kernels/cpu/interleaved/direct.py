@@ -200,11 +200,39 @@ def correlate(x, weight, turned, bias, y, kept, out, index, how, walk, parts, be
                     target, base = own[: count * walk.rows * OW * L].reshape(count, -1, L), h * OW
                     finished = own.reshape(height, -1, OW, L)[:count, :rows]
                 if height == MANY:
-                    sum_over_taps(MANY, PLACES_OF_MANY, panel, walk.offsets, column, walk.tiles, t0, t1, source, target, base)
-                    sum_over_taps(MANY, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base)
+                    sum_over_taps(
+                        MANY,
+                        PLACES_OF_MANY,
+                        panel,
+                        walk.offsets,
+                        column,
+                        walk.tiles,
+                        t0,
+                        t1,
+                        source,
+                        target,
+                        base,
+                    )
+                    sum_over_taps(
+                        MANY, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base
+                    )
                 else:
-                    sum_over_taps(FEW, PLACES_OF_FEW, panel, walk.offsets, column, walk.tiles, t0, t1, source, target, base)
-                    sum_over_taps(FEW, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base)
+                    sum_over_taps(
+                        FEW,
+                        PLACES_OF_FEW,
+                        panel,
+                        walk.offsets,
+                        column,
+                        walk.tiles,
+                        t0,
+                        t1,
+                        source,
+                        target,
+                        base,
+                    )
+                    sum_over_taps(
+                        FEW, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base
+                    )
                 q0, q1 = h // PH, (h + rows) // PH
                 finish_rows(finished, how, out[b, o : o + count, q0:q1], index[b, o : o + count, q0:q1])
 
@@ -261,7 +289,17 @@ def forward(
     out = y if pool == NONE else empty((B, O, OH // PH, OW // PW, L))
     index = empty(out.shape) if pool == MAX else None
     bias = np.zeros(O, np.float32) if bias is None else bias
-    run_correlate(x, weight, False, bias, y, out, out if index is None else index, how, forward_walk(x.shape, O, window, how))
+    run_correlate(
+        x,
+        weight,
+        False,
+        bias,
+        y,
+        out,
+        out if index is None else index,
+        how,
+        forward_walk(x.shape, O, window, how),
+    )
     return out, y, index
 
 
@@ -342,7 +380,9 @@ def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray
     (B, O, OH, OW, L), (_, C, H, W, _) = dy.shape, x.shape
     padded = any(window.padding)
     tall, wide = window.extent()
-    rows, columns = ((OH - 1) * window.stride[0] + tall, (OW - 1) * window.stride[1] + wide) if padded else (H, W)
+    rows, columns = (
+        ((OH - 1) * window.stride[0] + tall, (OW - 1) * window.stride[1] + wide) if padded else (H, W)
+    )
     plane = rows * columns | padded  # odd
     offsets = offsets_of(C, window, plane, columns)
     panels = -(-O // DOWN)

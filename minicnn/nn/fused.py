@@ -32,7 +32,7 @@ def together(layer: Module, after: Module, input: Any) -> Tensor | None:
 
     Nobody may look at what is between the two: they have no hooks, and run as they were written.
     """
-    name = ACTIVATIONS.get(type(after))  # type: ignore[call-overload]
+    name = ACTIVATIONS.get(type(after))
     if name is None or type(input) is not Tensor or not input.is_cuda:
         return None
     if any(module._hooks is not None or "forward" in vars(module) for module in (layer, after)):

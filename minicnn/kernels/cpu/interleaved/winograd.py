@@ -22,11 +22,11 @@ from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.winograd_tiles import (
     MR,
     NV,
-    gradients,
-    input_gradients,
-    inputs,
+    gradient_tiles,
+    input_tiles,
     outer_products,
-    outputs,
+    output_tiles,
+    patches,
     places,
     products,
     transform_filters,
@@ -74,27 +74,9 @@ def transformed(weight: np.ndarray, turned: bool, m: int) -> np.ndarray:
     O, C = weight.shape[:2]
     K, J = (O, C) if turned else (C, O)
     E, panels = (m + 2) ** 2, -(-J // L)
-    U = vectors(panels * E, 1, K | 1).reshape(panels, E, 1, K | 1, L)
+    U = empty((panels, E, 1, K | 1, L))
     run(transform_filters, panels, U.size, np.ascontiguousarray(weight).reshape(O, C, 9), turned, m, U)
     return U
-
-
-@jit
-def input_tiles(x, row, rows, across, top, left, m, half, V):
-    """V (E, tiles, C, L) = the patches of some tile rows of x (C, H, W, L)."""
-    for c in range(len(x)):
-        plane = x[c]
-        for r in range(rows):
-            inputs(m, plane, (row + r) * m - top, -left, across, half, V, r * across, c)
-
-
-@jit
-def gradient_tiles(dy, row, rows, across, m, half, M):
-    """M (E, tiles, O, L) = the same tile rows of dy (O, OH, OW, L)."""
-    for o in range(len(dy)):
-        plane = dy[o]
-        for r in range(rows):
-            gradients(m, plane, (row + r) * m, 0, across, half, M, r * across, o)
 
 
 @jit
@@ -112,15 +94,13 @@ def convolve(x, U, bias, how, y, out, index, top, left, m, block_rows, at_once, 
         b, row = job // blocks, job % blocks * block_rows
         rows, first = min(block_rows, down - row), row * m
         last, total = min(first + rows * m, OH), np.float32(0)
-        input_tiles(x[b], row, rows, across, top, left, m, half, V)
+        input_tiles(m, x[b], row, rows, across, top, left, half, V)
         for panel in range(0, len(U), at_once):
             count = min(at_once * L, O - panel * L)
             products(U, V, M, C, count, panel, rows * across)
             channels = slice(panel * L, panel * L + count)
             part = y[b, channels, first:last] if len(y) > 0 else scratch[:count, : last - first]
-            for o in range(count):
-                for r in range(rows):
-                    total += outputs(m, M, r * across, o, across, half, bias[panel * L + o], r * m, part[o])
+            total += output_tiles(m, M, rows, across, half, bias[channels], part)
             pooled = slice(first // PH, last // PH)
             finish_rows(part, how, out[b, channels, pooled], index[b, channels, pooled])
         finite[job] = total == 0
@@ -139,15 +119,14 @@ def convolve_back(dy, U, dx, top, left, m, block_rows, at_once, pieces, finite, 
         carry[:] = 0
         for row in range(0, down, block_rows):
             rows = min(block_rows, down - row)
-            gradient_tiles(dy[b], row, rows, across, m, half, V)
+            gradient_tiles(m, dy[b], row, rows, across, 0, 0, half, V)
             for panel in range(first_panel, last_panel, at_once):
                 count = min(min(at_once, last_panel - panel) * L, C - panel * L)
                 products(U, V, M, O, count, panel, rows * across)
-                for c in range(panel * L, panel * L + count):
-                    for r in range(rows):
-                        tiles, i, last = r * across, (row + r) * m - top, row + r + 1 == down
-                        target = dx[b, c], carry[c], i, -left, last
-                        total += input_gradients(m, M, tiles, c - panel * L, across, half, *target)
+                channels = slice(panel * L, panel * L + count)
+                total += patches(
+                    m, M, row, rows, across, top, left, down - 1, half, carry[channels], dx[b, channels]
+                )
         finite[job] = total == 0
 
 
@@ -160,15 +139,15 @@ def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
     channels, filters = partial.shape[1] * L, (O + MR - 1) // MR * MR
     V, M = places(m, block_rows * across, channels), places(m, block_rows * across, filters)
     half = vectors(1, m + 2, across * m + 2)[0]
-    U = vectors(len(V), partial.shape[1], filters | 1)
+    U = places(m, partial.shape[1], filters)
     for chunk in range(begin, end):
         first = chunk * B * blocks // chunks
         for block in range(first, (chunk + 1) * B * blocks // chunks):
             b, row = block // blocks, block % blocks * block_rows
             rows = min(block_rows, down - row)
-            input_tiles(x[b], row, rows, across, top, left, m, half, V)
+            input_tiles(m, x[b], row, rows, across, top, left, half, V)
             turn(V, C, rows * across)
-            gradient_tiles(dy[b], row, rows, across, m, half, M)
+            gradient_tiles(m, dy[b], row, rows, across, 0, 0, half, M)
             outer_products(V, M, U, C, O, rows * across, block > first)
         add_filters(U, m, partial[chunk])
 

@@ -17,6 +17,7 @@ tiles of 13x13 instead of 9.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu.jit import jit
@@ -64,107 +65,119 @@ def spread_4(v, d, r):
 
 
 def to_places(formula: Callable, n: int, m: int, a: int) -> Any:
-    """A kernel that transforms a row of tiles, n x n vectors in steps of m, to E[:, t:t+across, c].
+    """A kernel that transforms rows of tiles, n x n vectors in steps of m, to E (a*a, tiles, C, L).
 
-    They are those of plane (H, W, L) from (i, j) on, zeros outside of it. half (a, columns, L) is a scratch.
+    They are those of x (C, H, W, L) from tile row `row` on, where tile row 0 begins at (-top, -left); what is
+    outside of x is zero. half (a, columns, L) is a scratch: as tiles overlap, whole columns come first.
     """
 
     @inline
-    def kernel(plane, i, j, across, half, E, t, c):
-        (H, W, _), whole = plane.shape, 0 <= i <= plane.shape[0] - n
-        source, result = tile(1, n, plane), tile(a, 1, plane)
-        for w in range(across * m + n - m):
-            inside = 0 <= j + w < W
-            if inside and whole:
-                for r in range(n):
-                    source[0, r] = load(plane, i + r, j + w, 0)
-            else:
-                for r in range(n):
-                    filled, h = L if inside and 0 <= i + r < H else 0, min(max(i + r, 0), H - 1)
-                    source[0, r] = load_part(filled, plane, h, min(max(j + w, 0), W - 1), 0)
-            formula(source, result, 0)
-            for r in range(a):
-                store(half, r, w, 0, result[r, 0])
-        for r in range(a):
-            for s in range(across):
-                for k in range(n):
-                    source[0, k] = load(half, r, s * m + k, 0)
-                formula(source, result, 0)
-                for k in range(a):
-                    store(E, r * a + k, t + s, c, 0, result[k, 0])
+    def kernel(x, row, rows, across, top, left, half, E):
+        C, H, W, _ = x.shape
+        source, result = tile(1, n, x), tile(a, 1, x)
+        for c in range(C):
+            for t in range(rows):
+                i = (row + t) * m - top
+                whole = 0 <= i <= H - n
+                for w in range(across * m + n - m):
+                    inside = 0 <= w - left < W
+                    if inside and whole:
+                        for r in range(n):
+                            source[0, r] = load(x, c, i + r, w - left, 0)
+                    else:
+                        j = min(max(w - left, 0), W - 1)
+                        for r in range(n):
+                            filled = L if inside and 0 <= i + r < H else 0
+                            source[0, r] = load_part(filled, x, c, min(max(i + r, 0), H - 1), j, 0)
+                    formula(source, result, 0)
+                    for r in range(a):
+                        store(half, r, w, 0, result[r, 0])
+                for r in range(a):
+                    for s in range(across):
+                        for k in range(n):
+                            source[0, k] = load(half, r, s * m + k, 0)
+                        formula(source, result, 0)
+                        for k in range(a):
+                            store(E, r * a + k, t * across + s, c, 0, result[k, 0])
 
     return kernel
 
 
 def from_places(formula: Callable, m: int, a: int) -> Any:
-    """A kernel that transforms E[:, t:t+across, o] to rows i to i + m of y (rows, OW, L), and adds a bias.
+    """A kernel that transforms E (a*a, tiles, O, L) to rows of tiles of y (O, R, OW, L), and adds bias (O).
 
     It returns 0, or NaN if a number is not finite.
     """
 
     @inline
-    def kernel(E, t, o, across, half, bias, i, y):
-        R, OW, _ = y.shape
-        source, result = tile(1, a, y), tile(m, 1, y)
-        for r in range(a):
-            for s in range(across):
-                for k in range(a):
-                    source[0, k] = load(E, r * a + k, t + s, o, 0)
-                formula(source, result, 0)
-                for k in range(m):
-                    store(half, r, s * m + k, 0, result[k, 0])
-        finite = load_part(0, half, 0, 0, 0)
-        for w in range(OW):
-            for r in range(a):
-                source[0, r] = load(half, r, w, 0)
-            formula(source, result, 0)
-            for r in range(m):
-                if i + r < R:
-                    v = result[r, 0] + bias
-                    finite += v * 0.0
-                    store(y, i + r, w, 0, v)
+    def kernel(E, rows, across, half, bias, y):
+        O, R, OW, _ = y.shape
+        source, result = tile(1, a, E), tile(m, 1, E)
+        finite = load_part(0, E, 0, 0, 0, 0)
+        for o in range(O):
+            for t in range(rows):
+                for r in range(a):
+                    for s in range(across):
+                        for k in range(a):
+                            source[0, k] = load(E, r * a + k, t * across + s, o, 0)
+                        formula(source, result, 0)
+                        for k in range(m):
+                            store(half, r, s * m + k, 0, result[k, 0])
+                for w in range(OW):
+                    for r in range(a):
+                        source[0, r] = load(half, r, w, 0)
+                    formula(source, result, 0)
+                    for r in range(m):
+                        if t * m + r < R:
+                            v = result[r, 0] + bias[o]
+                            finite += v * 0.0
+                            store(y, o, t * m + r, w, 0, v)
         return hsum(finite)
 
     return kernel
 
 
 def back_from_places(formula: Callable, m: int, a: int) -> Any:
-    """A kernel that transforms E[:, t:t+across, c] to the patches of rows i to i + a of dx (H, W, L).
+    """A kernel that transforms E (a*a, tiles, C, L) to patches of dx (C, H, W, L), and adds up what overlaps.
 
-    It stores the sum of the first m rows, which are complete then, and adds the others to those that carry
-    (2, columns, L) has for the next row of tiles. The columns begin at j. It returns 0 or NaN as above.
+    The patches are those that `to_places` cuts. carry (C, 2, W, L) takes what they add to the next row of
+    tiles. The kernel returns 0 or NaN as above.
     """
 
     @inline
-    def kernel(E, t, c, across, half, dx, carry, i, j, last):
-        H, W, _ = dx.shape
-        source, result = tile(1, a, dx), tile(a, 1, dx)
-        zero = load_part(0, half, 0, 0, 0)
-        for r in range(a):
-            before, beside = zero, zero
-            for s in range(across):
-                for k in range(a):
-                    source[0, k] = load(E, r * a + k, t + s, c, 0)
-                formula(source, result, 0)
-                store(half, r, s * m, 0, result[0, 0] + before)
-                store(half, r, s * m + 1, 0, result[1, 0] + beside)
-                for k in range(2, m):
-                    store(half, r, s * m + k, 0, result[k, 0])
-                before, beside = result[m, 0], result[m + 1, 0]
-            store(half, r, across * m, 0, before)
-            store(half, r, across * m + 1, 0, beside)
+    def kernel(E, row, rows, across, top, left, last, half, carry, dx):
+        C, H, W, _ = dx.shape
+        source, result = tile(1, a, E), tile(a, 1, E)
+        zero = load_part(0, E, 0, 0, 0, 0)
         finite = zero
-        for w in range(W):
-            for r in range(a):
-                source[0, r] = load(half, r, w - j, 0)
-            formula(source, result, 0)
-            for r in range(2):
-                result[r, 0] += load(carry, r, w, 0)
-                store(carry, r, w, 0, result[m + r, 0])
-            for r in range(a):
-                if 0 <= i + r < H and (r < m or last):
-                    finite += result[r, 0] * 0.0
-                    store(dx, i + r, w, 0, result[r, 0])
+        for c in range(C):
+            for t in range(rows):
+                for r in range(a):
+                    before, beside = zero, zero
+                    for s in range(across):
+                        for k in range(a):
+                            source[0, k] = load(E, r * a + k, t * across + s, c, 0)
+                        formula(source, result, 0)
+                        store(half, r, s * m, 0, result[0, 0] + before)
+                        store(half, r, s * m + 1, 0, result[1, 0] + beside)
+                        for k in range(2, m):
+                            store(half, r, s * m + k, 0, result[k, 0])
+                        before, beside = result[m, 0], result[m + 1, 0]
+                    store(half, r, across * m, 0, before)
+                    store(half, r, across * m + 1, 0, beside)
+                i = (row + t) * m - top
+                complete = a if row + t == last else m
+                for w in range(W):
+                    for r in range(a):
+                        source[0, r] = load(half, r, left + w, 0)
+                    formula(source, result, 0)
+                    for r in range(2):
+                        result[r, 0] += load(carry, c, r, w, 0)
+                        store(carry, c, r, w, 0, result[m + r, 0])
+                    for r in range(a):
+                        if r < complete and 0 <= i + r < H:
+                            finite += result[r, 0] * 0.0
+                            store(dx, c, i + r, w, 0, result[r, 0])
         return hsum(finite)
 
     return kernel
@@ -182,16 +195,19 @@ def either(two: Any, four: Any) -> Any:
     return kernel
 
 
-inputs = either(to_places(input_2, 4, 2, 4), to_places(input_4, 6, 4, 6))
-gradients = either(to_places(gradient_2, 2, 2, 4), to_places(gradient_4, 4, 4, 6))
-outputs = either(from_places(output_2, 2, 4), from_places(output_4, 4, 6))
-input_gradients = either(back_from_places(spread_2, 2, 4), back_from_places(spread_4, 4, 6))
+input_tiles = either(to_places(input_2, 4, 2, 4), to_places(input_4, 6, 4, 6))
+gradient_tiles = either(to_places(gradient_2, 2, 2, 4), to_places(gradient_4, 4, 4, 6))
+output_tiles = either(from_places(output_2, 2, 4), from_places(output_4, 4, 6))
+patches = either(back_from_places(spread_2, 2, 4), back_from_places(spread_4, 4, 6))
 
 
 @jit
 def places(m, tiles, channels):
-    """Zeros E (a*a, tiles, channels, L), with odd strides: even ones would share places in the cache."""
-    return vectors((m + 2) ** 2, max(tiles, NV) | 1, channels | 1)
+    """Room for E (a*a, tiles, channels, L), with odd strides: even ones would share places in the cache."""
+    shape = (m + 2) ** 2, max(tiles, NV) | 1, channels | 1, L
+    memory = np.empty(shape[0] * shape[1] * shape[2] * L + L, np.float32)
+    first = -(memory.ctypes.data // 4) % L
+    return memory[first : memory.size - L + first].reshape(shape)
 
 
 @jit

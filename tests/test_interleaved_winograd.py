@@ -42,6 +42,9 @@ def directions(x, weight, bias, dy, padding, m):
         kernel_cases.conv2d_input_gradient(dy, weight, x.shape, window, 1),
     )
     yield winograd.weight_gradient(dy5, x5, window), kernel_cases.conv2d_weight_gradient(dy, x, window, 1)
+    both = winograd.gradients(dy5, x5, weight, x5.shape, window)
+    np.testing.assert_array_equal(both[0], winograd.input_gradient(dy5, weight, x5.shape, window))
+    np.testing.assert_array_equal(both[1], winograd.weight_gradient(dy5, x5, window))
 
 
 @SIZE

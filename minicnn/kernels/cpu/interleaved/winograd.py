@@ -15,7 +15,6 @@ import math
 
 import numpy as np
 
-from minicnn.kernels import threads
 from minicnn.kernels.cpu import winograd
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
@@ -40,7 +39,7 @@ from minicnn.kernels.geometry import Window
 
 FEWEST = 16  # channels: with fewer the transforms take longer than a direct convolution
 CACHE = 1 << 20  # bytes of an L2 cache for a block's V and M
-CHUNKS, CHUNK = 16, 8  # a weight gradient is summed in so many parts at most, of so many tiles at least
+CHUNKS = 16  # parts that a weight gradient is summed in, each some groups of pictures
 
 
 def tile_size(C: int, O: int, OH: int, OW: int, window: Window) -> int:
@@ -107,49 +106,38 @@ def convolve(x, U, bias, how, y, out, index, top, left, m, block_rows, at_once, 
 
 
 @jit
-def convolve_back(dy, U, dx, top, left, m, block_rows, at_once, pieces, finite, begin, end):
-    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L). A job is a piece of the channels of a group."""
-    (_, O, OH, OW, _), C = dy.shape, dx.shape[1]
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    V, M = places(m, block_rows * across, O), places(m, block_rows * across, at_once * L)
-    half, carry = vectors(1, m + 2, across * m + 2)[0], vectors(C, 2, dx.shape[3])
-    for job in range(begin, end):
-        b, piece, total = job // pieces, job % pieces, np.float32(0)
-        first_panel, last_panel = piece * len(U) // pieces, (piece + 1) * len(U) // pieces
-        carry[:] = 0
-        for row in range(0, down, block_rows):
-            rows = min(block_rows, down - row)
-            gradient_tiles(m, dy[b], row, rows, across, 0, 0, half, V)
-            for panel in range(first_panel, last_panel, at_once):
-                count = min(min(at_once, last_panel - panel) * L, C - panel * L)
-                products(U, V, M, O, count, panel, rows * across)
-                channels = slice(panel * L, panel * L + count)
-                total += patches(
-                    m, M, row, rows, across, top, left, down - 1, half, carry[channels], dx[b, channels]
-                )
-        finite[job] = total == 0
+def differentiate(dy, x, U, dx, partial, top, left, m, block_rows, at_once, finite, begin, end):
+    """dx (B, C, H, W, L) and partial (chunks, blocks of C, O, 9, L), weight gradients, from dy (B, O, OH, OW, L).
 
-
-@jit
-def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
-    """partial (chunks, blocks of C, O, 9, L), the weight gradient of chunks of blocks of tile rows."""
-    (B, O, OH, OW, _), C, chunks = dy.shape, x.shape[1], len(partial)
+    Without pictures in dx, or chunks in partial, they are not wanted. A job is a chunk of the groups.
+    """
+    (B, O, OH, OW, _), (_, C, _, W, _), chunks = dy.shape, dx.shape, len(finite)
     down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    blocks = (down + block_rows - 1) // block_rows
-    channels, filters = partial.shape[1] * L, (O + MR - 1) // MR * MR
-    V, M = places(m, block_rows * across, channels), places(m, block_rows * across, filters)
+    blocks, filters = partial.shape[1], (O + MR - 1) // MR * MR
+    D, M = places(m, block_rows * across, filters), places(m, block_rows * across, at_once * L)
+    V, sums = places(m, block_rows * across, blocks * L), places(m, blocks, filters)
     half = vectors(1, m + 2, across * m + 2)[0]
-    U = places(m, partial.shape[1], filters)
     for chunk in range(begin, end):
-        first = chunk * B * blocks // chunks
-        for block in range(first, (chunk + 1) * B * blocks // chunks):
-            b, row = block // blocks, block % blocks * block_rows
-            rows = min(block_rows, down - row)
-            input_tiles(m, x[b], row, rows, across, top, left, half, V)
-            turn(V, C, rows * across)
-            gradient_tiles(m, dy[b], row, rows, across, 0, 0, half, M)
-            outer_products(V, M, U, C, O, rows * across, block > first)
-        add_filters(U, m, partial[chunk])
+        total, first = np.float32(0), chunk * B // chunks
+        for b in range(first, (chunk + 1) * B // chunks):
+            carry = vectors(C, 2, W)
+            for row in range(0, down, block_rows):
+                rows = min(block_rows, down - row)
+                gradient_tiles(m, dy[b], row, rows, across, 0, 0, half, D)
+                for panel in range(0, len(U), at_once):
+                    count = min(at_once * L, C - panel * L)
+                    channels = slice(panel * L, panel * L + count)
+                    products(U, D, M, O, count, panel, rows * across)
+                    total += patches(
+                        m, M, row, rows, across, top, left, down - 1, half, carry[channels], dx[b, channels]
+                    )
+                if len(partial) > 0:
+                    input_tiles(m, x[b], row, rows, across, top, left, half, V)
+                    turn(V, C, rows * across)
+                    outer_products(V, D, sums, C, O, rows * across, b > first or row > 0)
+        if len(partial) > 0:
+            add_filters(sums, m, partial[chunk])
+        finite[chunk] = total == 0
 
 
 @jit
@@ -209,40 +197,57 @@ def forward(
     return out, y if keeps(how) else None, index if pool == MAX else None
 
 
-def input_gradient(
-    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window
-) -> np.ndarray | None:
-    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L) and weight (O, C, 3, 3), or None as above."""
+def gradients(
+    dy: np.ndarray,
+    x: np.ndarray | None,
+    weight: np.ndarray | None,
+    x_shape: tuple[int, ...],
+    window: Window,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Both gradients, which share dy's transform; or that for which its argument is given.
+
+    Parameters
+    ----------
+    dy : (B, O, OH, OW, L)
+    x : (B, C, H, W, L), for the gradient of the weight
+    weight : (O, C, 3, 3), for that of x
+    x_shape, window : as of the convolution
+
+    Returns
+    -------
+    dx (B, C, H, W, L) and dweight (O, C, 3, 3); one that is not wanted is empty. None as above.
+    """
     (B, O, OH, OW, _), C = dy.shape, x_shape[1]
     m = tile_size(C, O, OH, OW, window)
     if m == 0:
         return None
-    dx, U = empty(x_shape), transformed(weight, True, m)
-    block_rows = cut(m, OH, OW, O + min(C, 64))
-    pieces = min(-(-threads.count // B), len(U))
-    at_once = panels_at_once(m, block_rows * -(-OW // m), -(-len(U) // pieces))
-    finite = np.empty(B * pieces, np.bool_)
-    arrays = np.ascontiguousarray(dy), U, dx, *top_left(window)
+    dx = empty((0 if weight is None else B, *x_shape[1:]))
+    U = empty((0, 1, 1, 1, L)) if weight is None else transformed(weight, True, m)
+    chunks = min(B, CHUNKS)
+    partial = np.zeros((0 if x is None else chunks, -(-C // (NV * L)) * NV, O, 9, L), np.float32)
+    block_rows = cut(m, OH, OW, O + 2 * C)
+    at_once = panels_at_once(m, block_rows * -(-OW // m), -(-C // L))
+    finite = np.empty(chunks, np.bool_)
+    arrays = np.ascontiguousarray(dy), dx if x is None else np.ascontiguousarray(x), U, dx, partial
     numbers = dy.size * C * 9 // PRODUCTS
-    run(convolve_back, len(finite), numbers, *arrays, m, block_rows, at_once, pieces, finite)
-    return dx if finite.all() else None
+    run(differentiate, chunks, numbers, *arrays, *top_left(window), m, block_rows, at_once, finite)
+    dweight, known = np.empty((0 if x is None else O, C, 9), np.float32), np.ones(O, np.bool_)
+    run(add_up, len(dweight), partial.size, partial, dweight, known)
+    return (dx, dweight.reshape(-1, C, 3, 3)) if finite.all() and known.all() else None
+
+
+def input_gradient(
+    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window
+) -> np.ndarray | None:
+    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L) and weight (O, C, 3, 3), or None as above."""
+    both = gradients(dy, None, weight, x_shape, window)
+    return both and both[0]
 
 
 def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray | None:
     """dweight (O, C, 3, 3) from dy (B, O, OH, OW, L) and x (B, C, H, W, L), or None as above."""
-    (B, O, OH, OW, _), C = dy.shape, x.shape[1]
-    m = tile_size(C, O, OH, OW, window)
-    if m == 0:
-        return None
-    block_rows = cut(m, OH, OW, O + C)
-    blocks = B * -(-OH // (m * block_rows))
-    chunks = max(min(B * -(-OH // m) * -(-OW // m) // CHUNK, blocks, CHUNKS), 1)
-    partial = np.zeros((chunks, -(-C // (NV * L)) * NV, O, 9, L), np.float32)
-    arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
-    run(correlate, chunks, dy.size * C * 9 // PRODUCTS, *arrays, *top_left(window), m, block_rows)
-    dweight, finite = np.empty((O, C, 9), np.float32), np.empty(O, np.bool_)
-    run(add_up, O, partial.size, partial, dweight, finite)
-    return dweight.reshape(O, C, 3, 3) if finite.all() else None
+    both = gradients(dy, x, None, x.shape, window)
+    return both and both[1]
 
 
 def top_left(window: Window) -> tuple[int, int]:

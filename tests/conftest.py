@@ -1,6 +1,7 @@
 """What every test starts from."""
 
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import settings
 # The first example to reach a kernel compiles it, so a deadline for each example would only measure that.
 settings.register_profile("minicnn", deadline=None)
 settings.load_profile("minicnn")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # `pytest -n`: a process for each core, so a thread for each process
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """Where a compiled function runs as it is: what it looks at, draws, changes or prints; and what it names."""
 
+import itertools
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -60,6 +62,29 @@ def chooses_by_mask(x):
 
 def throws_dice(x):
     return x * random.random()
+
+
+class Moving(nn.Module):
+    """Something that is another number at each use."""
+
+    def __init__(self, numbers):
+        super().__init__()
+        self.numbers = numbers
+
+    def forward(self, x):
+        number = next(self.numbers) if isinstance(self.numbers, Iterator) else self.numbers.random()
+        return x * float(number > 0.5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: np.random.default_rng(3), lambda: random.Random(3), lambda: itertools.cycle([1, 1, 1, 0])],
+)
+def test_dice_and_iterators_of_a_module_run_as_they_are(make):
+    compiled, plain, x = mc.compile(Moving(make())), Moving(make()), mc.ones(2)
+    expected = [plain(x).tolist() for _ in range(12)]
+    assert len(set(map(tuple, expected))) == 2
+    assert [compiled(x).tolist() for _ in range(12)] == expected
 
 
 class Scaled(mc.autograd.Function):

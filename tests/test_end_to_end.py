@@ -1,22 +1,15 @@
 """Whole trainings on real digits: the same numbers every time, and what stops them."""
 
-import numba
 import numpy as np
 import pytest
 
 import minicnn as mc
 from minicnn import nn, optim
 from minicnn.data import MNIST, TensorDataset
+from minicnn.kernels import threads
+from minicnn.kernels.cpu import runner
 from minicnn.training.pictures import pictures
 from minicnn.training.recipes import input_size
-
-
-@pytest.fixture
-def set_threads():
-    """numba.set_num_threads, undone after the test."""
-    before = numba.get_num_threads()
-    yield numba.set_num_threads
-    numba.set_num_threads(before)
 
 
 def weights(model):
@@ -27,15 +20,15 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")
+@pytest.mark.skipif(runner.POOL < 2, reason="needs two threads")
 @pytest.mark.parametrize("name", ["lenet5", "simplecnn"])
-def test_the_seed_decides_every_bit(name, set_threads):
+def test_the_seed_decides_every_bit(name, monkeypatch):
     images, labels = pictures(name, None, train=True).batch(np.arange(1280))
     digits = TensorDataset(mc.tensor(images), mc.tensor(labels))
 
-    def trained(seed, threads):
+    def trained(seed, count):
         """Weights after 20 steps; starting values, the order of the digits and dropout are random."""
-        set_threads(threads)
+        monkeypatch.setattr(threads, "count", count)
         mc.manual_seed(seed)
         model = nn.Sequential(nn.Dropout(0.1), mc.models.create(name))
         start = weights(model)

@@ -70,6 +70,7 @@ X, W = mc.zeros(2, 3, 5, 7), mc.zeros(4, 3, 3, 3)
         ({"stride": 1.5}, TypeError, ["stride", "int", "1.5"]),
         ({"stride": True}, TypeError, ["stride", "int", "True"]),
         ({"stride": (1, 2, 3)}, RuntimeError, ["stride", "one number or two", "(1, 2, 3)"]),
+        ({"stride": np.array([2, 2])}, TypeError, ["stride", "ints", "array([2, 2])"]),
         ({"padding": -1}, RuntimeError, ["padding", "at least 0", "got -1"]),
         ({"padding": "full"}, RuntimeError, ["padding", "same", "valid", "'full'"]),
         ({"padding": "same", "stride": 2}, RuntimeError, ["same", "stride 1", "(2, 2)"]),
@@ -126,6 +127,8 @@ def test_max_pool2d_gives_the_gradient_of_equal_values_to_the_first():
         ({"kernel_size": 0}, RuntimeError, ["kernel_size", "at least 1", "got 0"]),
         ({"kernel_size": 2.0}, TypeError, ["kernel_size", "int", "2.0"]),
         ({"kernel_size": (2, 2, 2)}, RuntimeError, ["kernel_size", "one number or two"]),
+        ({"kernel_size": np.array([2, 2])}, TypeError, ["kernel_size", "ints", "array([2, 2])"]),
+        ({"kernel_size": 2, "ceil_mode": "up"}, TypeError, ["ceil_mode", "bool", "'up'"]),
         ({"kernel_size": 2, "stride": 0}, RuntimeError, ["stride", "at least 1", "got 0"]),
         ({"kernel_size": 2, "padding": -1}, RuntimeError, ["padding", "at least 0", "got -1"]),
         ({"kernel_size": 2, "padding": 2}, RuntimeError, ["padding", "half"]),
@@ -139,6 +142,15 @@ def test_pool_errors(pool, arguments, kind, words):
     with pytest.raises(kind) as error:
         pool(**{"input": X, **arguments})
     assert all(word in str(error.value) for word in [pool.__name__, *words]), str(error.value)
+
+
+@pytest.mark.parametrize("kind", [tuple, type("Row", (tuple,), {}), list, type("Rows", (list,), {})])
+def test_sizes_of_any_kind(kind):
+    """What fits is remembered, but not so that fractions, which equal it, would fit as well."""
+    assert F.max_pool2d(X, kind([2, 3])).shape == F.max_pool2d(X, (2, 3)).shape == (2, 3, 2, 2)
+    assert F.conv2d(X, W, stride=kind([2, 3])).shape == (2, 4, 2, 2)
+    with pytest.raises(TypeError, match="max_pool2d: expected kernel_size as ints"):
+        F.max_pool2d(X, kind([2.0, 3]))
 
 
 def test_errors_of_one_pool():

@@ -137,6 +137,20 @@ def test_damaged_cache_files_are_compiled_anew(tmp_path):
     assert len(compilations(done.stderr)) >= 1
 
 
+@POSIX
+def test_one_process_at_a_time_is_at_the_cache(tmp_path, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(jit, "FOLDER", str(tmp_path))
+
+    def access():
+        with open(tmp_path / "lock", "w") as again, pytest.raises(BlockingIOError):
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return "done"
+
+    assert jit.forgiving(access)() == jit.forgiving(access)() == "done"
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files as Linux does")
 def test_full_disk_does_not_stop_a_kernel(tmp_path):
     start_threads = "import numba, resource; numba.get_num_threads()\n"

@@ -3,7 +3,7 @@
 import functools
 import warnings
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, NoneType
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from minicnn.tensor import Tensor
 
 Size = int | tuple[int, ...]  # one number for all dimensions, or one for each
-SEQUENCES = {tuple, list}
+SIMPLE = {int, bool, float, str, NoneType, type}
 REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -66,11 +66,11 @@ def row(
 
 
 def remembered(function: Any, *arguments: Any) -> Any:
-    """The result of an `lru_cache`d function, also for lists, which have no hash.
+    """The result of an `lru_cache`d function; only simple arguments are looked up, others may have no hash.
 
     Nor is a tuple looked up: (2.0, 2), which is an error, equals (2, 2).
     """
-    if SEQUENCES.isdisjoint(map(type, arguments)):
+    if SIMPLE.issuperset(map(type, arguments)):
         return function(*arguments)
     return function.__wrapped__(*arguments)
 

@@ -8,6 +8,7 @@ import numpy as np
 from minicnn.autograd import IGNORED, Function, clock, errors
 from minicnn.autograd.graph import unbroadcast
 from minicnn.plan.fusion import fuse
+from minicnn.plan.interleaving import backward_with, interleave
 from minicnn.plan.step import Same, Slot, Step, filled, slots_in
 from minicnn.tensor import Tensor
 
@@ -37,11 +38,11 @@ class Plan:
         shapes: list[tuple[int, ...]],
         outputs: Any,
     ) -> None:
-        self.steps = steps = fuse(steps, shapes, outputs)
+        self.steps = steps = fuse(interleave(steps, shapes, origins, outputs), shapes, outputs)
         self.outputs = outputs
         self.arguments = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, int)]
         self.tensors = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, Tensor)]
-        self.blank: list[Any] = [None] * len(origins)  # values before a replay: constants, and nothing
+        self.blank: list[Any] = [None] * len(shapes)  # values before a replay: constants, and nothing
         sources = {Slot(i): x for i, x in enumerate(origins) if x is not None}
         kept = {*sources, *slots_in(outputs)}
         last = {slot: step.out for step in steps for slot in (step.out, *step.reads())}
@@ -54,7 +55,7 @@ class Plan:
             for step in steps
         ]
         number = {step.out: i for i, step in enumerate(steps)}
-        backward = [step for step in backward if step.out in number]  # the others are parts of these
+        backward = backward_with(steps, backward)
         self.backward = [
             (number[step.out], step.out, [(to, () if to is None else shapes[to]) for to in step.needs])
             for step in backward

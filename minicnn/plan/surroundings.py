@@ -5,6 +5,7 @@ last, object by object, which takes well under a microsecond a layer; only where
 as after ``model.eval()``, all is looked through again.
 """
 
+import random
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -23,12 +24,13 @@ from minicnn.nn.tree import Tree
 from minicnn.tensor import Tensor
 
 PLAIN = (str, int, float, complex, bytes, type(None), np.dtype, np.generic, device, slice, range, type)
+MOVING = (np.random.Generator, np.random.RandomState, random.Random, Iterator)  # another value at each use
 TELLING = {"print", "breakpoint"}  # what a replay would leave out
 MANY = 20_000  # objects; no model has so many
 
 
 class EagerMeant(Exception):
-    """There can be no plan, and nothing is wrong with that: hooks, prints, lazy layers, a GPU, too much."""
+    """There can be no plan, and nothing is wrong with that: hooks, prints, dice, lazy layers, a GPU ..."""
 
 
 class Names:
@@ -128,7 +130,7 @@ class Surroundings:
                 continue
             met.add(id(x))
             self.alive.append(x)
-            if len(met) > MANY:
+            if len(met) > MANY or isinstance(x, MOVING):
                 raise EagerMeant
             if isinstance(x, Tensor):
                 yield fact(sight, x)

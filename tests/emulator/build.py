@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,28 @@ def preprocessed(code: str, options: list[str]) -> str:
     return subprocess.run(command, input=code, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
+@contextmanager
+def alone(library: Path) -> Iterator[None]:
+    """Other processes that want this library wait until it is there."""
+    import fcntl  # not on Windows, nor is the emulator
+
+    with open(library.with_suffix(".lock"), "w") as lock:  # closing it lets go
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def compile_to(library: Path, text: str, flags: list[str]) -> None:
+    """The library of a source; there is none before it is whole."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        source, result = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+        source.write_text(text)
+        command = [compiler(), *flags, str(source), "-o", str(result)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            raise RuntimeError(f"the CUDA emulator cannot compile this:\n{done.stderr}")
+        result.replace(library)
+
+
 def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, list[Parameter]]]:
     """A library with ``launch_NAME`` for each kernel, and the kernels' parameters.
 
@@ -88,7 +112,7 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
     structs = sorted({p.struct for parameters in kernels.values() for p in parameters if p.struct})
     launchers += [f'extern "C" {seen} size_t size_{s}() {{ return sizeof({s}); }}' for s in structs]
     text = "\n".join([f'#include "{HEADER}"', code, *launchers])
-    flags = ["-std=c++17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror"]
+    flags = ["-std=c++17", "-O1", "-fPIC", "-shared", "-Wall", "-Wno-unknown-pragmas", "-Werror"]
     flags += ["-fvisibility=hidden"]  # two libraries may both have a `block_sum<T>` and its shared memory
     flags += macros
     included = b"".join(
@@ -99,19 +123,9 @@ def build(code: str, options: tuple[str, ...]) -> tuple[ctypes.CDLL, dict[str, l
     if CACHE.stat().st_uid != USER:
         raise PermissionError(f"{CACHE} belongs to somebody else")
     library = CACHE / f"{digest}.so"
-    if not library.exists():
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            source, result = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
-            source.write_text(text)
-            done = subprocess.run(
-                [compiler(), *flags, str(source), "-o", str(result)],
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            if done.returncode:
-                raise RuntimeError(f"the CUDA emulator cannot compile this:\n{done.stderr}")
-            result.replace(library)
+    with alone(library):
+        if not library.exists():
+            compile_to(library, text, flags)
     loaded = ctypes.CDLL(str(library))
     for parameter in (p for parameters in kernels.values() for p in parameters if p.struct):
         parameter.size = getattr(loaded, f"size_{parameter.struct}")()

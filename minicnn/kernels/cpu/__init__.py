@@ -4,7 +4,7 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 ``reference/conv.py``.
 """
 
-from minicnn.kernels.cpu import memory  # noqa: F401 (sets malloc up)
+from minicnn.kernels.cpu import interleaved, memory  # noqa: F401 (for plans; sets malloc up)
 from minicnn.kernels.cpu.activation import (
     activate,
     activation_gradient,

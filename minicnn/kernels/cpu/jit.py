@@ -2,18 +2,24 @@
 
 Numba's cache notices an edit of the file a kernel stands in, but not of the files it calls into. So the cache
 folder's name holds a hash of this whole folder. Its files are pickles: the folder belongs to the user alone
-(mode 0700).
+(mode 0700). One process at a time is at it: Numba first enters a kernel in an index, then writes it.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import config, event
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 # all but nnan and ninf, with which a NaN in the data would go unnoticed
 FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
@@ -45,12 +51,25 @@ def cache_folder() -> str | None:
 FOLDER = cache_folder()
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Other processes wait here, on systems and disks that know locks."""
+    if fcntl is None or FOLDER is None:
+        yield
+        return
+    with open(Path(FOLDER, "lock"), "w") as lock:  # closing it lets go
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def forgiving(access: Callable) -> Callable:
     """A full disk or a damaged cache file costs the time of a compilation, not the user's work."""
 
     def access_if_possible(*args: Any) -> Any:
         try:
-            return access(*args)
+            with alone():
+                return access(*args)
         except Exception:  # whatever an unpickled ruin can raise
             return None
 

@@ -6,6 +6,7 @@
     load_part(n, a, i, j)                   the first n lanes only, the others 0
     store_part(n, a, i, j, v)               the first n lanes only
     splat(a, i, j)                          a[i, j] in every lane
+    stretch(n, a, i, j)                     an array of the n numbers that memory holds from a[i, j] on
     evens(v, w), odds(v, w)                 every second number of v and w, one after the other
     v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
     maximum(v, w), hmax(v)                  lane by lane; the largest of all. A NaN may get lost
@@ -32,6 +33,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import models, register_model
+from numba.np.arrayobj import populate_array
 
 CHOSEN = config.CPU_FEATURES  # None: the machine's own; a generic CPU has none, ""
 FEATURES = (llvm.get_host_cpu_features().flatten() if CHOSEN is None else CHOSEN).split(",")
@@ -45,19 +47,18 @@ def lanes(a):
     return BYTES // a.itemsize
 
 
-def from_memory(a, *index):
-    """A vector's numbers from a[index] on, as memory holds them: after the end of a row comes the next."""
+def stretch(n, a, *index):
     row, j = a[index[:-1]], index[-1]
-    return np.lib.stride_tricks.as_strided(row, (j + lanes(a),), (a.itemsize,))[j:]
+    return np.lib.stride_tricks.as_strided(row, (j + n,), (a.itemsize,))[j:]
 
 
 def load(a, *index):
-    return from_memory(a, *index).copy()
+    return stretch(lanes(a), a, *index).copy()
 
 
 def store(a, *index_and_v):
     *index, v = index_and_v
-    from_memory(a, *index)[:] = v
+    stretch(lanes(a), a, *index)[:] = v
 
 
 def load_part(n, a, *index):
@@ -221,6 +222,15 @@ def part_of(emit: Callable) -> Callable:
     return emit_part
 
 
+def emit_stretch(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    (count, array, *tys), (n, a, *index) = sig.args, args
+    view = context.make_array(sig.return_type)(context, builder)
+    pointer, size = element_pointer(context, builder, array, a, tys, index), array.dtype.bitwidth // 8
+    n, size = context.cast(builder, n, count, types.intp), context.get_constant(types.intp, size)
+    populate_array(view, pointer, shape=(n,), strides=(size,), itemsize=size, meminfo=None)  # not counted
+    return view._getvalue()
+
+
 def emit_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     pointer = element_pointer(context, builder, sig.args[0], args[0], sig.args[1:], args[1:])
     return repeat(builder, builder.load(pointer), sig.return_type.lanes)
@@ -266,9 +276,8 @@ def vector_in(builder: Any, pointer: Any, index: Any) -> Any:
 
 
 def vector_of(a: Any) -> Any:
-    return (
-        Vector(a.dtype) if isinstance(a, types.Array) and a.dtype in (types.float32, types.float64) else None
-    )
+    fits = isinstance(a, types.Array) and a.dtype in (types.float32, types.float64)
+    return Vector(a.dtype) if fits else None
 
 
 define(
@@ -280,6 +289,7 @@ define(load, lambda a, *index: vector_of(a), emit_load)
 define(store, lambda a, *index_and_v: types.none, emit_store)
 define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))
 define(store_part, lambda n, a, *index_and_v: types.none, part_of(emit_store))
+define(stretch, lambda n, a, *index: vector_of(a) and types.Array(a.dtype, 1, "C"), emit_stretch)
 define(splat, lambda a, *index: vector_of(a), emit_splat)
 define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(0))
 define(odds, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(1))

@@ -96,6 +96,8 @@ def pool_window(
     down_across = kernel if stride is None else pair(name, "stride", stride, 1, error)
     down, across = pair(name, "padding", padding, 0, error)
     apart = pair(name, "dilation", dilation, 1, error)
+    if not isinstance(ceil_mode, bool):
+        raise TypeError(f"{name}: expected ceil_mode as a bool, got {ceil_mode!r}")
     return Window(kernel, down_across, (down, down, across, across), apart, ceil_mode)
 
 

@@ -7,3 +7,8 @@ the width, window, stride or padding, and nothing has to be turned or shuffled.
 
 Plans use it where batches have whole groups (see plan/interleaving.py).
 """
+
+from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_gradients
+from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
+
+__all__ = ["LANES", "conv2d", "conv2d_gradients", "interleave", "separate"]

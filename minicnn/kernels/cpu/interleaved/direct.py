@@ -1,149 +1,44 @@
-"""Convolution of interleaved pictures straight from the picture, for any window; and its two gradients.
+"""Convolution of interleaved pictures straight from the picture, for any window; and its input gradient.
 
-    y[o, h, w] = bias[o] + sum over c, kh, kw of weight[o, c, kh, kw] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
+    y[o, h, w] = bias[o] + sum of weight[o, c, kh, kw] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-Each x[c, h, w] and y[o, h, w] is a vector here, one pixel of L pictures, and each weight a number. A tile holds
-some channels of some places (h, w), neighbours or not: all that counts is that the same taps (kh, kw) meet the
-picture from each of them. So places are sorted by their taps, once for each shape, and no padding is needed:
-what it would add is zero.
-
-The gradient of x is such a sum over dy, the gradient of y. Which taps reach a pixel of x depends on its place
-modulo the stride: there is one sum for each of the SH x SW grids of pixels, with steps of 1.
-
-For the gradient of the weight a tile holds some channels of dy times some taps, summed over all places; its
-lanes are added up at the end.
+for all channels c and taps kh, kw. Each number of x and y is a vector here, one pixel of L pictures, and each
+weight a number. A tile holds some channels of some places (h, w), neighbours or not, from which the same taps
+meet the picture (see walk.py). The gradient of x is the same sum over dy, the gradient of y.
 """
 
-from collections import defaultdict
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
-from minicnn.kernels.cpu.interleaved.layout import LANES, empty
+from minicnn.kernels.cpu.interleaved.layout import empty
+from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, lanes, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
 MANY, FEW = (8, 6) if REGISTERS == 32 else (6, 4)  # channels of a tile
-PLACES_OF_MANY, PLACES_OF_FEW = (3, 4) if REGISTERS == 32 else (2, 3)  # and its places; or one
-BLOCK = 1 << 8  # vectors of y that are finished at once: what an L1 cache holds
-JOBS = 8  # parts of the work
+PLACES_OF_MANY, PLACES_OF_FEW = (
+    (3, 4) if REGISTERS == 32 else (2, 3)
+)  # its places, if there are so many alike
+BLOCK = 1 << 12  # vectors of y that are finished at once: what an L2 cache holds
+JOBS = 8  # parts of the work, where nothing else says how many
 PLAIN: How = (NONE, NONE, 1, 1)
-
-
-class Axis(NamedTuple):
-    """Down or across: from place i, tap t sees cell i * step + shifts[t], if there is such a cell."""
-
-    taps: tuple[int, ...]  # which of the window's
-    shifts: tuple[int, ...]
-    step: int
-    places: range  # where the places lie in the result
-    cells: int
-
-    def met(self, i: int) -> tuple[int, int]:
-        """The taps that see a cell from place i: the first, and the one after the last."""
-        seeing = [t for t, shift in enumerate(self.shifts) if 0 <= i * self.step + shift < self.cells]
-        return (seeing[0], seeing[-1] + 1) if seeing else (0, 0)
-
-
-def forward_axis(window: Window, i: int, cells: int, places: int) -> Axis:
-    """Down (i = 0) or across (1), from `cells` rows or columns to `places`."""
-    kernel, dilation, before = window.kernel[i], window.dilation[i], window.padding[2 * i]
-    shifts = tuple(k * dilation - before for k in range(kernel))
-    return Axis(tuple(range(kernel)), shifts, window.stride[i], range(places), cells)
-
-
-def backward_axis(window: Window, i: int, cells: int, places: int, phase: int) -> Axis:
-    """The way back to those of `places` rows or columns that are `phase` modulo the stride."""
-    stride, dilation, before = window.stride[i], window.dilation[i], window.padding[2 * i]
-    reach = [phase + before - k * dilation for k in range(window.kernel[i])]
-    taps = tuple(k for k, cell in enumerate(reach) if cell % stride == 0)
-    return Axis(taps, tuple(reach[k] // stride for k in taps), 1, range(phase, places, stride), cells)
-
-
-class Walk(NamedTuple):
-    """How `correlate` goes through taps and places.
-
-    Attributes
-    ----------
-    down, across : (T) the taps' numbers in the window
-    offsets : (K) where the vector of a tap lies, seen from a place; by columns, then rows, then channels
-    tiles, singles : (tiles, 3 + 2 * places) which taps: the first, that after the last column, how many of
-        each column; then where in x the places lie, and where in y
-    blocks : (blocks + 1, 2) where the tiles and the singles of each block of rows begin
-    rows : in a block
-    places : down and across
-    """
-
-    down: np.ndarray
-    across: np.ndarray
-    offsets: np.ndarray
-    tiles: np.ndarray
-    singles: np.ndarray
-    blocks: np.ndarray
-    rows: int
-    places: tuple[int, int]
-
-
-def walk(C: int, down: Axis, across: Axis, width: int, rows: int, places: int) -> Walk:
-    """Over C channels, to y whose rows are `width` long, some rows at once, in tiles of some places."""
-    tiles: list[tuple[int, ...]] = []
-    singles: list[tuple[int, ...]] = []
-    blocks = [(0, 0)]
-    column = len(down.taps) * C  # taps in a column
-    lines, columns = ([axis.met(i) for i in range(len(axis.places))] for axis in (down, across))
-    for first in range(0, len(lines), rows):
-        alike = defaultdict(list)  # places by the taps that meet
-        for h in range(first, min(first + rows, len(lines))):
-            for w, (begin, end) in enumerate(columns):
-                top, bottom = lines[h][0] * C, lines[h][1] * C
-                met = begin * column + top, end * column, bottom - top
-                if (end - begin) * (bottom - top) == column * len(across.taps):
-                    met = 0, column, column * len(across.taps)  # all of them are one long column
-                source = (h * down.step * across.cells + w * across.step) * LANES
-                alike[met].append((source, down.places[h] * width + across.places[w]))
-        for met, where in alike.items():
-            full = len(where) // places * places
-            for i in range(0, full, places):
-                sources, targets = zip(*where[i : i + places], strict=True)
-                tiles.append((*met, *sources, *targets))
-            singles += [(*met, *place) for place in where[full:]]
-        blocks.append((len(tiles), len(singles)))
-    shifts = np.array(across.shifts)[:, None, None] + np.array(down.shifts)[:, None] * across.cells
-    offsets = (shifts + np.arange(C) * down.cells * across.cells) * LANES
-    return Walk(
-        np.array(down.taps, np.int64),
-        np.array(across.taps, np.int64),
-        offsets.ravel().astype(np.int64),
-        np.array(tiles, np.int64).reshape(-1, 3 + 2 * places),
-        np.array(singles, np.int64).reshape(-1, 5),
-        np.array(blocks),
-        rows,
-        (len(lines), len(columns)),
-    )
-
-
-@jit
-def vectors(count):
-    """Room for some vectors, each in a line of the cache of its own."""
-    memory = np.empty((count + 1) * LANES, np.float32)
-    first = -(memory.ctypes.data // 4) % LANES
-    return memory[first : first + count * LANES]
 
 
 @jit
 def pack(weight, turned, bias, down, across, height):
-    """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; the last row is bias."""
+    """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; then the bias."""
     O, C = len(bias), weight.shape[0 if turned else 1]
     K = len(across) * len(down) * C
     panels = np.empty(((O + height - 1) // height, K + 1, height), weight.dtype)
     for p in range(len(panels)):
         for r in range(height):
-            o, k = min(p * height + r, O - 1), 0  # the last channel again and again
+            o, k = min(p * height + r, O - 1), 0  # the last one may come several times
             for kw in across:
                 for kh in down:
                     for c in range(C):
@@ -154,11 +49,11 @@ def pack(weight, turned, bias, down, across, height):
 
 
 @jit
-def sum_over_taps(height, places, panel, offsets, column, tiles, begin, end, source, y, base):
-    """y (O, pixels, L) at the places of some tiles, from a panel (K + 1, height >= O)."""
+def sum_over_taps(height, places, panel, offsets, column, tiles, source, first_pixel, y):
+    """y (O, pixels, L) at the places of some tiles, from a panel (K + 1, height) of O channels."""
     noinline()
     K, last = len(offsets), len(y) - 1
-    for t in range(begin, end):
+    for t in range(len(tiles)):
         acc = tile(literally(height), literally(places), source)
         for first in range(tiles[t, 0], tiles[t, 1], column):
             for k in range(first, first + tiles[t, 2]):
@@ -168,106 +63,116 @@ def sum_over_taps(height, places, panel, offsets, column, tiles, begin, end, sou
                         acc[r, c] += weight * load(source, tiles[t, 3 + c] + offsets[k])
         for r in range(height):
             for c in range(places):
-                at = tiles[t, 3 + places + c] - base
-                store(y, min(r, last), at, 0, acc[r, c] + splat(panel, K, r))
+                pixel = tiles[t, 3 + places + c] - first_pixel
+                store(y, min(r, last), pixel, 0, acc[r, c] + splat(panel, K, r))
 
 
 @jit
-def correlate(x, weight, turned, bias, y, kept, out, index, how, walk, parts, begin, end):
-    """y (B, O, OH, OW, L), if it is kept, and out, index (B, O, QH, QW, L) for some parts of the pictures.
-
-    Those of `forward`; or, with how = PLAIN, one grid of pixels of an input gradient y.
-    """
-    (_, C, _, _, L), O, (OH, OW), PH = x.shape, len(bias), walk.places, how[2]
+def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, end):
+    """Some blocks of rows of y (B, O, OH, OW, L), if it is kept, and of out and index (B, O, QH, QW, L)."""
+    O, L, (OH, OW), PH = len(bias), x.shape[-1], walk.size, how[2]
     height = MANY if O >= MANY else FEW
-    panels, column = pack(weight, turned, bias, walk.down, walk.across, height), max(len(walk.down) * C, 1)
-    own, blocks = vectors(height * walk.rows * OW), len(walk.blocks) - 1
+    panels = pack(weight, turned, bias, walk.down, walk.across, height)
+    scratch = vectors(height, walk.rows, 0 if kept else OW)
+    blocks, offsets, column = len(walk.blocks) - 1, walk.offsets, walk.column
     for job in range(begin, end):
-        b, part = job // parts, job % parts
-        source = x[b].reshape(-1)
-        for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-            h = block * walk.rows
-            rows = min(walk.rows, OH - h)
-            (t0, s0), (t1, s1) = walk.blocks[block], walk.blocks[block + 1]
-            for p in range(len(panels)):
-                panel, o = panels[p], p * height
-                count = min(height, O - o)
-                if kept:
-                    target, base = y[b, o : o + count].reshape(count, -1, L), 0
-                    finished = y[b, o : o + count, h : h + rows]
-                else:
-                    target, base = own[: count * walk.rows * OW * L].reshape(count, -1, L), h * OW
-                    finished = own.reshape(height, -1, OW, L)[:count, :rows]
-                if height == MANY:
-                    sum_over_taps(MANY, PLACES_OF_MANY, panel, walk.offsets, column, walk.tiles, t0, t1, source, target, base)
-                    sum_over_taps(MANY, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base)
-                else:
-                    sum_over_taps(FEW, PLACES_OF_FEW, panel, walk.offsets, column, walk.tiles, t0, t1, source, target, base)
-                    sum_over_taps(FEW, 1, panel, walk.offsets, column, walk.singles, s0, s1, source, target, base)
-                q0, q1 = h // PH, (h + rows) // PH
-                finish_rows(finished, how, out[b, o : o + count, q0:q1], index[b, o : o + count, q0:q1])
+        b, block = job // blocks, job % blocks
+        (t0, s0), (t1, s1) = walk.blocks[block], walk.blocks[block + 1]
+        tiles, singles, source = walk.tiles[t0:t1], walk.singles[s0:s1], x[b].reshape(-1)
+        h0, h1 = block * walk.rows, min((block + 1) * walk.rows, OH)
+        for p in range(len(panels)):
+            panel, o0, o1 = panels[p], p * height, min((p + 1) * height, O)
+            if kept:
+                first, pixels = 0, y[b, o0:o1].reshape(o1 - o0, -1, L)
+                rows = y[b, o0:o1, h0:h1]
+            else:
+                first, pixels = h0 * OW, scratch.reshape(height, -1, L)[: o1 - o0]
+                rows = scratch[: o1 - o0, : h1 - h0]
+            if height == MANY:
+                sum_over_taps(MANY, PLACES_OF_MANY, panel, offsets, column, tiles, source, first, pixels)
+                sum_over_taps(MANY, 1, panel, offsets, column, singles, source, first, pixels)
+            else:
+                sum_over_taps(FEW, PLACES_OF_FEW, panel, offsets, column, tiles, source, first, pixels)
+                sum_over_taps(FEW, 1, panel, offsets, column, singles, source, first, pixels)
+            q0, q1 = h0 // PH, h1 // PH
+            finish_rows(rows, how, out[b, o0:o1, q0:q1], index[b, o0:o1, q0:q1])
+
+
+def run_correlate(
+    x: np.ndarray,
+    weight: np.ndarray,
+    turned: bool,
+    bias: np.ndarray,
+    walk: Walk,
+    how: How,
+    y: np.ndarray | None,
+    out: np.ndarray,
+    index: np.ndarray | None,
+) -> None:
+    """Fill in y and index, unless they are None, and out."""
+    B, L, (OH, OW) = len(x), x.shape[-1], walk.size
+    jobs, products = B * (len(walk.blocks) - 1), B * len(bias) * OH * OW * len(walk.offsets) * L
+    arrays = out if y is None else y, out, out if index is None else index
+    run(correlate, jobs, products // PRODUCTS, x, weight, turned, bias, walk, how, y is not None, *arrays)
 
 
 @lru_cache(256)
 def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> Walk:
-    """Of a convolution and what follows it."""
-    (B, C, H, W, _), (_, pool, PH, PW) = x_shape, how
+    """To all rows and columns; or, if they are not kept, to those that the pooling looks at."""
+    (B, C, H, W, _), (_, _, PH, PW) = x_shape, how
     OH, OW = window.output_size(H, W)
-    if not keeps(how):  # no matter what no window of the pooling looks at
+    if not keeps(how):
         OH, OW = OH // PH * PH, OW // PW * PW
     height, places = (MANY, PLACES_OF_MANY) if O >= MANY else (FEW, PLACES_OF_FEW)
-    rows = max(BLOCK // (height * OW * PH), 1) * PH if how != PLAIN else -(-OH // -(-JOBS // B))
-    down, across = forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW)
-    return walk(C, down, across, OW, rows, places)
-
-
-@lru_cache(256)
-def backward_walks(x_shape: tuple[int, ...], dy_shape: tuple[int, ...], window: Window) -> list[Walk]:
-    """Of an input gradient, one for each grid of pixels."""
-    (B, C, H, W, _), (_, O, OH, OW, _), (SH, SW) = x_shape, dy_shape, window.stride
-    places = PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
-    return [
-        walk(
-            O,
-            backward_axis(window, 0, OH, H, h),
-            backward_axis(window, 1, OW, W, w),
-            W,
-            -(-H // SH // -(-JOBS // B)),
-            places,
-        )
-        for h in range(min(SH, H))
-        for w in range(min(SW, W))
-    ]
-
-
-def run_correlate(x, weight, turned, bias, y, out, index, how, walk) -> None:
-    B, L = len(x), x.shape[-1]
-    parts = min(-(-JOBS // B), len(walk.blocks) - 1)
-    products = B * L * len(bias) * walk.places[0] * walk.places[1] * len(walk.offsets) // PRODUCTS
-    kept = y is not None
-    y = y if kept else out
-    run(correlate, B * parts, products, x, weight, turned, bias, y, kept, out, index, how, walk, parts)
+    rows = min(-(-OH * B // JOBS), BLOCK // (height * OW))
+    rows = max(-(-rows // PH), 1) * PH
+    return walk(C, forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW), OW, rows, places)
 
 
 def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """y, index."""
-    (B, _, H, W, L), O = x.shape, len(weight)
+    """The convolution, an activation and a pooling.
+
+    Parameters
+    ----------
+    x, weight, bias : float32 (B, C, H, W, L), (O, C, KH, KW) and (O) or None
+    how : what follows, see finish.py
+
+    Returns
+    -------
+    out : (B, O, QH, QW, L)
+    y : (B, O, OH, OW, L) before the pooling, if the gradient needs it (see finish.keeps), or None
+    index : of out's shape, where in its window each maximum was; None without max pooling
+    """
+    (B, _, H, W, L), O, (_, pool, PH, PW) = x.shape, len(weight), how
     OH, OW = window.output_size(H, W)
-    _, pool, PH, PW = how
     y = empty((B, O, OH, OW, L)) if keeps(how) else None
-    out = y if pool == NONE else empty((B, O, OH // PH, OW // PW, L))
+    out = empty((B, O, OH // PH, OW // PW, L)) if y is None or pool != NONE else y
     index = empty(out.shape) if pool == MAX else None
     bias = np.zeros(O, np.float32) if bias is None else bias
-    run_correlate(x, weight, False, bias, y, out, out if index is None else index, how, forward_walk(x.shape, O, window, how))
+    run_correlate(x, weight, False, bias, forward_walk(x.shape, O, window, how), how, y, out, index)
     return out, y, index
+
+
+@lru_cache(256)
+def backward_walks(x_shape: tuple[int, ...], dy_shape: tuple[int, ...], window: Window) -> list[Walk]:
+    """One for each grid of pixels."""
+    (B, C, H, W, _), (_, O, OH, OW, _), (SH, SW) = x_shape, dy_shape, window.stride
+    rows, places = max(-(-H * B // (SH * JOBS)), 1), PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
+    axes = [
+        (backward_axis(window, 0, OH, H, h), backward_axis(window, 1, OW, W, w))
+        for h in range(min(SH, H))
+        for w in range(min(SW, W))
+    ]
+    return [walk(O, down, across, W, rows, places) for down, across in axes]
 
 
 def input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
+    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L)."""
     dx, bias = empty(x_shape), np.zeros(x_shape[1], np.float32)
-    for walk in backward_walks(x_shape, dy.shape, window):
-        run_correlate(dy, weight, True, bias, dx, dx, dx, PLAIN, walk)
+    for grid in backward_walks(x_shape, dy.shape, window):
+        run_correlate(dy, weight, True, bias, grid, PLAIN, dx, dx, None)
     return dx

@@ -15,7 +15,7 @@ from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store
+from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
 
 NONE = 0
 RELU, TANH, SIGMOID = 1, 2, 3
@@ -32,19 +32,17 @@ def activate(rows, activation):
     noinline()
     O, R, W, L = rows.shape
     for o in range(O):
-        for r in range(R):
-            if activation == RELU:
-                for w in range(W):
-                    v = load(rows, o, r, w, 0)
-                    store(rows, o, r, w, 0, select(v < 0, 0, v))
-            elif activation == TANH:
-                for w in range(W):
-                    for l in range(L):
-                        rows[o, r, w, l] = elementary.tanh(rows[o, r, w, l])
-            elif activation == SIGMOID:
-                for w in range(W):
-                    for l in range(L):
-                        rows[o, r, w, l] = elementary.sigmoid(rows[o, r, w, l])
+        row = stretch(R * W * L, rows, o, 0, 0, 0)  # R rows lie one after the other
+        if activation == RELU:
+            zero = np.float32(0)
+            for i in range(row.size):
+                row[i] = zero if row[i] < zero else row[i]
+        elif activation == TANH:
+            for i in range(row.size):
+                row[i] = elementary.tanh(row[i])
+        elif activation == SIGMOID:
+            for i in range(row.size):
+                row[i] = elementary.sigmoid(row[i])
 
 
 @inlined

@@ -1,0 +1,187 @@
+"""The weight gradient of a direct convolution of interleaved pictures, for any window.
+
+    dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
+
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw), a vector of L pictures each.
+Its lanes are added up when all pictures have been through it.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
+from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, gradient, rows_gradient
+from minicnn.kernels.cpu.interleaved.layout import LANES
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, store, tile
+from minicnn.kernels.cpu.winograd_transforms import vectors
+from minicnn.kernels.geometry import Window
+
+DOWN, TAPS = (3, 9) if REGISTERS == 32 else (2, 5)  # a tile: channels of dy, taps
+
+
+class Sweep(NamedTuple):
+    """How a weight gradient goes through its sums.
+
+    Attributes
+    ----------
+    places : OH, OW
+    padded : whether the picture is copied, with zeros around it
+    padding : rows above and columns left of it
+    size : rows, columns and vectors of a channel of the copy
+    offsets : (K) where each tap's vector lies, seen from a place; and some more, to fill the last tile
+    steps : from a place's numbers to those of the next, down and across
+    chunks, blocks : parts of the groups of pictures, and of the channels of dy
+    """
+
+    places: tuple[int, int]
+    padded: bool
+    padding: tuple[int, int]
+    size: tuple[int, int, int]
+    offsets: np.ndarray
+    steps: tuple[int, int]
+    chunks: int
+    blocks: int
+
+
+@lru_cache(256)
+def sweep(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
+    """From dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
+    (OH, OW), (_, C, H, W, _), (SH, SW), (top, _, left, _) = places, x_shape, window.stride, window.padding
+    (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
+    size, padded, panels = (H, W, H * W), any(window.padding), -(-O // DOWN)
+    chunks = max(min(B, JOBS // panels), 1)
+    if padded:
+        rows, columns = (OH - 1) * SH + tall, (OW - 1) * SW + wide
+        size = rows, columns, rows * columns | 1  # odd, or channels would share places in the cache
+        chunks = min(B, JOBS)  # each block of channels has to pad the pictures again
+    _, columns, plane = size
+    lines = np.arange(C)[:, None] * plane + np.arange(KH) * DH * columns
+    offsets = (lines[..., None] + np.arange(KW) * DW).ravel() * LANES
+    offsets = np.resize(offsets, -(-offsets.size // TAPS) * TAPS)
+    steps = SH * columns * LANES, SW * LANES
+    return Sweep(places, padded, (top, left), size, offsets, steps, chunks, min(panels, -(-JOBS // chunks)))
+
+
+@jit
+def pad(x, padding, size, padded):
+    """x (C, H, W, L) with zeros around it, cut off where the size ends."""
+    (C, H, W, L), (rows, columns, plane), (top, left) = x.shape, size, padding
+    for c in range(C):
+        for h in range(rows):
+            for w in range(columns):
+                i, j = h - top, w - left
+                inside = 0 <= i < H and 0 <= j < W
+                v = load_part(L if inside else 0, x, c, i if inside else 0, j if inside else 0, 0)
+                store(padded, (c * plane + h * columns + w) * L, v)
+
+
+@jit
+def sum_over_places(lines, OW, source, offsets, k, steps, sums):
+    """sums (DOWN, K, L)[:, k : k + TAPS] += lines (O, pixels, L) times the source, for O <= DOWN."""
+    noinline()
+    (O, pixels, _), (down, across) = lines.shape, steps
+    acc = tile(DOWN, TAPS, source)
+    for h in range(pixels // OW):
+        for w in range(OW):
+            for c in range(TAPS):
+                v = load(source, offsets[k + c] + h * down + w * across)
+                for r in range(DOWN):
+                    acc[r, c] += v * load(lines, min(r, O - 1), h * OW + w, 0)
+    for r in range(DOWN):
+        for c in range(TAPS):
+            store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
+
+
+@jit
+def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias, begin, end):
+    """partial (chunks, O, K) and dbias (B, O), for some chunks of the groups and blocks of the channels.
+
+    If rows were finished, a tile's channels of dy are made of dout, y and index here; else dout is dy.
+    """
+    (B, O, _, _, L), (OH, OW), (chunks, _, K), C = dout.shape, sweep.places, partial.shape, x.shape[1]
+    panels, blocks = (O + DOWN - 1) // DOWN, sweep.blocks
+    sums = vectors(panels, DOWN, K)
+    made = vectors(DOWN, OH, OW if finished else 0)
+    around = vectors(1, C, sweep.size[2] if sweep.padded else 0).reshape(-1)
+    for job in range(begin, end):
+        chunk, block = job // blocks, job % blocks
+        first, last = block * panels // blocks, (block + 1) * panels // blocks
+        sums[first:last] = 0
+        for b in range(chunk * B // chunks, (chunk + 1) * B // chunks):
+            source = x[b].reshape(-1)
+            if sweep.padded:
+                pad(x[b], sweep.padding, sweep.size, around)
+                source = around
+            for p in range(first, last):
+                o0, o1 = p * DOWN, min((p + 1) * DOWN, O)
+                lines = dout[b, o0:o1]
+                if finished:
+                    lines = made[: o1 - o0]
+                    given = dout[b, o0:o1], y[b, o0:o1], index[b, o0:o1]
+                    rows_gradient(*given, how, lines, dbias[b, o0:o1], 0, o1 - o0)
+                lines = lines.reshape(o1 - o0, -1, L)
+                for k in range(0, K, TAPS):
+                    sum_over_places(lines, OW, source, sweep.offsets, k, sweep.steps, sums[p])
+        for p in range(first, last):
+            for r in range(min(DOWN, O - p * DOWN)):
+                for k in range(K):
+                    partial[chunk, p * DOWN + r, k] = hsum(load(sums, p, r, k, 0))
+
+
+def run_gradients(
+    dout: np.ndarray,
+    y: np.ndarray,
+    index: np.ndarray,
+    how: How,
+    x: np.ndarray,
+    size: tuple[int, int],
+    window: Window,
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight and dbias; without `how`, the latter is not computed."""
+    (B, O), C, (OH, OW) = dout.shape[:2], x.shape[1], size
+    walk = sweep(B, O, size, x.shape, window)
+    partial, sums = np.empty((walk.chunks, O, walk.offsets.size), np.float32), np.empty((B, O), np.float32)
+    products = B * O * OH * OW * LANES * walk.offsets.size
+    given = dout, y, index, how, how != PLAIN, x, walk, partial, sums
+    run(correlate_gradients, walk.chunks * walk.blocks, products // PRODUCTS, *given)
+    KH, KW = window.kernel
+    return partial.sum(axis=0)[:, : C * KH * KW].reshape(O, C, KH, KW), sums
+
+
+def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+    """dweight (O, C, KH, KW) from dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
+    return run_gradients(dy, dy, dy, PLAIN, x, dy.shape[2:4], window)[0]
+
+
+def parameter_gradients(
+    dout: np.ndarray,
+    out: np.ndarray,
+    y: np.ndarray | None,
+    index: np.ndarray | None,
+    how: How,
+    x: np.ndarray,
+    window: Window,
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight and dbias where dx is not wanted: dy is made plane by plane in the cache, never as a whole.
+
+    Parameters
+    ----------
+    dout : (B, O, QH, QW, L), the gradient of `forward`'s out
+    out, y, index, how : what `forward` gave and took
+
+    Returns
+    -------
+    dweight : (O, C, KH, KW)
+    dbias : (O)
+    """
+    (activation, pool, _, _), size = how, window.output_size(*x.shape[2:4])
+    if how == PLAIN or (pool == MAX and activation in CURVES):  # nothing to make, or not plane by plane
+        dy, dbias = gradient(dout, out, y, index, how, (*dout.shape[:2], *size, LANES))
+        return weight_gradient(dy, x, window), dbias
+    given = dout if y is None else y, dout if index is None else index
+    dweight, sums = run_gradients(dout, *given, how, x, size, window)
+    return dweight, sums.sum(axis=0)

@@ -2,8 +2,8 @@
 
     dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw), a vector of L pictures each.
-Its lanes are added up when all pictures have been through it.
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, a picture each,
+are added up when all pictures have been through it.
 """
 
 from functools import lru_cache

@@ -2,7 +2,7 @@
 
     dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, a picture each,
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, one a picture,
 are added up when all pictures have been through it.
 """
 

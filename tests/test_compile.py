@@ -157,9 +157,13 @@ NETS = {
     "residual": (Residual, (3, 2, 6, 6)),
     "unet": (Up, (2, 1, 8, 8)),
     "transformer": (Block, (3, 4, 8)),
+    "norms, dropout": (
+        lambda: nn.Sequential(nn.LayerNorm(8), nn.GELU(), nn.Dropout(0.2), nn.GroupNorm(2, 4), nn.Softmax(2)),
+        (3, 4, 8),
+    ),
     "resnet20": (lambda: mc.models.create("resnet20"), (2, 3, 32, 32)),
 }  # fmt: skip
-NOT_FUSED = {"lenet5", "transformer"}  # the same bits
+NOT_FUSED = {"norms, dropout"}  # the same bits
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+import torch
 
 import minicnn as mc
 import minicnn.nn.functional as F
@@ -125,3 +126,77 @@ def test_nothing_is_done_later_where_memory_is_written():
             expected, result = net(start.clone()), compiled(start.clone())
         assert [t.tolist() for t in result] == [t.tolist() for t in expected]
     assert steps_of(compiled) == ["Conv2d", "Add", "Write", "MaxPool2d"]
+
+
+ACTIVATIONS = {"relu": F.relu, "tanh": mc.tanh, "sigmoid": mc.sigmoid, "none": lambda x: x}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_a_linear_layer_and_its_activation_are_one_step(name, bias, dtype):
+    activation, in_torch = ACTIVATIONS[name], {**vars(torch), "none": lambda x: x}[name]
+    for shape, outputs in [((3, 5), 4), ((2, 7, 33), 50), ((301, 20), 9), ((1, 1), 1)]:
+        layer = nn.Linear(shape[-1], outputs, bias=bias)
+        layer.to(mc.float64 if dtype == np.float64 else mc.float32)
+        compiled = mc.compile(lambda x, layer=layer: activation(layer(x)))
+        weights = [
+            torch.tensor(p.detach().numpy().astype(np.float64), requires_grad=True)
+            for p in layer.parameters()
+        ]
+        for seed in range(3):
+            x = RNG.standard_normal(shape).astype(dtype)
+            layer.zero_grad()
+            out, by_x = with_gradient(compiled, x, seed)
+        exact = torch.tensor(x.astype(np.float64), requires_grad=True)
+        expected = in_torch(torch.nn.functional.linear(exact, *weights))
+        grad = np.random.default_rng(seed).standard_normal(out.shape).astype(dtype)
+        expected.backward(torch.tensor(grad.astype(np.float64)))
+        by_weights = [p.grad.numpy() for p in layer.parameters()]
+        for ours, theirs in zip(
+            (out, by_x, *by_weights), (expected.detach(), exact.grad, *(w.grad for w in weights)), strict=True
+        ):
+            theirs = theirs.numpy()
+            rounding = 1e-5 if dtype == np.float32 else 1e-13
+            assert ours.dtype == dtype
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=rounding * max(1, abs(theirs).max()))
+        assert steps_of(compiled) == ["Dense"]
+
+
+def test_gradients_of_a_linear_layer_that_nobody_wants():
+    for frozen in ("x", "weight", "bias"):
+        layer = nn.Linear(5, 4)
+        compiled = mc.compile(lambda x, layer=layer: layer(x).tanh())
+        x = mc.randn(3, 5, requires_grad=frozen != "x")
+        if frozen != "x":
+            getattr(layer, frozen).requires_grad_(False)
+        gradients = []
+        for function in (compiled, compiled, compiled, lambda x, layer=layer: layer(x).tanh()):
+            x.grad = None
+            layer.zero_grad()
+            function(x).sum().backward()
+            gradients.append([p.grad for p in (x, layer.weight, layer.bias)])
+        for ours, theirs in zip(*gradients[-2:], strict=True):
+            assert (ours is None) == (theirs is None)
+            assert ours is None or np.allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_nan_passes_a_linear_layer_and_its_activation():
+    layer, x = nn.Linear(3, 2), mc.tensor([[1.0, np.nan, 0.0], [1.0, 2.0, 3.0]])
+    compiled = mc.compile(lambda x: F.relu(layer(x)))
+    for _ in range(3):
+        out = compiled(x).detach().numpy()
+    assert np.isnan(out[0]).all() and not np.isnan(out[1]).any()
+
+
+def test_a_linear_layer_stays_where_others_read_it():
+    layer = nn.Linear(3, 2)
+
+    def net(x):
+        y = layer(x)
+        return F.relu(y), y
+
+    compiled = mc.compile(net)
+    for _ in range(3):
+        compiled(mc.randn(2, 3))
+    assert steps_of(compiled) == ["Dense", "ReLU"]

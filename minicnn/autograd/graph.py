@@ -13,17 +13,23 @@ from minicnn.autograd.modes import quiet
 from minicnn.device import array_module, device_of, is_array, may_look
 from minicnn.tape import looked
 
-clock = [0]  # how often any memory was written in place
+clock = [0]  # how often memory was written in place
 _written: dict[int, tuple[int, weakref.ref]] = {}  # id of memory -> when it was written last, by the clock
 
 
-def note_write(array: Any) -> None:
-    """Remember that the memory of an array was written in place, for the graphs that were recorded before."""
+def note_write(*arrays: Any) -> None:
+    """Remember that the memory of arrays was written in place, for the graphs that were recorded before."""
     clock[0] += 1
-    memory = owner(array)
-    key = id(memory)
-    known = _written.get(key)
-    _written[key] = (clock[0], known[1] if known else weakref.ref(memory, lambda _: _written.pop(key, None)))
+    for array in arrays:
+        memory = owner(array)
+        key = id(memory)
+        known = _written.get(key)
+        _written[key] = (clock[0], known[1] if known else weakref.ref(memory, forget(key)))
+
+
+def forget(key: int) -> Callable[[Any], Any]:
+    """What is to be done when the memory with that id is gone."""
+    return lambda _: _written.pop(key, None)
 
 
 _ones: dict[Any, Any] = {}  # device and dtype -> 1

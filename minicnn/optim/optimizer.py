@@ -169,24 +169,23 @@ class Optimizer:
             kinds: dict[tuple, list[tuple]] = {}
             for p, g in zip(params, grads, strict=True):
                 array, grad, state = p.array, g.array, self.state[p]
-                self._check(array, grad)
+                if grad.shape != array.shape or grad.dtype != array.dtype or type(grad) is not type(array):
+                    self._check(array, grad)
                 kind = type(array), array.dtype, len(state), state.get("step")
                 kinds.setdefault(kind, []).append((array, grad, state))
             for alike in kinds.values():
                 arrays, gradients, states = zip(*alike, strict=True)
                 self.update(arrays, gradients, states, self.param_groups[number])
-                for array in arrays:
-                    note_write(array)  # so that a graph recorded before this step is known to be stale
+                note_write(*arrays)  # so that a graph recorded before this step is known to be stale
 
     def _check(self, array: Any, grad: Any) -> None:
         """Raise RuntimeError unless the gradient of a parameter is as that is."""
+        check_same(type(self).__name__, ("a parameter", "its gradient"), (array, grad))
         if grad.shape != array.shape or grad.dtype != array.dtype:
             raise RuntimeError(
                 f"{type(self).__name__}.step: a parameter is {array.dtype} {array.shape}, "
                 f"its gradient {grad.dtype} {grad.shape}"
             )
-        if type(grad) is not type(array):
-            check_same(type(self).__name__, ("a parameter", "its gradient"), (array, grad))
 
     # saving and loading
 

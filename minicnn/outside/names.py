@@ -13,7 +13,8 @@ GROUPS = [
     (
         "`cuda.max_memory_allocated`, `cuda.memory_reserved` or `cuda.memory_summary`",
         """max_memory_reserved memory_cached max_memory_cached memory_stats memory_snapshot
-        reset_accumulated_memory_stats reset_max_memory_allocated reset_max_memory_cached list_gpu_processes""",
+        reset_accumulated_memory_stats reset_max_memory_allocated reset_max_memory_cached
+        list_gpu_processes""",
     ),
     (
         "two real Tensors",

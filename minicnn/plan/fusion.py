@@ -48,7 +48,8 @@ def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list
         return steps
     pool_before_relu(steps, shapes, Readers(steps, outputs))
     steps = pool_with_convolution(steps, Readers(steps, outputs))
-    return fold_batch_norm(steps, shapes, Readers(steps, outputs))
+    steps = fold_batch_norm(steps, shapes, Readers(steps, outputs))
+    return linear_with_activation(steps, Readers(steps, outputs))
 
 
 def pool_before_relu(steps: list[Step], shapes: list[tuple[int, ...]], readers: Readers) -> None:
@@ -105,6 +106,24 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
     return kept
 
 
+def linear_with_activation(steps: list[Step], readers: Readers) -> list[Step]:
+    """Let a linear layer and the activation after it, if there is one, be one step."""
+    from minicnn.kernels.cpu import dense  # at the first plan: it takes a while to import
+
+    activations = {ops.ReLU: dense.RELU, ops.Tanh: dense.TANH, ops.Sigmoid: dense.SIGMOID}
+    kept = list(steps)
+    for linear in [step for step in steps if step.function is ops.Linear]:
+        last, after = linear, readers.only(linear.out)
+        if after is not None and after.function in activations and after.tracked == linear.tracked:
+            last = after
+            last.args, last.needs = linear.args, linear.needs
+            last.notes.append(f"linear and {after.function.__name__}")
+            kept.remove(linear)
+        last.settings = {"kernels": dense, "activation": activations.get(last.function, dense.NONE)}
+        last.function = Dense
+    return kept
+
+
 class FoldedConv2d(Function):
     """A convolution and the batch normalisation of its result with constant statistics.
 
@@ -148,3 +167,22 @@ class PooledConv2d(Function):
     def _check_kept(self) -> None:
         self.convolution.time = self.time
         self.convolution._check_kept()
+
+
+class Dense(Function):
+    """x @ weight.T + bias and an activation, whose arguments are the first's; all gradients at once."""
+
+    def forward(self, x: Any, weight: Any, bias: Any = None, *, kernels: Any, activation: int) -> Any:
+        self.kernels, self.activation, self.shape = kernels, activation, x.shape
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        self.x = rows if self.needs[1] else None
+        self.weight = weight if self.needs[0] else None
+        self.y = kernels.dense(rows, weight, bias, activation)
+        return self.y if x.ndim == 2 else self.y.reshape(*x.shape[:-1], len(weight))
+
+    def backward(self, grad: Any) -> Any:
+        grad = grad.reshape(-1, grad.shape[-1])
+        by_x, by_weight, by_bias = self.kernels.dense_gradient(
+            grad, self.y, self.x, self.weight, self.activation
+        )
+        return None if by_x is None else by_x.reshape(self.shape), by_weight, by_bias

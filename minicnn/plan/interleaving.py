@@ -50,22 +50,17 @@ class Separate(Function):
 class InterleavedConv2d(Function):
     """A convolution of x (B, C, H, W, L), and the activation and pooling of its result."""
 
-    def forward(self, x: Any, weight: Any, bias: Any, window: Any, how: How) -> Any:
-        self.window, self.how, self.shape = window, how, x.shape
+    def forward(self, x: Any, weight: Any, bias: Any, window: Window, how: How) -> Any:
         self.x = x if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        self.kept = telling("cpu").interleaved.conv2d(x, weight, bias, window, how)
-        return self.kept[0]
+        self.shape, self.window, self.how = x.shape, window, how
+        self.out, self.y, self.index = telling("cpu").interleaved.conv2d(x, weight, bias, window, how)
+        return self.out
 
     def backward(self, grad: Any) -> Any:
-        kernels, by_x, by_weight = telling("cpu").interleaved, None, None
-        size = self.window.output_size(*self.shape[2:4])
-        dy, by_bias = kernels.gradient(grad, *self.kept, self.how, (*grad.shape[:2], *size, grad.shape[4]))
-        if self.needs[0]:
-            by_x = kernels.conv2d_input_gradient(dy, self.weight, self.shape, self.window)
-        if self.needs[1]:
-            by_weight = kernels.conv2d_weight_gradient(dy, self.x, self.window)
-        return by_x, by_weight, by_bias if self.needs[2] else None
+        kept = self.out, self.y, self.index
+        given = self.x, self.weight, self.shape, self.window
+        return telling("cpu").interleaved.conv2d_gradients(grad, kept, self.how, *given)
 
 
 class Chain(NamedTuple):

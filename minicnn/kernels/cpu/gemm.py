@@ -120,8 +120,8 @@ def multiply(A, B, bias, C, begin, end):
 
 
 @jit
-def product(A, B, turned, C, more, rows, begin, end):
-    """Some of the tiles of C (M, N) (+)= A (M, K) B, for B (K, N), or (N, K) if it is `turned`.
+def product(A, B, C, rows, begin, end):
+    """Some of the tiles of C (M, N) = A (M, K) B (K, N).
 
     A job is a panel's width of columns for so many rows of A.
     """
@@ -130,7 +130,7 @@ def product(A, B, turned, C, more, rows, begin, end):
     columns = (N + width - 1) // width
     for job in range(begin, end):
         i, j = job // columns * rows, job % columns * width
-        column(A[i : i + rows], B, turned, panel, C[i : i + rows], j, min(width, N - j), more)
+        column(A[i : i + rows], B, False, panel, C[i : i + rows], j, min(width, N - j), False)
 
 
 @jit
@@ -139,16 +139,39 @@ def turn(A, out, begin, end):
     transpose(A[:, begin:end], out[begin:end])
 
 
-def matmul(A: np.ndarray, B: np.ndarray, turned: bool = False, bias: np.ndarray | None = None) -> np.ndarray:
-    """C (M, N) = A (M, K) B + bias (N), for B (K, N), or (N, K) if it is `turned`."""
-    (M, K), N = A.shape, B.shape[0 if turned else 1]
-    C = np.empty((M, N), A.dtype)
-    if bias is not None or K == 0:
-        C[:] = 0 if bias is None else bias
+@jit
+def two_products(A, B, C, rows, first, D, E, F, more_rows, begin, end):
+    """Some of the tiles of C = A B, the `first` jobs, and of F = D E."""
+    product(A, B, C, rows, begin, min(end, first))
+    product(D, E, F, more_rows, max(begin - first, 0), end - first)
+
+
+def jobs_of(A: np.ndarray, N: int) -> tuple[int, int]:
+    """How many jobs a product of A (M, K) with N columns is, and the rows of A in one."""
+    M, K = A.shape
     rows = max(BLOCK // max(K, 1) // MR * MR, ROWS)
-    jobs = -(-N // (NV * BYTES // A.itemsize)) * -(-M // rows)
-    run(product, jobs, A.size * N // PRODUCTS, A, B, turned, C, bias is not None, rows)
+    return -(-N // (NV * BYTES // A.itemsize)) * -(-M // rows), rows
+
+
+def room_for_product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """An array for A (M, K) B (K, N); zeros if K is 0."""
+    return (np.empty if len(B) else np.zeros)((len(A), B.shape[1]), A.dtype)
+
+
+def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+    """C (M, N) = A (M, K) B (K, N)."""
+    C, (jobs, rows) = room_for_product(A, B), jobs_of(A, B.shape[1])
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows)
     return C
+
+
+def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A B and D E, which threads share as one."""
+    C, F = room_for_product(A, B), room_for_product(D, E)
+    (first, rows), (second, more_rows) = jobs_of(A, B.shape[1]), jobs_of(D, E.shape[1])
+    numbers = (A.size * B.shape[1] + D.size * E.shape[1]) // PRODUCTS
+    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows)
+    return C, F
 
 
 def turned(A: np.ndarray) -> np.ndarray:

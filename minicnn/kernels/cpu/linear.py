@@ -2,11 +2,68 @@
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import matmul, turned
+from minicnn.kernels.cpu import elementary
+from minicnn.kernels.cpu.gemm import DEPTH, column, jobs_of, matmul, room_for_panel, turned
+from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.simd import lanes, load_part, store_part
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
 
 __all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
+
+
+@jit
+def activate_row(row, activation):
+    """The activation of a row, in place."""
+    L = lanes(row)
+    if activation == RELU:
+        for i in range(0, row.size, L):
+            n = min(L, row.size - i)
+            v = load_part(n, row, i)
+            store_part(n, row, i, select(v < 0, 0, v))
+    elif activation == TANH:
+        for i in range(row.size):
+            row[i] = elementary.tanh(row[i])
+    elif activation == SIGMOID:
+        for i in range(row.size):
+            row[i] = elementary.sigmoid(row[i])
+
+
+@jit
+def layer(x, weight, bias, activation, y, rows, begin, end):
+    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), where bias may be empty.
+
+    A job is a panel's width of columns for so many rows of x.
+    """
+    panel = room_for_panel(weight, min(x.shape[1], DEPTH))
+    width, O = panel.shape[1], y.shape[1]
+    columns = (O + width - 1) // width
+    for job in range(begin, end):
+        i, j = job // columns * rows, job % columns * width
+        n, block = min(width, O - j), y[i : i + rows]
+        if bias.size > 0:
+            shift = bias[j : j + n]
+            for r in range(len(block)):
+                row = block[r, j : j + n]
+                for c in range(row.size):
+                    row[c] = shift[c]
+        column(x[i : i + rows], weight, True, panel, block, j, n, bias.size > 0)
+        if activation != NONE:
+            for r in range(len(block)):
+                activate_row(block[r, j : j + n], activation)
+
+
+def activated(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: int) -> np.ndarray:
+    """y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), for one of the activations of finish.py."""
+    O, I = weight.shape
+    y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
+    jobs, rows = jobs_of(x, O)
+    arrays = [np.ascontiguousarray(a) for a in (x, weight, weight[:0, 0] if bias is None else bias)]
+    run(layer, jobs, x.size * O // PRODUCTS, *arrays, activation, y, rows)
+    return y
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -14,7 +71,7 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.nda
     if x.size * len(weight) <= FEW:
         y = x.dot(weight.T)
         return y if bias is None else y + bias
-    return matmul(np.ascontiguousarray(x), np.ascontiguousarray(weight), True, bias)
+    return activated(x, weight, bias, NONE)
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -1,97 +1,116 @@
-"""Optimizer steps in one pass over the parameter, its gradient and its state."""
+"""Optimizer steps in one pass over all parameters, their gradients and their states."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.lists import SIZE, Arrays, part, table_of
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
-Arrays = Sequence[np.ndarray]
-
 
 @jit
-def plain(p, g, lr, decay, sign, begin, end):
+def plain(table, settings, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
-    p, g = p[begin:end], g[begin:end]
-    for i in range(p.size):
-        p[i] -= lr * (sign * g[i] + decay * p[i])
+    lr, decay, sign = settings[0], settings[1], settings[2]
+    for k in range(len(table)):
+        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
+        for i in range(p.size):
+            p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
 @jit
-def heavy_ball(p, g, b, lr, decay, sign, momentum, damp, nesterov, begin, end):
+def heavy_ball(table, settings, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
-    p, g, b = p[begin:end], g[begin:end], b[begin:end]
-    for i in range(p.size):
-        d = sign * g[i] + decay * p[i]
-        b[i] = momentum * b[i] + damp * d
-        p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
+    lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
+    for k in range(len(table)):
+        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
+        b = part(table, k, 2, lr, begin, end)
+        for i in range(p.size):
+            d = sign * g[i] + decay * p[i]
+            b[i] = momentum * b[i] + damp * d
+            p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
 
 
 @jit
-def adam(p, g, m, v, most, rate, decay, sign, shrink, rest1, beta2, rest2, bias2, eps, amsgrad, begin, end):
+def adam(table, settings, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
-    `most`, the largest v so far, is empty unless amsgrad; NaN counts as the largest.
+    With amsgrad there is `most`, the largest v so far; NaN counts as the largest.
     """
-    p, g, m, v, most = p[begin:end], g[begin:end], m[begin:end], v[begin:end], most[begin:end]
-    for i in range(p.size):
-        old = shrink * p[i]
-        d = sign * g[i] + decay * old
-        m[i] += rest1 * (d - m[i])
-        v[i] = beta2 * v[i] + rest2 * d * d
-        spread = v[i]
-        if amsgrad:
-            spread = most[i] = most[i] if v[i] <= most[i] else v[i]
-        p[i] = old - rate * m[i] / (math.sqrt(spread) / bias2 + eps)
+    rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
+    beta2, rest2, bias2, eps = settings[5], settings[6], settings[7], settings[8]
+    for k in range(len(table)):
+        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
+        m, v = part(table, k, 2, rate, begin, end), part(table, k, 3, rate, begin, end)
+        most = part(table, k, 4 if amsgrad else 3, rate, begin, end)
+        for i in range(p.size):
+            old = shrink * p[i]
+            d = sign * g[i] + decay * old
+            m[i] += rest1 * (d - m[i])
+            v[i] = beta2 * v[i] + rest2 * d * d
+            spread = v[i]
+            if amsgrad:
+                spread = most[i] = most[i] if v[i] <= most[i] else v[i]
+            p[i] = old - rate * m[i] / (math.sqrt(spread) / bias2 + eps)
 
 
 @jit
-def rmsprop(p, g, s, mean, b, lr, alpha, rest, eps, decay, sign, momentum, centered, begin, end):
-    """mean and b are empty where they are not wanted; rest = 1 - alpha."""
-    p, g, s, mean, b = p[begin:end], g[begin:end], s[begin:end], mean[begin:end], b[begin:end]
-    for i in range(p.size):
-        d = sign * g[i] + decay * p[i]
-        s[i] = alpha * s[i] + rest * d * d
-        spread = s[i]
-        if centered:
-            mean[i] += rest * (d - mean[i])
-            spread -= mean[i] * mean[i]
-        move = d / (np.sqrt(spread) + eps)
-        if momentum > 0:
-            b[i] = momentum * b[i] + move
-            move = b[i]
-        p[i] -= lr * move
+def rmsprop(table, settings, centered, begin, end):
+    """After p, g and s, mean and then b where they are wanted; rest = 1 - alpha."""
+    lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
+    decay, sign, momentum = settings[4], settings[5], settings[6]
+    for k in range(len(table)):
+        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
+        s, mean = part(table, k, 2, lr, begin, end), part(table, k, 3 if centered else 2, lr, begin, end)
+        b = part(table, k, SIZE - 1, lr, begin, end)
+        for i in range(p.size):
+            d = sign * g[i] + decay * p[i]
+            s[i] = alpha * s[i] + rest * d * d
+            spread = s[i]
+            if centered:
+                mean[i] += rest * (d - mean[i])
+                spread -= mean[i] * mean[i]
+            move = d / (np.sqrt(spread) + eps)
+            if momentum > 0:
+                b[i] = momentum * b[i] + move
+                move = b[i]
+            p[i] -= lr * move
 
 
 @jit
-def adagrad(p, g, s, rate, eps, decay, sign, begin, end):
-    p, g, s = p[begin:end], g[begin:end], s[begin:end]
-    for i in range(p.size):
-        d = sign * g[i] + decay * p[i]
-        s[i] += d * d
-        p[i] -= rate * d / (math.sqrt(s[i]) + eps)
+def adagrad(table, settings, begin, end):
+    rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
+    for k in range(len(table)):
+        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
+        s = part(table, k, 2, rate, begin, end)
+        for i in range(p.size):
+            d = sign * g[i] + decay * p[i]
+            s[i] += d * d
+            p[i] -= rate * d / (math.sqrt(s[i]) + eps)
 
 
-def update(step: Callable, arrays: list[np.ndarray], *numbers: Any) -> None:
-    """Run a step in place on a parameter, its gradient and its state, given in this order."""
-    rows = [a.reshape(-1) for a in arrays]
-    run(step, rows[0].size, rows[0].size, *rows, *numbers)
-    for i, (a, row) in enumerate(zip(arrays, rows, strict=True)):
-        if i != 1 and not a.flags.c_contiguous:  # row is a copy; all but the gradient have changed
-            a[...] = row.reshape(a.shape)
+def update(
+    step: Callable, settings: tuple[float, ...], flags: tuple[bool, ...], *lists: Arrays | None
+) -> None:
+    """Run a step in place on parameters, their gradients and their states, given in this order.
 
-
-def each(*lists: Arrays | None) -> Iterator[list[np.ndarray]]:
-    """The first of each list, the second ...; an empty array for a list that is not wanted."""
-    params: Any = lists[0]
-    nothing = repeat(np.empty(0, params[0].dtype))
-    return map(list, zip(*(nothing if one is None else one for one in lists), strict=False))
+    The settings are rounded to the parameters' dtype.
+    """
+    given = [arrays for arrays in lists if arrays is not None]
+    listed = table_of(*given)
+    if listed is not None:
+        table, pieces, size = listed
+        run(step, pieces, size, table, np.array(settings, given[0][0].dtype), *flags)
+        return
+    rows = [[np.array(a, order="C") for a in arrays] for arrays in given]
+    update(step, settings, flags, *rows)
+    for place in (0, *range(2, len(given))):  # all but the gradients have changed
+        for a, row in zip(given[place], rows[place], strict=True):
+            a[...] = row
 
 
 def sgd_step(
@@ -107,17 +126,14 @@ def sgd_step(
     first: bool,
 ) -> None:
     """Gradient descent with momentum; see the reference for the formulas."""
-    number = params[0].dtype.type
-    rate, decay, sign = number(lr), number(weight_decay), number(-1 if maximize else 1)
-    memory = number(momentum), number(1 if first else 1 - dampening), nesterov
+    settings = lr, weight_decay, -1 if maximize else 1
     if buffers is None:
-        for arrays in each(params, grads):
-            update(plain, arrays, rate, decay, sign)
+        update(plain, settings, (), params, grads)
         return
-    for arrays in each(params, grads, buffers):
-        if first:
-            arrays[2][...] = 0  # whatever it held, 0 times nan would not go away
-        update(heavy_ball, arrays, rate, decay, sign, *memory)
+    for buffer in buffers if first else ():
+        buffer[...] = 0  # whatever it held, 0 times nan would not go away
+    memory = momentum, 1 if first else 1 - dampening
+    update(heavy_ball, settings + memory, (nesterov,), params, grads, buffers)
 
 
 def adam_step(
@@ -137,11 +153,9 @@ def adam_step(
 ) -> None:
     """Adam, AdamW or AMSGrad; see the reference for the formulas."""
     decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
-    numbers: tuple[float, ...] = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
-    numbers += 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
-    rounded = [*map(params[0].dtype.type, numbers)]
-    for arrays in each(params, grads, ms, vs, v_maxes):
-        update(adam, arrays, *rounded, v_maxes is not None)
+    settings = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
+    means = 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
+    update(adam, settings + means, (v_maxes is not None,), params, grads, ms, vs, v_maxes)
 
 
 def rmsprop_step(
@@ -159,10 +173,8 @@ def rmsprop_step(
 ) -> None:
     """RMSprop; see the reference for the formulas."""
     momentum = 0 if buffers is None else momentum
-    numbers = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
-    rounded = [*map(params[0].dtype.type, numbers)]
-    for arrays in each(params, grads, squares, means, buffers):
-        update(rmsprop, arrays, *rounded, means is not None)
+    settings = lr, alpha, 1 - alpha, eps, weight_decay, -1 if maximize else 1, momentum
+    update(rmsprop, settings, (means is not None,), params, grads, squares, means, buffers)
 
 
 def adagrad_step(
@@ -177,7 +189,5 @@ def adagrad_step(
     step: int,
 ) -> None:
     """Adagrad; see the reference for the formulas."""
-    numbers = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
-    rounded = [*map(params[0].dtype.type, numbers)]
-    for arrays in each(params, grads, totals):
-        update(adagrad, arrays, *rounded)
+    settings = lr / (1 + (step - 1) * lr_decay), eps, weight_decay, -1 if maximize else 1
+    update(adagrad, settings, (), params, grads, totals)

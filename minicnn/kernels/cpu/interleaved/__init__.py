@@ -8,11 +8,7 @@ the width, window, stride or padding, and nothing has to be turned or shuffled.
 Plans use it where batches have whole groups (see plan/interleaving.py).
 """
 
-from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_input_gradient, conv2d_weight_gradient
-from minicnn.kernels.cpu.interleaved.finish import gradient
+from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_gradients
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
 
-__all__ = [
-    "LANES", "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient", "gradient", "interleave",
-    "separate",
-]  # fmt: skip
+__all__ = ["LANES", "conv2d", "conv2d_gradients", "interleave", "separate"]

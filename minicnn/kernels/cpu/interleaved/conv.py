@@ -1,4 +1,4 @@
-"""Convolution of interleaved pictures, and its gradients: by Winograd's filtering where it can, or directly.
+"""Convolution of interleaved pictures with what follows it: by Winograd's filtering, or directly.
 
 Winograd's tiles spread a number that is not finite, and give None then, too.
 """
@@ -6,27 +6,46 @@ Winograd's tiles spread a number that is not finite, and give None then, too.
 import numpy as np
 
 from minicnn.kernels.cpu.interleaved import direct, direct_weight, winograd
-from minicnn.kernels.cpu.interleaved.finish import How
+from minicnn.kernels.cpu.interleaved.finish import How, gradient
 from minicnn.kernels.geometry import Window
 
+Kept = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
-def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+
+def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How) -> Kept:
     """From x (B, C, H, W, L) the finished result, its rows before pooling, and where the largest were."""
     found = winograd.forward(x, weight, bias, window, how)
     return direct.forward(x, weight, bias, window, how) if found is None else found
 
 
-def conv2d_input_gradient(
-    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window
-) -> np.ndarray:
-    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L)."""
-    dx = winograd.input_gradient(dy, weight, x_shape, window)
-    return direct.input_gradient(dy, weight, x_shape, window) if dx is None else dx
+def conv2d_gradients(
+    dout: np.ndarray,
+    kept: Kept,
+    how: How,
+    x: np.ndarray | None,
+    weight: np.ndarray | None,
+    x_shape: tuple[int, ...],
+    window: Window,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """dx (B, C, H, W, L), dweight (O, C, KH, KW) and dbias (O).
 
-
-def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
-    """dweight (O, C, KH, KW) from dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
-    dweight = winograd.weight_gradient(dy, x, window)
-    return direct_weight.weight_gradient(dy, x, window) if dweight is None else dweight
+    Parameters
+    ----------
+    dout : (B, O, QH, QW, L), the gradient of the finished result
+    kept, how : what `conv2d` gave and took
+    x, weight : the same; None where dweight, or dx, is not wanted
+    """
+    (B, C, _, _, L), O, size = x_shape, dout.shape[1], window.output_size(*x_shape[2:4])
+    if x is not None and weight is None and not winograd.tile_size(C, O, *size, window):
+        return None, *direct_weight.parameter_gradients(dout, *kept, how, x, window)
+    dx = dweight = None
+    dy, dbias = gradient(dout, *kept, how, (B, O, *size, L))
+    if weight is not None:
+        dx = winograd.input_gradient(dy, weight, x_shape, window)
+        if dx is None:
+            dx = direct.input_gradient(dy, weight, x_shape, window)
+    if x is not None:
+        dweight = winograd.weight_gradient(dy, x, window)
+        if dweight is None:
+            dweight = direct_weight.weight_gradient(dy, x, window)
+    return dx, dweight, dbias

@@ -5,12 +5,14 @@ MEAN over windows of PH x PW side by side (1 x 1 for none). Rows and columns tha
 looked at.
 """
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activation_gradient
 from minicnn.kernels.cpu.conv import conv2d_bias_gradient
-from minicnn.kernels.cpu.elementary import inlined
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.masks import select
@@ -23,6 +25,9 @@ MAX, MEAN = 1, 2
 CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
 PASSED_OVER = -1  # the index of a window whose relu is 0
 
+# Pasted into the caller before that is compiled: so known numbers are known here, too, and nothing is compiled
+# twice.
+pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 
 
@@ -45,7 +50,7 @@ def activate(rows, activation):
                 row[i] = elementary.sigmoid(row[i])
 
 
-@inlined
+@pasted
 def largest(rows, PH, PW, floor, out, index):
     """out and index (O, QH, QW, L): the largest number in each window of rows (O, R, OW, L), and its place.
 
@@ -65,7 +70,7 @@ def largest(rows, PH, PW, floor, out, index):
                 store(index, o, h, w, 0, select(best <= floor, PASSED_OVER, place))
 
 
-@inlined
+@pasted
 def mean(rows, PH, PW, out):
     """out (O, QH, QW, L): the mean of each window of rows (O, R, OW, L)."""
     O, QH, QW, _ = out.shape
@@ -119,7 +124,7 @@ def keeps(how: How) -> bool:
     return pool == NONE or (pool == MEAN and activation != NONE)
 
 
-@inlined
+@pasted
 def slope(dy, y, activation):
     """A vector of dy, times the slope of the activation where its result was y."""
     if activation == RELU:
@@ -129,33 +134,38 @@ def slope(dy, y, activation):
     return dy * (y * (1 - y))
 
 
-@inlined
-def spread_max(dout, index, o, r, PH, PW, dy):
-    """Row r of plane o of dy (O, R, OW, L), from dout and index (O, QH, QW, L); the sum of it."""
-    total = load_part(0, dout, 0, 0, 0, 0)
-    h, first = r // PH, r % PH * PW
-    for w in range(dout.shape[2]):
-        grad, place = load(dout, o, h, w, 0), load(index, o, h, w, 0)
-        for j in range(PW):
-            part = select(place == first + j, grad, 0)
-            store(dy, o, r, w * PW + j, 0, part)
-            total += part
-    return total
-
-
-@inlined
-def spread_mean(dout, y, activation, o, r, PH, PW, dy):
-    """The same for the mean, with y (O, R, OW, L) if there was an activation."""
-    total, scale = load_part(0, dout, 0, 0, 0, 0), np.float32(1 / (PH * PW))
-    for w in range(dout.shape[2]):
-        grad = load(dout, o, r // PH, w, 0) * scale
-        for j in range(PW):
-            part = grad
-            if activation != NONE:
-                part = slope(grad, load(y, o, r, w * PW + j, 0), activation)
-            store(dy, o, r, w * PW + j, 0, part)
-            total += part
-    return total
+@pasted
+def spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end):
+    """The work of `rows_gradient`."""
+    (_, R, OW, _), (_, QH, QW, _) = dy.shape, dout.shape
+    zero, scale = load_part(0, dout, 0, 0, 0, 0), np.float32(1 / (PH * PW))
+    for o in range(begin, end):
+        total = zero
+        for h in range(QH):
+            for r in range(h * PH, h * PH + PH):
+                if pool == MAX:
+                    first = (r - h * PH) * PW
+                    for w in range(QW):
+                        grad, place = load(dout, o, h, w, 0), load(index, o, h, w, 0)
+                        for j in range(PW):
+                            part = select(place == first + j, grad, 0)
+                            store(dy, o, r, w * PW + j, 0, part)
+                            total += part
+                else:
+                    for w in range(QW):
+                        grad = load(dout, o, h, w, 0) * scale
+                        for j in range(PW):
+                            part = grad
+                            if activation != NONE:
+                                part = slope(grad, load(y, o, r, w * PW + j, 0), activation)
+                            store(dy, o, r, w * PW + j, 0, part)
+                            total += part
+                for w in range(QW * PW, OW):
+                    store(dy, o, r, w, 0, zero)
+        for r in range(QH * PH, R):
+            for w in range(OW):
+                store(dy, o, r, w, 0, zero)
+        sums[o] = hsum(total)
 
 
 @jit
@@ -167,27 +177,10 @@ def rows_gradient(dout, y, index, how, dy, sums, begin, end):
     already in dout.
     """
     activation, pool, PH, PW = how
-    _, R, OW, _ = dy.shape
-    _, QH, QW, _ = dout.shape
-    for o in range(begin, end):
-        zero = load_part(0, dout, 0, 0, 0, 0)
-        total = zero
-        for r in range(R):
-            rest = QW * PW
-            if r >= QH * PH:
-                rest = 0
-            elif pool == MAX:
-                if PW == 2:
-                    total += spread_max(dout, index, o, r, PH, 2, dy)
-                else:
-                    total += spread_max(dout, index, o, r, PH, PW, dy)
-            elif PW == 2:
-                total += spread_mean(dout, y, activation, o, r, PH, 2, dy)
-            else:
-                total += spread_mean(dout, y, activation, o, r, PH, PW, dy)
-            for w in range(rest, OW):
-                store(dy, o, r, w, 0, zero)
-        sums[o] = hsum(total)
+    if PW == 2:
+        spread(dout, y, index, activation, pool, PH, 2, dy, sums, begin, end)
+    else:
+        spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end)
 
 
 def gradient(

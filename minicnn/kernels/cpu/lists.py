@@ -1,0 +1,84 @@
+"""Many arrays as one argument of a kernel: a table that says where they are.
+
+A network has many small parameters, and a kernel called for each takes longer to begin than to end. So the
+optimizers' kernels go through all of them in one call:
+
+    table, pieces, numbers = table_of(params, grads, ...)   in Python: a row for each parameter
+    for i in range(len(table)):                             in the kernel, for the pieces from begin to end:
+        p = part(table, i, 0, like, begin, end)             those of parameter i, as an array
+        g = part(table, i, 1, like, begin, end)
+
+A piece is PIECE numbers of one parameter, or fewer at its end.
+"""
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+from numba import carray, types
+from numba.core.typing import signature
+from numba.extending import intrinsic, overload
+
+from minicnn.kernels.cpu.jit import OPTIONS, jit
+
+PIECE = 4096
+HEADER = object.__basicsize__  # bytes of an array object before the address of its numbers
+SIZE, FIRST = -2, -1  # the last columns of the table, after the arrays' ids: their numbers, their first piece
+
+Arrays = Sequence[np.ndarray]
+
+
+def table_of(*lists: Arrays) -> tuple[np.ndarray, int, int] | None:
+    """A row for each place in the lists, whose arrays must outlive it; how many pieces and numbers these are.
+
+    None if an array does not lie row after row.
+
+    Raises
+    ------
+    ValueError
+        Arrays in one place differ in size or dtype.
+    """
+    places: list[int] = []
+    pieces = numbers = 0
+    for arrays in zip(*lists, strict=True):
+        size, nbytes = arrays[0].size, arrays[0].nbytes
+        for a in arrays:
+            if a.nbytes != nbytes:
+                raise ValueError(f"expected arrays of {size} {arrays[0].dtype}, got {a.size} {a.dtype}")
+            if not a.flags.c_contiguous:
+                return None
+            places.append(id(a))
+        places += size, pieces
+        pieces += -(-size // PIECE)
+        numbers += size
+    return np.array(places, np.int64).reshape(-1, len(lists) + 2), pieces, numbers
+
+
+@intrinsic
+def begin_of(typing, array, like):
+    """The address of an array's numbers, which are of the type of `like`: the first field of its object."""
+
+    def emit(context, builder, sig, values):
+        pointer = context.get_value_type(sig.return_type)
+        place = builder.add(values[0], values[0].type(HEADER))
+        return builder.load(builder.inttoptr(place, pointer.as_pointer()))
+
+    return signature(types.CPointer(like), array, like), emit
+
+
+def numbers_of(array, size, like):
+    """The numbers of an array in a row, from its id."""
+    return ctypes.cast(int(array), ctypes.py_object).value.reshape(-1)
+
+
+@overload(numbers_of, jit_options=OPTIONS)
+def numbers_of_id(array, size, like):
+    return lambda array, size, like: carray(begin_of(array, like), (size,))
+
+
+@jit
+def part(table, i, column, like, begin, end):
+    """What pieces begin to end hold of an array's numbers, which are of the type of `like`."""
+    size, first = table[i, SIZE], table[i, FIRST]
+    low = min(max(begin - first, 0) * PIECE, size)
+    return numbers_of(table[i, column], size, like)[low : max(min((end - first) * PIECE, size), low)]

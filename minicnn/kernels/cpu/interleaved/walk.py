@@ -58,8 +58,8 @@ class Walk(NamedTuple):
     down, across : (T) which taps of the window
     column : taps in a column of it, of all channels
     offsets : (K) where a tap's vector lies, seen from a place; by columns, then rows, then channels
-    tiles, singles : (tiles, 3 + 2 * places) the first tap, how many columns, how many taps of each; then where
-        in x the places lie, and which pixels of y they are. If single, one place
+    tiles, singles : (tiles, 3 + 2 * places) the first tap, how many columns, how many taps of each; then
+        where in x the places lie, and which pixels of y they are. If single, one place
     blocks : (blocks + 1, 2) where the tiles and the singles of each block of rows begin
     rows : in a block
     size : (OH, OW) places down and across

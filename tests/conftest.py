@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -82,6 +82,24 @@ def cuda(real_gpu: bool) -> Iterator[str]:
     assert not device.start(), device.start()
     yield "cuda"
     without_gpu()
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``undrawn(n)``: parameters of n numbers or more start from 0, drawing many takes seconds."""
+    from minicnn.nn import init
+
+    def instead_of(draw: Callable, least: int) -> Callable:
+        def start(tensor: Any, *args: Any, **settings: Any) -> Any:
+            return init.zeros_(tensor) if tensor.numel() >= least else draw(tensor, *args, **settings)
+
+        return start
+
+    def limit(least: int) -> None:
+        for name in ("uniform_", "normal_", "trunc_normal_"):
+            monkeypatch.setattr(init, name, instead_of(getattr(init, name), least))
+
+    return limit
 
 
 @pytest.fixture(params=["cpu", "cuda"])

@@ -114,7 +114,8 @@ A_FAMILY_EACH = ("alexnet", "googlenet", "mobilenet_v2", "resnet18", "vit_s_16")
     "name",
     [name if name in A_FAMILY_EACH else pytest.param(name, marks=pytest.mark.slow) for name in CLASSIFIERS],
 )
-def test_every_classifier_takes_digits(name):
+def test_every_classifier_takes_digits(name, undrawn):
+    undrawn(0)
     size = side(name, None, photos=False)
     channels = recipe(name).channels
     digits = np.random.default_rng(0).random((1, 1, 28, 28), np.float32)

@@ -134,8 +134,10 @@ def test_numbers_that_are_not_finite(value):
 def test_choice():
     window, suits = Window((3, 3)), winograd.suits
     assert suits(32, 64, 11, 11, window)
+    assert suits(16, 16, 6, 6, window)
     assert not suits(1, 64, 11, 11, window)
-    assert not suits(32, 64, 11, 2, window)
+    assert not suits(32, 64, 5, 5, window)  # four tiles, less than half full
+    assert not suits(64, 64, 4, 4, window)  # one tile, which half of a product's registers would be for
     for other in (Window((3, 3), stride=(2, 2)), Window((3, 1)), Window((3, 3), padding=(3, 0, 0, 0))):
         assert not suits(32, 64, 11, 11, other)
     plain.choice = "f4"

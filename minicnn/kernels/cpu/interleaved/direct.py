@@ -163,7 +163,8 @@ def forward(
 def backward_walks(x_shape: tuple[int, ...], dy_shape: tuple[int, ...], window: Window) -> list[Walk]:
     """One for each grid of pixels."""
     (B, C, H, W, _), (_, O, OH, OW, _), (SH, SW) = x_shape, dy_shape, window.stride
-    rows, places = max(-(-H * B // (SH * JOBS)), 1), PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
+    rows = max(-(-H * B * 2 // (SH * JOBS)), 1)  # large blocks: each has few places of each kind
+    places = PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
     axes = [
         (backward_axis(window, 0, OH, H, h), backward_axis(window, 1, OW, W, w))
         for h in range(min(SH, H))

@@ -16,7 +16,7 @@ from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, gradient, r
 from minicnn.kernels.cpu.interleaved.layout import LANES
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, store, tile
+from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
@@ -69,15 +69,13 @@ def sweep(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], win
 
 @jit
 def pad(x, padding, size, padded):
-    """x (C, H, W, L) with zeros around it, cut off where the size ends."""
+    """x (C, H, W, L) into the middle of zeros; what does not fit is cut off."""
     (C, H, W, L), (rows, columns, plane), (top, left) = x.shape, size, padding
     for c in range(C):
-        for h in range(rows):
-            for w in range(columns):
-                i, j = h - top, w - left
-                inside = 0 <= i < H and 0 <= j < W
-                v = load_part(L if inside else 0, x, c, i if inside else 0, j if inside else 0, 0)
-                store(padded, (c * plane + h * columns + w) * L, v)
+        for h in range(max(0, -top), min(H, rows - top)):
+            at = c * plane + (h + top) * columns + left
+            for w in range(max(0, -left), min(W, columns - left)):
+                store(padded, (at + w) * L, load(x, c, h, w, 0))
 
 
 @jit

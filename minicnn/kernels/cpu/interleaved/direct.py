@@ -14,7 +14,7 @@ from numba import literally
 
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk
+from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
@@ -130,7 +130,7 @@ def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> 
     height, places = (MANY, PLACES_OF_MANY) if O >= MANY else (FEW, PLACES_OF_FEW)
     rows = min(-(-OH * B // JOBS), BLOCK // (height * OW))
     rows = max(-(-rows // PH), 1) * PH
-    return walk(C, forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW), OW, rows, places)
+    return walk_of(C, forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW), OW, rows, places)
 
 
 def forward(
@@ -170,7 +170,7 @@ def backward_walks(x_shape: tuple[int, ...], dy_shape: tuple[int, ...], window: 
         for h in range(min(SH, H))
         for w in range(min(SW, W))
     ]
-    return [walk(O, down, across, W, rows, places) for down, across in axes]
+    return [walk_of(O, down, across, W, rows, places) for down, across in axes]
 
 
 def input_gradient(

@@ -49,7 +49,7 @@ class Sweep(NamedTuple):
 
 
 @lru_cache(256)
-def sweep(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
+def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
     """From dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
     (OH, OW), (_, C, H, W, _), (SH, SW), (top, _, left, _) = places, x_shape, window.stride, window.padding
     (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
@@ -144,11 +144,11 @@ def run_gradients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """dweight and dbias; without `how`, the latter is not computed."""
     (B, O), C, (OH, OW) = dout.shape[:2], x.shape[1], size
-    walk = sweep(B, O, size, x.shape, window)
-    partial, sums = np.empty((walk.chunks, O, walk.offsets.size), np.float32), np.empty((B, O), np.float32)
-    products = B * O * OH * OW * LANES * walk.offsets.size
-    given = dout, y, index, how, how != PLAIN, x, walk, partial, sums
-    run(correlate_gradients, walk.chunks * walk.blocks, products // PRODUCTS, *given)
+    sweep = sweep_of(B, O, size, x.shape, window)
+    partial, sums = np.empty((sweep.chunks, O, sweep.offsets.size), np.float32), np.empty((B, O), np.float32)
+    products = B * O * OH * OW * LANES * sweep.offsets.size
+    given = dout, y, index, how, how != PLAIN, x, sweep, partial, sums
+    run(correlate_gradients, sweep.chunks * sweep.blocks, products // PRODUCTS, *given)
     KH, KW = window.kernel
     return partial.sum(axis=0)[:, : C * KH * KW].reshape(O, C, KH, KW), sums
 

@@ -14,6 +14,11 @@ from minicnn.device import kernels_for, telling
 from minicnn.kernels.geometry import Window
 from minicnn.ops.activation import Activation
 from minicnn.plan.fusion import Readers
+from minicnn.plan.interleaved_pool import (
+    InterleavedAdaptiveAvgPool2d,
+    InterleavedAvgPool2d,
+    InterleavedMaxPool2d,
+)
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 from minicnn.tensor import Tensor
 
@@ -24,6 +29,11 @@ NAMES = {
     ops.ReLU: "ReLU", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid",
     ops.MaxPool2d: "max pooling", ops.AvgPool2d: "mean pooling",
 }  # fmt: skip
+POOLINGS = {
+    ops.MaxPool2d: InterleavedMaxPool2d,
+    ops.AvgPool2d: InterleavedAvgPool2d,
+    ops.AdaptiveAvgPool2d: InterleavedAdaptiveAvgPool2d,
+}
 How = tuple[int, int, int, int]  # activation, pooling, and the rows and columns that are pooled
 
 
@@ -87,7 +97,7 @@ def interleave(
     ends: dict[Slot, Chain] = {}  # of the chains that are taken
     for step in steps:
         chain = chains.get(step.out)
-        if chain is not None and (step.args[0] in grouping.inside or starts(chain, chains, readers)):
+        if chain is not None and (step.args[0] in grouping.inside or starts(chain, chains, readers, shapes)):
             ends[chain.parts[-1].out] = chain
         if step.out in ends:
             grouping.convolve(ends[step.out])
@@ -138,16 +148,45 @@ def cell_of(step: Step) -> tuple[int, int] | None:
     )
 
 
-def starts(chain: Chain, chains: dict[Slot, Chain], readers: Readers) -> bool:
-    """Whether it is worth turning pictures for: it is pooled at once, or read by another of its kind."""
-    reader = readers.only(chain.parts[-1].out)
-    return chain.how[1] != NO_POOL or (reader is not None and reader.out in chains)
+def starts(chain: Chain, chains: dict[Slot, Chain], readers: Readers, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether it is worth turning pictures for: it is pooled at once, or another of its kind comes soon."""
+    slots = [chain.parts[-1].out]
+    for slot in slots:  # slots grows on the way
+        for step in readers.of.get(slot, []):
+            if step is not None and step.out in chains:
+                return True
+            if step is not None and step.out not in slots and stays(step, shapes):
+                slots.append(step.out)
+    return chain.how[1] != NO_POOL
+
+
+def stays(step: Step, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether a step goes on with pictures in groups, and would not be done by a convolution instead."""
+    folded = step.function is ops.BatchNorm and not step.settings["batch"]
+    return in_groups(step, shapes) is not None and not folded
 
 
 def on_elements(step: Step, shapes: list[tuple[int, ...]]) -> bool:
     """Whether a step works on each element alone, so that it does not matter how they are laid out."""
     plain = issubclass(step.function, Activation) or step.function in (ops.ReLU, ops.Add, ops.Sub, ops.Mul)
     return plain and {shapes[x] for x in step.reads()} == {step.shape}
+
+
+def in_groups(step: Step, shapes: list[tuple[int, ...]]) -> tuple[type[Function], dict[str, Any]] | None:
+    """What does a step where the pictures are in groups, and its settings; None if nothing does."""
+    function, settings = step.function, step.settings
+    if function is ops.BatchNorm or on_elements(step, shapes):
+        return function, settings
+    if function in POOLINGS and len(step.args) == 2 and not settings:
+        return POOLINGS[function], settings
+    if function is ops.Pad and settings["widths"][0] == (0, 0):
+        return function, settings | {"widths": [*settings["widths"], (0, 0)]}
+    if function is ops.Slice:
+        pictures, *parts = step.args[1] if isinstance(step.args[1], tuple) else (step.args[1],)
+        rest = parts[:-1] if parts[-1:] == [...] else parts
+        if pictures == slice(None) and all(isinstance(part, slice) for part in rest):
+            return function, settings
+    return None
 
 
 class Grouping:
@@ -209,10 +248,10 @@ class Grouping:
 
     def other(self, step: Step) -> None:
         """A step that is none of these convolutions."""
-        read = step.reads()
-        over_channels = step.function is ops.BatchNorm and step.args[0] in self.inside
-        on_all = read and all(x in self.inside for x in read) and on_elements(step, self.shapes)
-        if over_channels or on_all:
+        read, done = step.reads(), in_groups(step, self.shapes)
+        pictures = read if on_elements(step, self.shapes) else read[:1]
+        if done is not None and all(x in self.inside for x in pictures):
+            step.function, step.settings = done
             self.change(step, step.args, step.needs)
         else:
             for slot in read:

@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minicnn.autograd.modes import quiet
 from minicnn.device import array_module, device_of, is_array, may_look
 from minicnn.tape import looked
@@ -32,7 +34,12 @@ def forget(key: int) -> Callable[[Any], Any]:
     return lambda _: _written.pop(key, None)
 
 
-_ones: dict[Any, Any] = {}  # device and dtype -> 1
+_ones: dict[Any, Any] = {}  # dtype, and the device if it is a GPU -> 1
+
+
+def kind_of(x: Any) -> Any:
+    """What arrays have in common that share their `one`."""
+    return x.dtype if type(x) is np.ndarray else (device_of(x), x.dtype)
 
 
 def one(x: Any) -> Any:
@@ -40,7 +47,7 @@ def one(x: Any) -> Any:
 
     None is kept that belongs to a CUDA graph, as it would be 1 in its replays alone.
     """
-    kind = device_of(x), x.dtype
+    kind = kind_of(x)
     known = _ones.get(kind)
     if known is None:
         known = array_module(x).ones((), x.dtype)
@@ -51,7 +58,7 @@ def one(x: Any) -> Any:
 
 def is_one(grad: Any) -> bool:
     """Whether a gradient is that one; if not, it may be 1 all the same."""
-    return grad is _ones.get((device_of(grad), grad.dtype))
+    return grad is _ones.get(kind_of(grad))
 
 
 def owner(array: Any) -> Any:
@@ -170,6 +177,9 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], name: str) -> Any:
     return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
 
 
+NOTHING = None, False
+
+
 @quiet
 def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_graph: bool) -> None:
     """Visit the graph from pairs of a node or leaf and its gradient on.
@@ -187,10 +197,11 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
     for root, grad in roots:
         add(waiting, root, grad, False)
     for target in order([root for root, _ in roots]):
-        grad, own = waiting.pop(target, (None, False))
+        grad, own = waiting.pop(target, NOTHING)
         if grad is None:
             continue
-        grad = array_module(grad).asarray(grad)  # NumPy's 0-d arithmetic gives scalars
+        if type(grad) is not np.ndarray:
+            grad = array_module(grad).asarray(grad)  # NumPy's 0-d arithmetic gives scalars
         for hook in target.hooks:
             changed = hook(grad)
             if changed is not None:
@@ -217,6 +228,7 @@ def add(waiting: dict[Any, list], target: Any, grad: Any, own: bool) -> None:
 def order(roots: list[Any]) -> list[Any]:
     """Nodes and leaves from the roots on, each after all its users."""
     done: list[Any] = []
+    leaves: list[Any] = []  # use nothing, so all of them may come last
     seen = set()
     stack = [(root, False) for root in roots]
     while stack:
@@ -226,6 +238,12 @@ def order(roots: list[Any]) -> list[Any]:
         elif target not in seen:
             seen.add(target)
             stack.append((target, True))
-            needs = target.needs if isinstance(target, Function) else None
-            stack.extend((need[0], False) for need in needs or () if need is not None and need[0] not in seen)
-    return done[::-1]
+            for need in (target.needs if isinstance(target, Function) else None) or ():
+                if need is None or need[0] in seen:
+                    continue
+                if isinstance(need[0], Function):
+                    stack.append((need[0], False))
+                else:
+                    seen.add(need[0])
+                    leaves.append(need[0])
+    return done[::-1] + leaves

@@ -7,6 +7,8 @@ so only where nobody else reads the values between them.
 import math
 from typing import Any
 
+import numpy as np
+
 from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for
@@ -108,8 +110,9 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
 
 def linear_with_activation(steps: list[Step], readers: Readers) -> list[Step]:
     """Let a linear layer and the activation after it, if there is one, be one step."""
-    from minicnn.kernels.cpu import dense  # at the first plan: it takes a while to import
-
+    dense = getattr(kernels_for(np.empty(0)), "dense", None)  # only the fast kernels have it
+    if dense is None:
+        return steps
     activations = {ops.ReLU: dense.RELU, ops.Tanh: dense.TANH, ops.Sigmoid: dense.SIGMOID}
     kept = list(steps)
     for linear in [step for step in steps if step.function is ops.Linear]:
@@ -181,8 +184,8 @@ class Dense(Function):
         return self.y if x.ndim == 2 else self.y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Any) -> Any:
-        grad = grad.reshape(-1, grad.shape[-1])
-        by_x, by_weight, by_bias = self.kernels.dense_gradient(
-            grad, self.y, self.x, self.weight, self.activation
-        )
-        return None if by_x is None else by_x.reshape(self.shape), by_weight, by_bias
+        rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])
+        gradients = self.kernels.dense_gradient(rows, self.y, self.x, self.weight, self.activation)
+        if gradients[0] is None or grad.ndim == 2:
+            return gradients
+        return gradients[0].reshape(self.shape), *gradients[1:]

@@ -21,7 +21,7 @@ class InterleavedMaxPool2d(Function):
 
 
 class InterleavedAvgPool2d(Function):
-    """The mean of each window of x (B, C, H, W, L). `how`: window, count_include_pad, divisor (0: the count)."""
+    """The mean of each window of x (B, C, H, W, L). `how`: window, count_include_pad, divisor or 0."""
 
     def forward(self, x: Any, how: tuple[Window, bool, int]) -> Any:
         self.shape, self.how = x.shape, how

@@ -1,7 +1,7 @@
 """Where a plan lays pictures out in groups, a lane each (kernels/cpu/interleaved), and back as they were.
 
 A convolution of few channels takes the activation and the pooling after it along. Its result stays laid out
-like this as long as such convolutions and operations on single elements read it.
+like this as long as such convolutions read it, and what else does not mind (`in_groups`).
 """
 
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 from minicnn.tensor import Tensor
 
 MOST = 128  # channels; with more of them the other methods leave few lanes idle, too
+FEW = 16  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
 ACTIVATIONS = {ops.ReLU: 1, ops.Tanh: 2, ops.Sigmoid: 3}  # as kernels/cpu/interleaved/finish.py numbers them
 NO_POOL, MAXIMUM, MEAN = 0, 1, 2
 NAMES = {
@@ -149,19 +150,26 @@ def cell_of(step: Step) -> tuple[int, int] | None:
 
 
 def starts(chain: Chain, chains: dict[Slot, Chain], readers: Readers, shapes: list[tuple[int, ...]]) -> bool:
-    """Whether it is worth turning pictures for: it is pooled at once, or another of its kind comes soon."""
-    slots = [chain.parts[-1].out]
-    for slot in slots:  # slots grows on the way
-        for step in readers.of.get(slot, []):
-            if step is not None and step.out in chains:
+    """Whether it is worth turning pictures for: it is pooled at once, or read by another of its kind.
+
+    With very few channels also if another comes after steps that stay with the groups.
+    """
+    conv, end = chain.parts[0], chain.parts[-1].out
+    reader = readers.only(end)
+    if chain.how[1] != NO_POOL or (reader is not None and reader.out in chains):
+        return True
+    seen = [end] if max(shapes[conv.args[1]][:2]) <= FEW else []
+    for slot in seen:  # grows on the way
+        for step in filter(None, readers.of.get(slot, [])):
+            if step.out in chains:
                 return True
-            if step is not None and step.out not in slots and stays(step, shapes):
-                slots.append(step.out)
-    return chain.how[1] != NO_POOL
+            if step.out not in seen and stays(step, shapes):
+                seen.append(step.out)
+    return False
 
 
 def stays(step: Step, shapes: list[tuple[int, ...]]) -> bool:
-    """Whether a step goes on with pictures in groups, and would not be done by a convolution instead."""
+    """Whether a step goes on with groups, and is not one that a convolution can do (see fusion.py)."""
     folded = step.function is ops.BatchNorm and not step.settings["batch"]
     return in_groups(step, shapes) is not None and not folded
 

@@ -23,7 +23,7 @@ from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 from minicnn.tensor import Tensor
 
 MOST = 128  # channels; with more of them the other methods leave few lanes idle, too
-FEW = 16  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
+FEW = 32  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
 ACTIVATIONS = {ops.ReLU: 1, ops.Tanh: 2, ops.Sigmoid: 3}  # as kernels/cpu/interleaved/finish.py numbers them
 NO_POOL, MAXIMUM, MEAN = 0, 1, 2
 NAMES = {

@@ -270,8 +270,9 @@ def test_pieces_of_a_list(shape):
     assert count == sum(-(-a.size // lists.PIECE) for a in arrays)
     assert size == sum(a.size for a in arrays)
     for i, a in enumerate(arrays):
-        pieces = [lists.part(table, i, 0, np.float32(0), k, k + 1) for k in range(count)]
-        np.testing.assert_array_equal(np.concatenate(pieces), a.reshape(-1))
+        pieces = [lists.parts(table, i, np.float32(0), k, k + 1) for k in range(count)]
+        for column in zip(*pieces, strict=True):
+            np.testing.assert_array_equal(np.concatenate(column), a.reshape(-1))
 
 
 def test_arrays_that_cannot_be_listed():

@@ -33,8 +33,10 @@ def activate_row(row, activation):
 
 
 @jit
-def layer(x, weight, bias, activation, y, rows, begin, end):
-    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), where bias may be empty.
+def layer(x, weight, turned, bias, activation, y, rows, begin, end):
+    """Some of the tiles of y (N, O) = f(x (N, I) weight + bias (O)), where bias may be empty.
+
+    The weight is (I, O), or (O, I) if it is `turned`.
 
     A job is a panel's width of columns for so many rows of x.
     """
@@ -48,7 +50,7 @@ def layer(x, weight, bias, activation, y, rows, begin, end):
             for c in range(j, j + n, L):
                 m = min(L, j + n - c)
                 store_part(m, block, r, c, load_part(m, bias, c))
-        column(x[i : i + rows], weight, True, panel, block, j, n, bias.size > 0)
+        column(x[i : i + rows], weight, turned, panel, block, j, n, bias.size > 0)
         if activation != NONE:
             for r in range(len(block)):
                 activate_row(block[r, j : j + n], activation)
@@ -59,8 +61,9 @@ def activated(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activa
     O, I = weight.shape
     y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
     jobs, rows = jobs_of(x, O)
-    arrays = [np.ascontiguousarray(a) for a in (x, weight, weight[:0, 0] if bias is None else bias)]
-    run(layer, jobs, x.size * O // PRODUCTS, *arrays, activation, y, rows)
+    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
+    shift = y[:0, 0] if bias is None else np.ascontiguousarray(bias)
+    run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, activation, y, rows)
     return y
 
 

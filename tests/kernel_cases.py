@@ -146,9 +146,13 @@ def every_kernel(
         x, weight, bias = draw(*x_shape), draw(*weight_shape), draw(weight_shape[0])
         dy = draw(x_shape[0], weight_shape[0], *window.output_size(*x_shape[2:]))
         yield f"conv2d {case}", kernels.conv2d(x, weight, bias, window, groups)
+        for name in ("relu", "tanh", "sigmoid"):
+            yield f"{name} conv2d {case}", kernels.conv2d(x, weight, bias, window, groups, name)
         yield f"input gradient {case}", kernels.conv2d_input_gradient(dy, weight, x_shape, window, groups)
         yield f"weight gradient {case}", kernels.conv2d_weight_gradient(dy, x, window, groups)
         yield f"bias gradient {case}", kernels.conv2d_bias_gradient(dy)
+        both = kernels.conv2d_parameter_gradients(dy, x, window, groups)
+        yield from zip((f"dweight {case}", f"dbias {case}"), both, strict=True)
     for shape, window in poolings:
         x, dy = draw(*shape), draw(*shape[:2], *window.output_size(*shape[2:]))
         y, index = kernels.max_pool2d(x, window)
@@ -171,8 +175,12 @@ def every_kernel(
     for N, I, O in products:
         x, weight, dy = draw(N, I), draw(O, I), draw(N, O)
         yield f"linear {N, I, O}", kernels.linear(x, weight, draw(O))
+        for name in ("relu", "tanh", "sigmoid"):
+            yield f"{name} linear {N, I, O}", kernels.linear(x, weight, draw(O), name)
         yield f"linear input gradient {N, I, O}", kernels.linear_input_gradient(dy, weight)
         yield f"linear weight gradient {N, I, O}", kernels.linear_weight_gradient(dy, x)
+        both = kernels.linear_parameter_gradients(dy, x)
+        yield from zip((f"dweight {N, I, O}", f"dbias {N, I, O}"), both, strict=True)
         yield f"matmul {N, I, O}", kernels.matmul(draw(2, 1, N, I), draw(3, O, I).swapaxes(-1, -2))
         yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)

@@ -106,6 +106,18 @@ def test_a_replay_runs_no_python(cuda):
     assert results == [[2.0 * i] * 2 for i in range(5)] and len(calls) == 2
 
 
+def test_how_many_launches_a_step_is(cuda, real_gpu):
+    """Those of LeNet-5: whoever adds one to each layer, slows a step down by a fifth."""
+    if real_gpu:
+        pytest.skip("a real graph does not tell")
+    model = mc.models.lenet5().to("cuda")
+    graph = mc.cuda.graph(step_of(model, optim.Adam(model.parameters())), warmup=1)
+    x, y = mc.zeros(16, 1, 32, 32, device="cuda"), mc.zeros(16, dtype=mc.int64, device="cuda")
+    graph(x, y), graph(x, y)
+    (recording,) = graph.recordings.values()
+    assert len(recording.graph.work) <= 27
+
+
 def test_outputs_stay_where_they_are(cuda):
     step = mc.cuda.graph(lambda x: {"sum": x.sum(), "parts": [x + 1, "text"]}, warmup=1)
     first, second, third = (step(mc.ones(3, device="cuda") * i) for i in range(3))

@@ -52,6 +52,56 @@ def test_every_tile(only, name, dtype):
 
 
 @TILES
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_every_tile_activates(only, activation, monkeypatch):
+    """The same bits as by a launch of its own; by whole tiles, in parts, and directly."""
+    *(x, weight, bias, _), window, groups = arguments(*CASES["more rows than a tile"])
+    case = x, weight, bias, window, groups
+    rows, (table, shift) = numbers(70, 700), (numbers(131, 700, seed=1), numbers(131))
+    for crowd in (1, 99):
+        monkeypatch.setattr(gemm, "CROWD", crowd)
+        for plain, got in (
+            (emulated.conv2d(*case), emulated.conv2d(*case, activation)),
+            (emulated.linear(rows, table, shift), emulated.linear(rows, table, shift, activation)),
+        ):
+            assert np.array_equal(got, emulated.activate(activation, plain))
+    monkeypatch.undo()
+    for name in ("steps of several rows", "1x1 filters"):  # directly; the smallest tile
+        *(x, weight, bias, _), window, groups = arguments(*CASES[name])
+        plain = emulated.conv2d(x, weight, bias, window, groups)
+        got = emulated.conv2d(x, weight, bias, window, groups, activation)
+        assert np.array_equal(got, emulated.activate(activation, plain))
+
+
+@TILES
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("crowd", [1, 99])
+@pytest.mark.parametrize("name", CASES)
+def test_both_gradients_at_once(only, name, crowd, dtype, monkeypatch):
+    """The sums for the bias change nothing in the weight's gradient, which is in one part or in several."""
+    monkeypatch.setattr(gemm, "CROWD", crowd)
+    x, _, _, dy, window, groups = arguments(*CASES[name], dtype)
+    dweight, dbias = emulated.conv2d_parameter_gradients(dy, x, window, groups)
+    assert np.array_equal(dweight, emulated.conv2d_weight_gradient(dy, x, window, groups))
+    assert_near(dbias, kernel_cases.conv2d_bias_gradient(dy))
+
+
+@pytest.mark.parametrize("tensor_cores", [False, True])
+def test_sums_for_a_bias_keep_their_digits(tensor_cores, monkeypatch):
+    for family in ("conv", "linear"):
+        monkeypatch.setitem(gemm.allow_tf32, family, tensor_cores)
+    dy, x = numbers(9, 40, 20, 21), numbers(9, 18, 22, 23)
+    dweight, dbias = emulated.conv2d_parameter_gradients(dy, x, Window((3, 3)), 1)
+    assert gemm.split(9 * 20 * 21, 6, conv.PART)[0] > 3
+    assert np.array_equal(dweight, emulated.conv2d_weight_gradient(dy, x, Window((3, 3)), 1))
+    assert_near(dbias, kernel_cases.conv2d_bias_gradient(dy))
+    dy, x = numbers(700, 35), numbers(700, 9)
+    dweight, dbias = emulated.linear_parameter_gradients(dy, x)
+    assert np.array_equal(dweight, emulated.linear_weight_gradient(dy, x))
+    assert_near(dbias, dy.sum(axis=0, dtype=float).astype(np.float32))
+
+
+@TILES
 @pytest.mark.parametrize("name", CASES)
 def test_tensor_cores(only, name, monkeypatch):
     """Numbers of at most 11 bits are multiplied as they are; others are rounded first."""
@@ -120,6 +170,9 @@ def test_linear_by_every_tile(only, N, I, O, dtype):
     case, expected = products(N, I, O, dtype)
     for (what, got), right in zip(every_product(emulated, *case), expected, strict=True):
         assert_near(got, right, what)
+    dweight, dbias = emulated.linear_parameter_gradients(case[3], case[0])
+    assert_near(dweight, expected[2])
+    assert_near(dbias, case[3].sum(axis=0, dtype=float).astype(dtype))
 
 
 @pytest.mark.parametrize("tensor_cores", [False, True])
@@ -138,6 +191,7 @@ def test_linear_without_rows():
     x, weight, bias, dy = (np.ones(shape, np.float32) for shape in ((0, 4), (3, 4), (3,), (0, 3)))
     results = [result for _, result in every_product(emulated, x, weight, bias, dy)]
     assert [result.shape for result in results] == [(0, 3), (0, 4), (3, 4)]
+    assert emulated.linear_parameter_gradients(dy, x)[1].tolist() == [0, 0, 0]
     assert not results[2].any()
 
 

@@ -54,6 +54,60 @@ def test_a_recorded_graph_copies_nothing_from_the_cpu(cuda, real_gpu, monkeypatc
         mc.ones(2).to(cuda)
 
 
+# layers with their activations
+
+
+class Plain(nn.Linear):
+    """A layer of the user's own."""
+
+
+ROWS_OF_LAYERS = {
+    "conv": lambda: [nn.Conv2d(2, 3, 3, padding=1), nn.Tanh(), nn.Conv2d(3, 2, 2, bias=False), nn.Sigmoid()],
+    "circular": lambda: [nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), nn.ReLU(inplace=True)],
+    "linear": lambda: [nn.Linear(6, 5), nn.Sigmoid(), nn.Linear(5, 4, bias=False), nn.ReLU(), nn.Tanh()],
+    "own": lambda: [Plain(6, 5), nn.Tanh(), nn.Tanh(), nn.Linear(5, 1)],
+    "repeated": lambda: [nn.Linear(6, 6), nn.Tanh()] * 2,
+}
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+@pytest.mark.parametrize("name", ROWS_OF_LAYERS)
+def test_a_layer_applies_its_activation(name, hooked, cuda):
+    """The numbers of one operation are those of two; hooks between them are called."""
+    mc.manual_seed(4)
+    model, seen = nn.Sequential(*ROWS_OF_LAYERS[name]()), []
+    alone = [module for module in model]
+    if hooked:
+        for module in set(model):
+            module.register_forward_hook(lambda module, args, out: seen.append(out))
+    x = mc.rand(3, 2, 5, 6, requires_grad=True)
+    results = []
+    for run, where in ((model, "cpu"), (model, cuda), (one_by_one(alone), cuda)):
+        model.to(where)
+        model.zero_grad()
+        x.grad = None
+        y = run(x.to(where))
+        (y * y).sum().backward()
+        results.append(
+            [v.numpy(force=True).copy() for v in (y, x.grad, *(p.grad for p in model.parameters()))]
+        )
+    for host, together, apart in zip(*results, strict=True):
+        np.testing.assert_allclose(together, host, rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(together, apart)
+    assert len(seen) == (3 * len(alone) if hooked else 0)
+
+
+def one_by_one(modules):
+    """A function that calls modules in a row."""
+
+    def call(x):
+        for module in modules:
+            x = module(x)
+        return x
+
+    return call
+
+
 # models
 
 

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from minicnn.nn.arguments import integer
+from minicnn.nn.fused import in_a_row
 from minicnn.nn.module import Module, indented
 from minicnn.tensor import Tensor
 
@@ -182,6 +183,8 @@ class Sequential(ModuleList):
             super().__init__(modules)
 
     def forward(self, input: Any) -> Any:
+        if type(input) is Tensor and input.is_cuda:
+            return in_a_row(list(self), input)
         for module in self:
             input = module(input)
         return input

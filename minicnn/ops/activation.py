@@ -16,6 +16,14 @@ def softplus(x):
     return kernels_for(x).activate("softplus", x, (1.0, math.inf))
 
 
+def gradient_of_result(name, grad, y):
+    """The gradient before an activation that a layer has applied to its result, now y; "" is none."""
+    if not name:
+        return grad
+    kernels = kernels_for(grad)
+    return kernels.relu_gradient(grad, y) if name == "relu" else kernels.activation_gradient(name, grad, y)
+
+
 class Activation(Function):
     """A function that is a kernel: its name there, and whether its gradient is found from the result."""
 

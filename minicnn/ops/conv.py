@@ -7,27 +7,34 @@ import numpy as np
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
 from minicnn.kernels.geometry import Window
+from minicnn.ops.activation import gradient_of_result
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))  # what kernels compute in
 
 
 class Conv2d(Function):
-    """Cross-correlation of x (N, C, H, W) with weight (O, C/G, KH, KW), plus bias (O)."""
+    """Cross-correlation of x (N, C, H, W) with weight (O, C/G, KH, KW), plus bias (O); perhaps activated."""
 
-    def forward(self, x, weight, bias, window: Window, groups: int = 1):
+    def forward(self, x, weight, bias, window: Window, groups: int = 1, activation: str = ""):
         check_conv2d(x, weight, bias, window, groups)
         self.window, self.groups, self.shape = window, groups, x.shape
         self.x = x if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        return kernels_for(x).conv2d(x, weight, bias, window, groups)
+        self.activation, out = activation, kernels_for(x).conv2d(x, weight, bias, window, groups, activation)
+        self.y = out if activation else None
+        return out
 
     def backward(self, grad):
+        grad = gradient_of_result(self.activation, grad, self.y)
         kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
         if self.needs[0]:
             by_x = kernels.conv2d_input_gradient(grad, self.weight, self.shape, self.window, self.groups)
-        if self.needs[1]:
+        if self.needs[1] and self.needs[2]:
+            how = self.window, self.groups
+            by_weight, by_bias = kernels.conv2d_parameter_gradients(grad, self.x, *how)
+        elif self.needs[1]:
             by_weight = kernels.conv2d_weight_gradient(grad, self.x, self.window, self.groups)
-        if self.needs[2]:
+        elif self.needs[2]:
             by_bias = kernels.conv2d_bias_gradient(grad)
         return by_x, by_weight, by_bias
 

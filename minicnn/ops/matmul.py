@@ -4,6 +4,7 @@ from typing import Any
 
 from minicnn.autograd import Function
 from minicnn.device import kernels_for
+from minicnn.ops.activation import gradient_of_result
 from minicnn.ops.conv import FLOATS
 
 
@@ -49,9 +50,9 @@ def refuse(x, y):
 
 
 class Linear(Function):
-    """x @ weight.T + bias, for x (..., in) and weight (out, in)."""
+    """x @ weight.T + bias, for x (..., in) and weight (out, in); perhaps activated."""
 
-    def forward(self, x, weight, bias=None):
+    def forward(self, x, weight, bias=None, activation=""):
         if weight.ndim != 2:
             raise RuntimeError(f"linear: expected a weight of 2 dimensions (out, in), got {weight.shape}")
         if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
@@ -68,12 +69,20 @@ class Linear(Function):
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         self.x = rows if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        out = kernels_for(x).linear(rows, weight, bias)
+        self.activation, out = activation, kernels_for(x).linear(rows, weight, bias, activation)
+        self.y = out if activation else None
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
     def backward(self, grad):
-        grad = grad.reshape(-1, grad.shape[-1])
-        kernels = kernels_for(grad)
-        by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape) if self.needs[0] else None
-        by_weight = kernels.linear_weight_gradient(grad, self.x) if self.needs[1] else None
-        return by_x, by_weight, grad.sum(axis=0) if any(self.needs[2:]) else None
+        by_x = by_weight = by_bias = None
+        grad = gradient_of_result(self.activation, grad.reshape(-1, grad.shape[-1]), self.y)
+        kernels, biased = kernels_for(grad), any(self.needs[2:])
+        if self.needs[0]:
+            by_x = kernels.linear_input_gradient(grad, self.weight).reshape(self.shape)
+        if self.needs[1] and biased:
+            by_weight, by_bias = kernels.linear_parameter_gradients(grad, self.x)
+        elif self.needs[1]:
+            by_weight = kernels.linear_weight_gradient(grad, self.x)
+        elif biased:
+            by_bias = grad.sum(axis=0)
+        return by_x, by_weight, by_bias

@@ -203,3 +203,8 @@ def prelu_gradient(dy: np.ndarray, x: np.ndarray, weight: np.ndarray) -> tuple[n
     arrays = [np.ascontiguousarray(a) for a in (dy, x, weight)]
     run(weighed_gradient, N * C, x.size, *arrays, dx, dweight)
     return dx, dweight.sum(axis=0)
+
+
+def activated(y: np.ndarray, name: str) -> np.ndarray:
+    """What a layer makes of its result: "relu", "tanh" or "sigmoid" of it, or nothing for ""."""
+    return y if not name else relu(y) if name == "relu" else activate(name, y)

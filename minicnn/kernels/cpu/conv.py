@@ -20,12 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, winograd
+from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.geometry import Window
 
-__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = [
+    "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
+    "conv2d_weight_gradient",
+]  # fmt: skip
 
 FEW, SOME = 32, 96  # channels: fewer than FEW, or up to SOME
 POINT = Window((1, 1))
@@ -95,15 +99,20 @@ def chosen(
 
 
 def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: Window,
+    groups: int,
+    activation: str = "",
 ) -> np.ndarray:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    """y (N, O, OH, OW), activated, from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     m, method = chosen("y", x.dtype, x.shape, weight.shape, window, groups, winograd.choice)
     if m:
         y = winograd.forward(x, weight, bias, window.padding, m)
         if y is not None:
-            return y
-    return method.conv2d(x, weight, bias, window, groups)
+            return activated(y, activation)
+    return activated(method.conv2d(x, weight, bias, window, groups), activation)
 
 
 def conv2d_input_gradient(
@@ -140,6 +149,13 @@ def channel_sums(dy, out, begin, end):
             for p in range(P):
                 total += row[p]
             out[o] += total
+
+
+def conv2d_parameter_gradients(
+    dy: np.ndarray, x: np.ndarray, window: Window, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, C/G, KH, KW) and dbias (O)."""
+    return conv2d_weight_gradient(dy, x, window, groups), conv2d_bias_gradient(dy)
 
 
 def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:

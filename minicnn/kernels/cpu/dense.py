@@ -10,7 +10,7 @@ from minicnn.kernels.cpu.activation import activate, relu
 from minicnn.kernels.cpu.gemm import CHAIN, matmul, matmuls
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, slope
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.linear import FEW, activated, linear
+from minicnn.kernels.cpu.linear import FEW, activated_linear, linear
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
 from minicnn.kernels.cpu.transpose import transpose
@@ -44,7 +44,7 @@ def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
 def dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: int) -> np.ndarray:
     """y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), for one of the activations of finish.py."""
     if x.size * len(weight) > FEW:
-        return activated(x, weight, bias, activation)
+        return activated_linear(x, weight, bias, activation)
     y = linear(x, weight, bias)
     return relu(y) if activation == RELU else y if activation == NONE else activate(CURVES[activation], y)
 

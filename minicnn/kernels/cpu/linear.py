@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.kernels.cpu import elementary
+from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.gemm import DEPTH, column, jobs_of, matmul, room_for_panel, turned
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH
 from minicnn.kernels.cpu.jit import jit
@@ -11,8 +12,9 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import lanes, load_part, store_part
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
+NUMBERS = {"": NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
-__all__ = ["linear", "linear_input_gradient", "linear_weight_gradient"]
+__all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
 @jit
@@ -56,7 +58,9 @@ def layer(x, weight, turned, bias, activation, y, rows, begin, end):
                 activate_row(block[r, j : j + n], activation)
 
 
-def activated(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: int) -> np.ndarray:
+def activated_linear(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: int
+) -> np.ndarray:
     """y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), for one of the activations of finish.py."""
     O, I = weight.shape
     y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
@@ -67,12 +71,12 @@ def activated(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activa
     return y
 
 
-def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """y (N, O) = x (N, I) weight' (O, I) + bias (O)."""
+def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
+    """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
     if x.size * len(weight) <= FEW:
         y = x.dot(weight.T)
-        return y if bias is None else y + bias
-    return activated(x, weight, bias, NONE)
+        return activated(y if bias is None else y + bias, activation)
+    return activated_linear(x, weight, bias, NUMBERS[activation])
 
 
 def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -83,3 +87,8 @@ def linear_input_gradient(dy: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def linear_weight_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """dweight (O, I) = dy' (N, O) x (N, I)."""
     return matmul(turned(np.ascontiguousarray(dy)), np.ascontiguousarray(x))
+
+
+def linear_parameter_gradients(dy: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, I), and dbias (O), the sum of dy (N, O)."""
+    return linear_weight_gradient(dy, x), dy.sum(axis=0)

@@ -1,7 +1,7 @@
 // Activations. One thread a number, with a stride; two or three transfers to a few operations, so memory is
 // the limit. Formulas: reference/activation.py.
 
-#include "common.cuh"
+#include "activate.cuh"
 
 // The kernel NAME_forward: y[i] = a formula of x. What else it is called with stands in brackets.
 #define UNPACK(...) __VA_ARGS__
@@ -26,11 +26,6 @@
 const double PI = 3.14159265358979323846;
 
 __device__ inline real limited(real x, real low, real high) { return x < low ? low : x > high ? high : x; }
-
-__device__ inline real sigmoid(real x) {
-    real e = exp(-abs(x));  // which does not overflow
-    return (x < 0 ? e : real(1)) / (1 + e);
-}
 
 __device__ inline real softplus(real x) { return log1p(exp(-abs(x))) + (x < 0 ? real(0) : x); }
 

@@ -2,7 +2,7 @@
 // (N, C, H, W) and make a result (N, O, OH, OW), so that one kernel does both.
 
 #pragma once
-#include "common.cuh"
+#include "activate.cuh"
 
 // the numbers of a convolution, as every kernel takes them: its parameters, and a Shape of them
 #define SHAPE_PARAMETERS                                                                                \
@@ -75,3 +75,13 @@ struct Cell {
         : n(number / (cells.rows * cells.columns)), i(number / cells.columns % cells.rows),
           j(number % cells.columns) {}
 };
+
+// The sum over every `step`th cell of a channel of dy (N, O, pixels): the share of one of so many threads,
+// which are on neighbouring cells.
+__device__ inline real channel_share(const real* dy, int o, int O, int pixels, int begin, int end, int step) {
+    real sum = 0;
+#pragma unroll 4
+    for (int cell = begin; cell < end; cell += step)
+        sum += dy[(cell / pixels * O + o) * pixels + cell % pixels];
+    return sum;
+}

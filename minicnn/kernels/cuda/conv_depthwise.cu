@@ -12,7 +12,8 @@ constexpr int TAPS = 8;  // of a row of a filter that a block does at once
 //
 // Grid: (N * O planes, parts of a plane); block: 256 threads, one a cell, with a stride.
 extern "C" __global__ void convolve_depthwise(
-    const real* source, const real* weight, const real* bias, real* result, SHAPE_PARAMETERS) {
+    const real* source, const real* weight, const real* bias, int activation, real* result,
+    SHAPE_PARAMETERS) {
     const Shape s = SHAPE;
     const int n = blockIdx.x / O, o = blockIdx.x % O, OG = O / groups, CG = C / groups, group = o / OG;
     const real* picture = source + (n * C + group * CG) * H * W;
@@ -34,19 +35,28 @@ extern "C" __global__ void convolve_depthwise(
                 }
             }
         }
-        result[blockIdx.x * OH * OW + at] = sum;
+        result[blockIdx.x * OH * OW + at] = activated(sum, activation);
     }
 }
 
 // partial (parts, O, C/G, KH, KW): dweight, of each part of the cells of dy (N, O, OH, OW); x (N, C, H, W).
+// And biases (parts, O), if wanted: dbias. From part to part it is part_size numbers in both.
 //
-// Grid: (O * C/G, KH * ceil(KW / TAPS), parts); block: 256 threads. A thread sums up to TAPS taps of a row,
-// so it reads dy once for them: with 3 taps, 6 operations to 8 bytes. `sum_parts` adds the parts.
+// Grid: (O * C/G, KH * ceil(KW / TAPS), parts), and for dbias one more row; block: 256 threads. A thread sums
+// up to TAPS taps of a row, so it reads dy once for them: with 3 taps, 6 operations to 8 bytes. `sum_parts`
+// adds the parts.
 extern "C" __global__ void depthwise_weight_gradient(
-    const real* dy, const real* x, real* partial, int cells_each, SHAPE_PARAMETERS) {
+    const real* dy, const real* x, real* partial, real* biases, int part_size, int cells_each,
+    SHAPE_PARAMETERS) {
     const int OG = O / groups, CG = C / groups, o = blockIdx.x / CG, c = o / OG * CG + blockIdx.x % CG;
     const int kh = blockIdx.y % KH, first = blockIdx.y / KH * TAPS;
     const int begin = blockIdx.z * cells_each, end = min(begin + cells_each, N * OH * OW);
+    if (int(blockIdx.y) == KH * ((KW + TAPS - 1) / TAPS)) {
+        if (blockIdx.x % CG > 0) return;
+        const real sum = block_sum(channel_share(dy, o, O, OH * OW, begin + threadIdx.x, end, blockDim.x));
+        if (threadIdx.x == 0) biases[blockIdx.z * part_size + o] = sum;
+        return;
+    }
     real sums[TAPS] = {};
     for (int cell = begin + threadIdx.x; cell < end; cell += blockDim.x) {
         const int n = cell / (OH * OW), at = cell % (OH * OW);
@@ -63,6 +73,6 @@ extern "C" __global__ void depthwise_weight_gradient(
         if (first + i >= KW) break;  // all threads, so that all others meet in block_sum
         const real sum = block_sum(sums[i]);
         if (threadIdx.x == 0)
-            partial[((blockIdx.z * O * CG + blockIdx.x) * KH + kh) * KW + first + i] = sum;
+            partial[blockIdx.z * part_size + (blockIdx.x * KH + kh) * KW + first + i] = sum;
     }
 }

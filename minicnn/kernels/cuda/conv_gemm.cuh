@@ -15,7 +15,8 @@
 // is still in L1 from the tap before. Lanes of a warp have neighbouring cells: reads and writes are
 // coalesced.
 template <class Tile>
-__device__ void convolve(const real* source, const real* weight, const real* bias, real* result, Shape s) {
+__device__ void convolve(
+    const real* source, const real* weight, const real* bias, int activation, real* result, Shape s) {
     constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
     constexpr int A_STEP = THREADS / ROWS, B_STEP = THREADS / COLUMNS;  // layers the block fetches at once
     __align__(16) __shared__ Layer<Tile, ROWS> a[2][DEEP];
@@ -84,6 +85,13 @@ __device__ void convolve(const real* source, const real* weight, const real* bia
         const int oh = cells.down.result(at.i), ow = cells.across.result(at.j);
         result[((at.n * s.O + o) * s.OH + oh) * s.OW + ow] = bias ? sum + bias[o] : sum;
     });
+    activate_tile<Tile>(activation, [&](int row, int column) -> real* {
+        if (first_row + row >= OG || first_cell + column >= cells.count) return nullptr;
+        const Cell at(cells, first_cell + column);
+        const int o = group * OG + first_row + row;
+        const int oh = cells.down.result(at.i), ow = cells.across.result(at.j);
+        return result + ((at.n * s.O + o) * s.OH + oh) * s.OW + ow;
+    });
 }
 
 // What a column of a weight gradient sees of a window: so far from its first cell, so many rows down and
@@ -93,13 +101,15 @@ struct Tap {
 };
 
 // partial (parts, O, K): dweight, K = (C/G, KH, KW), of each part of the cells of dy (N, O, OH, OW); x (N, C,
-// H, W).
+// H, W). And biases (parts, O), if wanted: dbias. From part to part it is part_size numbers in both.
 //
-// Grid: (tiles of K, tiles of O/G, groups * parts). Here the cells are what is summed over: a weight gradient
+// Grid: (tiles of K, tiles of O/G, groups * parts), and for dbias ROWS / 8 blocks more in each row of tiles,
+// which sum dy beside the others: a warp a channel. Here the cells are what is summed over: a weight gradient
 // has few tiles but many cells, so `parts` blocks share each tile, and `sum_parts` adds their sums in a fixed
 // order. A layer is a cell. Lanes fetch neighbouring cells of one row of dy, or of one channel and tap of x.
 template <class Tile>
-__device__ void weight_gradient(const real* dy, const real* x, real* partial, int cells_each, Shape s) {
+__device__ void weight_gradient(
+    const real* dy, const real* x, real* partial, real* biases, int part_size, int cells_each, Shape s) {
     constexpr int ROWS = Tile::ROWS, COLUMNS = Tile::COLUMNS;
     constexpr int STEP = THREADS / DEEP;  // rows, or columns, the block fetches at once
     __align__(16) __shared__ Layer<Tile, ROWS> a[2][DEEP];
@@ -111,6 +121,16 @@ __device__ void weight_gradient(const real* dy, const real* x, real* partial, in
     const int first_row = blockIdx.y * ROWS, first_column = blockIdx.x * COLUMNS;
     const int count = s.N * s.OH * s.OW;
     const int begin = part * cells_each, end = min(begin + cells_each, count);
+
+    const int beyond = int(blockIdx.x) - (K + COLUMNS - 1) / COLUMNS;
+    if (beyond >= 0) {
+        const int row = first_row + beyond * (THREADS / 32) + threadIdx.x / 32, o = group * OG + row;
+        if (row >= OG) return;
+        const int first_cell = begin + threadIdx.x % 32;
+        const real sum = warp_sum(channel_share(dy, o, s.O, s.OH * s.OW, first_cell, end, 32));
+        if (threadIdx.x % 32 == 0) biases[part * part_size + o] = sum;
+        return;
+    }
 
     for (int column = threadIdx.x; column < COLUMNS; column += THREADS) {
         const int k = first_column + column;
@@ -163,17 +183,20 @@ __device__ void weight_gradient(const real* dy, const real* x, real* partial, in
     sum_products(tile, a, b, next, fetch, put);
     tile.each([&](int row, int column, real sum) {
         if (first_row + row >= OG || first_column + column >= K) return;
-        partial[(part * s.O + group * OG + first_row + row) * K + first_column + column] = sum;
+        const int o = group * OG + first_row + row;
+        partial[part * part_size + o * K + first_column + column] = sum;
     });
 }
 
 // The kernels for one size of tile.
 #define CONVOLUTION_KERNELS(Tile, rows, columns)                                                             \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) convolve_##rows##x##columns(             \
-        const real* source, const real* weight, const real* bias, real* result, SHAPE_PARAMETERS) {          \
-        convolve<Tile<rows, columns>>(source, weight, bias, result, SHAPE);                                  \
+        const real* source, const real* weight, const real* bias, int activation, real* result,              \
+        SHAPE_PARAMETERS) {                                                                                  \
+        convolve<Tile<rows, columns>>(source, weight, bias, activation, result, SHAPE);                      \
     }                                                                                                        \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) weight_gradient_##rows##x##columns(      \
-        const real* dy, const real* x, real* partial, int cells_each, SHAPE_PARAMETERS) {                    \
-        weight_gradient<Tile<rows, columns>>(dy, x, partial, cells_each, SHAPE);                             \
+        const real* dy, const real* x, real* partial, real* biases, int part_size, int cells_each,           \
+        SHAPE_PARAMETERS) {                                                                                  \
+        weight_gradient<Tile<rows, columns>>(dy, x, partial, biases, part_size, cells_each, SHAPE);          \
     }

@@ -13,7 +13,7 @@
 //     each(f)                   f(row, column, sum) for each number of this thread
 
 #pragma once
-#include "common.cuh"
+#include "activate.cuh"
 
 constexpr int THREADS = 256;
 constexpr int DEEP = 64 / sizeof(real);     // 16 floats or 8 doubles
@@ -121,15 +121,44 @@ struct Strip {
     }
 };
 
+// The activation of a tile that its block has just written, from the cache: as a part of `each`, once for
+// every number in a register, it would be as long as all the rest. `place` says where a number is, or null.
+// Blocks of the largest tiles have no registers to remember it by; there the activation is another launch.
+template <class Tile, class Place>
+__device__ void activate_tile(int activation, Place place) {
+    if (Tile::ROWS >= 128 || !activation) return;
+    __syncthreads();
+#pragma unroll 1
+    for (int i = threadIdx.x; i < Tile::ROWS * Tile::COLUMNS; i += THREADS)
+        if (real* at = place(i / Tile::COLUMNS, i % Tile::COLUMNS)) *at = activated(*at, activation);
+}
+
+// The sum of the layers from begin to end of 32 rows side by side, in the threads of the first warp: each
+// warp adds some of the layers.
+__device__ inline real row_sum(const real* row, bool exists, int layer_step, int begin, int end) {
+    __shared__ real shares[THREADS / 32][32];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    real sum = 0;
+    if (exists)
+        for (int k = begin + warp; k < end; k += THREADS / 32) sum += row[k * layer_step];
+    shares[warp][lane] = sum;
+    __syncthreads();
+    for (int i = 1; warp == 0 && i < THREADS / 32; i++) sum += shares[i][lane];
+    return sum;
+}
+
 // c (parts, count, M, N) = a (count, M, K) b (count, K, N), of each part of the K layers; plus bias (N) if
-// any.
+// any. And sums (parts, M), if wanted: of the rows of a, which are one matrix and lie side by side. From part
+// to part it is part_size numbers in both.
 //
-// Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on). The steps say how a and b lie,
-// so that nobody has to be transposed; a_matrix or b_matrix is 0 where one matrix meets a whole stack.
+// Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on), and for the sums ROWS / 32
+// blocks more in each row of tiles. The steps say how a and b lie, so that nobody has to be transposed;
+// a_matrix or b_matrix is 0 where one matrix meets a whole stack.
 template <class Tile>
 __device__ void product(
-    const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row, int a_layer,
-    int b_layer, int b_column, int count, int a_matrix, int b_matrix, int first, int parts, int layers_each) {
+    const real* a, const real* b, const real* bias, int activation, real* c, real* sums, int M, int N, int K,
+    int a_row, int a_layer, int b_layer, int b_column, int a_matrix, int b_matrix, int first, int parts,
+    int part_size, int layers_each) {
     __align__(16) __shared__ Layer<Tile, Tile::ROWS> left[2][DEEP];
     __align__(16) __shared__ Layer<Tile, Tile::COLUMNS> right[2][DEEP];
     const int first_row = blockIdx.y * Tile::ROWS, first_column = blockIdx.x * Tile::COLUMNS;
@@ -137,7 +166,14 @@ __device__ void product(
     const int begin = part * layers_each, end = min(begin + layers_each, K);
     a += matrix * a_matrix + first_row * a_row;
     b += matrix * b_matrix + first_column * b_column;
-    c += (part * count + matrix) * M * N;
+    c += part * part_size + matrix * M * N;
+    const int beyond = int(blockIdx.x) - (N + Tile::COLUMNS - 1) / Tile::COLUMNS;
+    if (beyond >= 0) {
+        const int row = beyond * 32 + threadIdx.x % 32;
+        const real sum = row_sum(a + row * a_row, first_row + row < M, a_layer, begin, end);
+        if (threadIdx.x < 32 && first_row + row < M) sums[part * part_size + first_row + row] = sum;
+        return;
+    }
     Strip<Tile, Tile::ROWS> rows{a, M - first_row, a_row, a_layer};
     Strip<Tile, Tile::COLUMNS> columns{b, N - first_column, b_column, b_layer};
 
@@ -157,15 +193,19 @@ __device__ void product(
         const int row = first_row + i, column = first_column + j;
         if (row < M && column < N) c[row * N + column] = bias ? sum + bias[column] : sum;
     });
+    activate_tile<Tile>(activation, [&](int i, int j) -> real* {
+        const int row = first_row + i, column = first_column + j;
+        return row < M && column < N ? c + row * N + column : nullptr;
+    });
 }
 
 // The kernel for one size of tile.
 #define PRODUCT_KERNEL(Tile, R, C)                                                                           \
     extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER) product_##R##x##C(                       \
-        const real* a, const real* b, const real* bias, real* c, int M, int N, int K, int a_row,             \
-        int a_layer, int b_layer, int b_column, int count, int a_matrix, int b_matrix, int first,            \
-        int parts, int layers_each) {                                                                        \
+        const real* a, const real* b, const real* bias, int activation, real* c, real* sums, int M, int N,   \
+        int K, int a_row, int a_layer, int b_layer, int b_column, int a_matrix, int b_matrix, int first,     \
+        int parts, int part_size, int layers_each) {                                                         \
         product<Tile<R, C>>(                                                                                 \
-            a, b, bias, c, M, N, K, a_row, a_layer, b_layer, b_column, count, a_matrix, b_matrix, first,     \
-            parts, layers_each);                                                                             \
+            a, b, bias, activation, c, sums, M, N, K, a_row, a_layer, b_layer, b_column, a_matrix, b_matrix, \
+            first, parts, part_size, layers_each);                                                           \
     }

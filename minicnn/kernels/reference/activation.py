@@ -151,3 +151,8 @@ def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
         if y[i] <= 0:
             dx[i] = 0
     return dx
+
+
+def activated(y: np.ndarray, name: str) -> np.ndarray:
+    """What a layer makes of its result: "relu", "tanh" or "sigmoid" of it, or nothing for ""."""
+    return y if not name else relu(y) if name == "relu" else activate(name, y)

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from minicnn.kernels.geometry import Window
+from minicnn.kernels.reference.activation import activated
 
-__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+__all__ = [
+    "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
+    "conv2d_weight_gradient",
+]  # fmt: skip
 
 
 def products(
@@ -33,13 +37,21 @@ def products(
 
 
 def conv2d(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: Window,
+    groups: int,
+    activation: str = "",
 ) -> np.ndarray:
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
+    """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None.
+
+    Then its activation, if one is named: "relu", "tanh" or "sigmoid".
+    """
     y = np.zeros((len(x), len(weight), *window.output_size(*x.shape[2:])), x.dtype)
     for at_y, at_x, at_weight in products(x.shape, weight.shape, window, groups):
         y[at_y] += x[at_x] * weight[at_weight]
-    return y if bias is None else y + bias[:, None, None]
+    return activated(y if bias is None else y + bias[:, None, None], activation)
 
 
 def conv2d_input_gradient(
@@ -66,3 +78,10 @@ def conv2d_bias_gradient(dy: np.ndarray) -> np.ndarray:
     for at in np.ndindex(dy.shape):
         dbias[at[1]] += dy[at]
     return dbias
+
+
+def conv2d_parameter_gradients(
+    dy: np.ndarray, x: np.ndarray, window: Window, groups: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """dweight (O, C/G, KH, KW) and dbias (O)."""
+    return conv2d_weight_gradient(dy, x, window, groups), conv2d_bias_gradient(dy)

@@ -25,8 +25,7 @@ MAX, MEAN = 1, 2
 CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
 PASSED_OVER = -1  # the index of a window whose relu is 0
 
-# Pasted into the caller before that is compiled: so known numbers are known here, too, and nothing is compiled
-# twice.
+# For a helper that is pasted into its caller, not compiled by itself: numbers in a call are known in it.
 pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 

@@ -266,7 +266,8 @@ def test_steps_of_many_parameters_are_the_steps_of_each(kernels, dtype):
 @pytest.mark.parametrize("shape", [(3, 5), (4096,), (4097,), (2, 5000)])
 def test_pieces_of_a_list(shape):
     arrays = [numbers(*s, seed=i) for i, s in enumerate([(7,), shape, (0, 2), (), (5, 3)])]
-    table, count, size = lists.table_of(arrays, [a.copy() for a in arrays])
+    copies = [a.copy() for a in arrays]
+    table, count, size = lists.table_of(arrays, copies)
     assert count == sum(-(-a.size // lists.PIECE) for a in arrays)
     assert size == sum(a.size for a in arrays)
     for i, a in enumerate(arrays):

@@ -86,10 +86,11 @@ def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
-    O, I = weight.shape
-    if x.size * O <= FEW:
+    if x.size * len(weight) <= FEW:
         y = x.dot(weight.T)
-        return activated(y if bias is None else y + bias, activation)
+        y = y if bias is None else y + bias
+        return activated(y, activation) if activation else y
+    O, I = weight.shape
     y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
     jobs, rows = jobs_of(x, O)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)

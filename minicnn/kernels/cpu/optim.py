@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.lists import SIZE, Arrays, part, table_of
+from minicnn.kernels.cpu.lists import Arrays, parts, table_of
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
@@ -17,7 +17,7 @@ def plain(table, settings, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
     lr, decay, sign = settings[0], settings[1], settings[2]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
+        p, g, _, _, _ = parts(table, k, lr, begin, end)
         for i in range(p.size):
             p[i] -= lr * (sign * g[i] + decay * p[i])
 
@@ -27,8 +27,7 @@ def heavy_ball(table, settings, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
     lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
-        b = part(table, k, 2, lr, begin, end)
+        p, g, b, _, _ = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             b[i] = momentum * b[i] + damp * d
@@ -39,14 +38,12 @@ def heavy_ball(table, settings, nesterov, begin, end):
 def adam(table, settings, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
-    With amsgrad there is `most`, the largest v so far; NaN counts as the largest.
+    `most`, the largest v so far, is there if amsgrad; NaN counts as the largest.
     """
     rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
     beta2, rest2, bias2, eps = settings[5], settings[6], settings[7], settings[8]
     for k in range(len(table)):
-        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
-        m, v = part(table, k, 2, rate, begin, end), part(table, k, 3, rate, begin, end)
-        most = part(table, k, 4 if amsgrad else 3, rate, begin, end)
+        p, g, m, v, most = parts(table, k, rate, begin, end)
         for i in range(p.size):
             old = shrink * p[i]
             d = sign * g[i] + decay * old
@@ -60,13 +57,11 @@ def adam(table, settings, amsgrad, begin, end):
 
 @jit
 def rmsprop(table, settings, centered, begin, end):
-    """After p, g and s, mean and then b where they are wanted; rest = 1 - alpha."""
+    """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
     decay, sign, momentum = settings[4], settings[5], settings[6]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
-        s, mean = part(table, k, 2, lr, begin, end), part(table, k, 3 if centered else 2, lr, begin, end)
-        b = part(table, k, SIZE - 1, lr, begin, end)
+        p, g, s, mean, b = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             s[i] = alpha * s[i] + rest * d * d
@@ -85,8 +80,7 @@ def rmsprop(table, settings, centered, begin, end):
 def adagrad(table, settings, begin, end):
     rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
     for k in range(len(table)):
-        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
-        s = part(table, k, 2, rate, begin, end)
+        p, g, s, _, _ = parts(table, k, rate, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             s[i] += d * d
@@ -94,23 +88,28 @@ def adagrad(table, settings, begin, end):
 
 
 def update(
-    step: Callable, settings: tuple[float, ...], flags: tuple[bool, ...], *lists: Arrays | None
+    step: Callable,
+    settings: tuple[float, ...],
+    flags: tuple[bool, ...],
+    params: Arrays,
+    *lists: Arrays | None,
 ) -> None:
-    """Run a step in place on parameters, their gradients and their states, given in this order.
+    """Run a step in place on parameters; `lists` are their gradients and states, None what is not wanted.
 
     The settings are rounded to the parameters' dtype.
     """
-    given = [arrays for arrays in lists if arrays is not None]
-    listed = table_of(*given)
+    listed = table_of(params, *lists)
     if listed is not None:
         table, pieces, size = listed
-        run(step, pieces, size, table, np.array(settings, given[0][0].dtype), *flags)
+        run(step, pieces, size, table, np.array(settings, params[0].dtype), *flags)
         return
-    rows = [[np.array(a, order="C") for a in arrays] for arrays in given]
-    update(step, settings, flags, *rows)
-    for place in (0, *range(2, len(given))):  # all but the gradients have changed
-        for a, row in zip(given[place], rows[place], strict=True):
-            a[...] = row
+    given = params, *lists
+    rows = [None if arrays is None else [np.array(a, order="C") for a in arrays] for arrays in given]
+    update(step, settings, flags, *rows)  # type: ignore[arg-type]
+    for place, arrays in enumerate(given):
+        if arrays is not None and place != 1:  # all but the gradients have changed
+            for a, row in zip(arrays, rows[place], strict=True):  # type: ignore[arg-type]
+                a[...] = row
 
 
 def sgd_step(

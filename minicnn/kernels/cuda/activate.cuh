@@ -1,5 +1,5 @@
-// The activations that a layer applies to its own result, numbered as in gemm.py: this saves a launch, and the
-// way to memory and back.
+// The activations that a layer applies to its own result, numbered as in gemm.py: this saves a launch, and
+// the way to memory and back.
 
 #pragma once
 #include "common.cuh"

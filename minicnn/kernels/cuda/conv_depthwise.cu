@@ -12,7 +12,8 @@ constexpr int TAPS = 8;  // of a row of a filter that a block does at once
 //
 // Grid: (N * O planes, parts of a plane); block: 256 threads, one a cell, with a stride.
 extern "C" __global__ void convolve_depthwise(
-    const real* source, const real* weight, const real* bias, int activation, real* result, SHAPE_PARAMETERS) {
+    const real* source, const real* weight, const real* bias, int activation, real* result,
+    SHAPE_PARAMETERS) {
     const Shape s = SHAPE;
     const int n = blockIdx.x / O, o = blockIdx.x % O, OG = O / groups, CG = C / groups, group = o / OG;
     const real* picture = source + (n * C + group * CG) * H * W;

@@ -15,7 +15,8 @@ constexpr int CELLS = 64, PARTS = 4, FILTERS = 8;
 // That also holds the block's filters, taps * C/G * FILTERS numbers. 16 operations to 4 bytes, most of which
 // L1 has from another tap.
 extern "C" __global__ void convolve_directly(
-    const real* source, const real* weight, const real* bias, int activation, real* result, SHAPE_PARAMETERS) {
+    const real* source, const real* weight, const real* bias, int activation, real* result,
+    SHAPE_PARAMETERS) {
     DYNAMIC_SHARED(real, filters);
     __shared__ real sums[PARTS][FILTERS][CELLS];
     const Shape s = SHAPE;

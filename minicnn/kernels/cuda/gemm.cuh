@@ -157,8 +157,8 @@ __device__ inline real row_sum(const real* row, bool exists, int layer_step, int
 template <class Tile>
 __device__ void product(
     const real* a, const real* b, const real* bias, int activation, real* c, real* sums, int M, int N, int K,
-    int a_row, int a_layer, int b_layer, int b_column, int a_matrix, int b_matrix, int first, int parts, int part_size,
-    int layers_each) {
+    int a_row, int a_layer, int b_layer, int b_column, int a_matrix, int b_matrix, int first, int parts,
+    int part_size, int layers_each) {
     __align__(16) __shared__ Layer<Tile, Tile::ROWS> left[2][DEEP];
     __align__(16) __shared__ Layer<Tile, Tile::COLUMNS> right[2][DEEP];
     const int first_row = blockIdx.y * Tile::ROWS, first_column = blockIdx.x * Tile::COLUMNS;

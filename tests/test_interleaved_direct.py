@@ -31,6 +31,13 @@ LAYERS = {  # groups of pictures, x, weight, window
 }
 
 
+def test_long_sums_keep_their_digits():
+    x, dy, window = numbers(LANES, 1, 66, 98), numbers(LANES, 3, 64, 96, seed=1), Window((3, 3))
+    exact = kernel_cases.conv2d_weight_gradient(dy.astype(float), x.astype(float), window, 1)
+    error = direct_weight.weight_gradient(interleave(dy), interleave(x), window) - exact
+    assert np.abs(error).max() < 2e-6 * np.sqrt(np.square(exact).mean())
+
+
 HOWS = [
     (NONE, NONE, 1, 1),
     (NONE, MEAN, 3, 1),
@@ -168,16 +175,9 @@ def tiles():
             table, y = np.zeros((2, 3 + 2 * count), np.int64), ones(height, 5, LANES)
             given = (height, count, ones(direct_weight.TAPS + 1, height), offsets, 9, table, source, 0, y)
             yield f"{height} x {count}", direct.sum_over_taps, given, height * count
-    given = (
-        ones(3, 40, LANES),
-        8,
-        source,
-        offsets,
-        0,
-        (LANES, LANES),
-        ones(direct_weight.DOWN, direct_weight.TAPS, LANES),
-    )
-    yield "weight", direct_weight.sum_over_places, given, direct_weight.DOWN * direct_weight.TAPS
+    sums = ones(direct_weight.DOWN, direct_weight.TAPS, LANES)
+    given = ones(3, 40, LANES), 8, 0, 5, source, offsets, 0, (LANES, LANES), sums
+    yield "weight", direct_weight.sum_over_rows, given, direct_weight.DOWN * direct_weight.TAPS
 
 
 @X86

@@ -13,7 +13,7 @@ from minicnn.kernels.cpu.interleaved import winograd, winograd_tiles
 from minicnn.kernels.cpu.interleaved.finish import MAX, MEAN, NONE, RELU, TANH
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
 from minicnn.kernels.geometry import Window
-from test_winograd import ERRORS, SIZE, matrix
+from test_winograd import ERRORS, matrix
 
 NOTHING = (NONE, NONE, 1, 1)
 
@@ -30,21 +30,20 @@ def arguments(B, C, H, W, O, padding):
     return numbers(B * LANES, C, H, W), numbers(O, C, 3, 3, seed=1), numbers(O, seed=2), dy
 
 
-def directions(x, weight, bias, dy, padding, m):
+def directions(x, weight, bias, dy, padding):
     """The results of all three directions for pictures (N, C, H, W), and what kernel_cases says of them."""
-    plain.choice, window = f"f{m}", Window((3, 3), padding=padding)
+    plain.choice, window = "f4", Window((3, 3), padding=padding)
     x5, dy5 = interleave(x), interleave(dy)
     y, same, index = winograd.forward(x5, weight, bias, window, NOTHING)
     assert same is y and index is None
+    dx, dweight = winograd.gradients(dy5, x5, weight, x5.shape, window)
     yield separate(y), kernel_cases.conv2d(x, weight, bias, window, 1)
-    yield (
-        separate(winograd.input_gradient(dy5, weight, x5.shape, window)),
-        kernel_cases.conv2d_input_gradient(dy, weight, x.shape, window, 1),
-    )
-    yield winograd.weight_gradient(dy5, x5, window), kernel_cases.conv2d_weight_gradient(dy, x, window, 1)
+    yield separate(dx), kernel_cases.conv2d_input_gradient(dy, weight, x.shape, window, 1)
+    yield dweight, kernel_cases.conv2d_weight_gradient(dy, x, window, 1)
+    assert np.array_equal(winograd.gradients(dy5, None, weight, x5.shape, window)[0], dx)
+    assert np.array_equal(winograd.gradients(dy5, x5, None, x5.shape, window)[1], dweight)
 
 
-@SIZE
 @pytest.mark.parametrize(
     ("shape", "O", "padding"),
     [
@@ -56,38 +55,35 @@ def directions(x, weight, bias, dy, padding, m):
         ((3, 18, 10, 4), 3, (0, 2, 1, 0)),
     ],
 )
-def test_all_directions(m, shape, O, padding):
-    for got, expected in directions(*arguments(*shape, O, padding), padding, m):
+def test_all_directions(shape, O, padding):
+    for got, expected in directions(*arguments(*shape, O, padding), padding):
         assert got.shape == expected.shape and got.dtype == np.float32
         assert_near(got, expected)
 
 
-@SIZE
 @settings(max_examples=10)
 @given(st.data())
-def test_any_shape(m, data):
+def test_any_shape(data):
     padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
     H, W = (data.draw(st.integers(max(1, 3 - sum(sides)), 19)) for sides in (padding[:2], padding[2:]))
     B, C, O = (data.draw(st.integers(1, most)) for most in (2, 37, 37))
-    for got, expected in directions(*arguments(B, C, H, W, O, padding), padding, m):
+    for got, expected in directions(*arguments(B, C, H, W, O, padding), padding):
         assert_near(got, expected)
 
 
-@SIZE
 @pytest.mark.parametrize("many", [64, 256])
-def test_errors_are_as_documented(m, many):
+def test_errors_are_as_documented(many):
     """Both ways of one layer wide: long sums round most."""
-    for got, expected in directions(*arguments(1, many, 9, 9, many, (1, 1, 1, 1)), (1, 1, 1, 1), m):
-        assert np.abs(got - expected).max() <= ERRORS[m] * np.sqrt(np.mean(expected.astype(np.float64) ** 2))
+    for got, expected in directions(*arguments(1, many, 9, 9, many, (1, 1, 1, 1)), (1, 1, 1, 1)):
+        assert np.abs(got - expected).max() <= ERRORS[4] * np.sqrt(np.mean(expected.astype(np.float64) ** 2))
 
 
-@SIZE
 @pytest.mark.parametrize("padding", [(0, 0, 0, 0), (2, 1, 1, 0)])
-def test_a_large_picture_is_cut_into_blocks(m, padding, monkeypatch):
+def test_a_large_picture_is_cut_into_blocks(padding, monkeypatch):
     """Blocks of more than one row of tiles, the last one smaller; several blocks of channels, and chunks."""
     for cache in (1 << 12, 1 << 18, 1 << 30):
         monkeypatch.setattr(winograd, "CACHE", cache)
-        for got, expected in directions(*arguments(2, 20, 23, 9, 40, padding), padding, m):
+        for got, expected in directions(*arguments(2, 20, 23, 9, 40, padding), padding):
             assert_near(got, expected)
 
 
@@ -124,33 +120,33 @@ def test_numbers_that_are_not_finite(value):
     assert winograd.forward(bad_x, weight, bias, window, NOTHING) is None
     assert winograd.forward(x5, spoilt[1], bias, window, NOTHING) is None
     assert winograd.forward(x5, weight, np.full_like(bias, value), window, NOTHING) is None
-    assert winograd.input_gradient(bad_dy, weight, x5.shape, window) is None
-    assert winograd.input_gradient(dy5, spoilt[1], x5.shape, window) is None
-    assert winograd.weight_gradient(bad_dy, x5, window) is None
-    assert winograd.weight_gradient(dy5, bad_x, window) is None
+    for arrays in ((bad_dy, x5, weight), (dy5, bad_x, weight), (dy5, x5, spoilt[1])):
+        assert winograd.gradients(*arrays, x5.shape, window) is None
+    assert winograd.gradients(bad_dy, None, weight, x5.shape, window) is None
+    assert winograd.gradients(bad_dy, x5, None, x5.shape, window) is None
     assert winograd.forward(x5, weight, None, window, NOTHING) is not None
 
 
-def test_choice(monkeypatch):
-    window, size = Window((3, 3)), winograd.tile_size
-    assert [size(32, 64, side, side, window) for side in (11, 6, 2, 0)] == [4, 2, 2, 0]
-    assert size(1, 64, 11, 11, window) == 0
+def test_choice():
+    window, suits = Window((3, 3)), winograd.suits
+    assert suits(32, 64, 11, 11, window)
+    assert not suits(1, 64, 11, 11, window)
+    assert not suits(32, 64, 11, 2, window)
     for other in (Window((3, 3), stride=(2, 2)), Window((3, 1)), Window((3, 3), padding=(3, 0, 0, 0))):
-        assert size(32, 64, 11, 11, other) == 0
-    for plain.choice, m in (("f2", 2), ("f4", 4), (False, 0)):
-        assert size(1, 64, 11, 11, window) == m
+        assert not suits(32, 64, 11, 11, other)
+    plain.choice = "f4"
+    assert suits(1, 64, 1, 2, window)
+    assert not suits(1, 64, 0, 2, window)
     x, weight, bias, dy = arguments(1, 32, 7, 7, 32, (0, 0, 0, 0))
     x, dy = interleave(x), interleave(dy)
-    assert winograd.forward(x, weight, bias, window, NOTHING) is None
-    assert winograd.input_gradient(dy, weight, x.shape, window) is None
-    assert winograd.weight_gradient(dy, x, window) is None
+    for plain.choice in ("f2", False):
+        assert winograd.forward(x, weight, bias, window, NOTHING) is None
+        assert winograd.gradients(dy, x, weight, x.shape, window) is None
 
 
-@SIZE
-def test_patches_spread_by_the_transposed_matrix(m):
-    formula = getattr(winograd_tiles, f"spread_{m}")
-    formula, a = getattr(formula, "py_func", formula), m + 2
-    result = np.zeros((a, a))
-    for i, unit in enumerate(np.eye(a)):
+def test_patches_are_made_by_the_transposed_matrix():
+    formula = getattr(winograd_tiles.spread_4, "py_func", winograd_tiles.spread_4)
+    result = np.zeros((6, 6))
+    for i, unit in enumerate(np.eye(6)):
         formula(unit[None], result[:, i:], 0)
-    np.testing.assert_allclose(result, matrix("input", m, a, a).T, atol=0)
+    np.testing.assert_allclose(result, matrix("input", 4, 6, 6).T, atol=0)

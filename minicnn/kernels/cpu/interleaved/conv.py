@@ -36,16 +36,11 @@ def conv2d_gradients(
     x, weight : the same; None where dweight, or dx, is not wanted
     """
     (B, C, _, _, L), O, size = x_shape, dout.shape[1], window.output_size(*x_shape[2:4])
-    if x is not None and weight is None and not winograd.tile_size(C, O, *size, window):
+    if x is not None and weight is None and not winograd.suits(C, O, *size, window):
         return None, *direct_weight.parameter_gradients(dout, *kept, how, x, window)
-    dx = dweight = None
     dy, dbias = gradient(dout, *kept, how, (B, O, *size, L))
-    if weight is not None:
-        dx = winograd.input_gradient(dy, weight, x_shape, window)
-        if dx is None:
-            dx = direct.input_gradient(dy, weight, x_shape, window)
-    if x is not None:
-        dweight = winograd.weight_gradient(dy, x, window)
-        if dweight is None:
-            dweight = direct_weight.weight_gradient(dy, x, window)
-    return dx, dweight, dbias
+    found = winograd.gradients(dy, x, weight, x_shape, window)
+    if found is None:
+        dx = None if weight is None else direct.input_gradient(dy, weight, x_shape, window)
+        found = dx, None if x is None else direct_weight.weight_gradient(dy, x, window)
+    return *found, dbias

@@ -55,7 +55,11 @@ def sum_over_taps(height, places, panel, offsets, column, tiles, source, first_p
     K, last = len(offsets), len(y) - 1
     for t in range(len(tiles)):
         acc = tile(literally(height), literally(places), source)
-        for first in range(tiles[t, 0], tiles[t, 1], column):
+        for r in range(height):
+            for c in range(places):
+                acc[r, c] = splat(panel, K, r)
+        for i in range(tiles[t, 1]):
+            first = tiles[t, 0] + i * column
             for k in range(first, first + tiles[t, 2]):
                 for r in range(height):
                     weight = splat(panel, k, r)
@@ -64,7 +68,7 @@ def sum_over_taps(height, places, panel, offsets, column, tiles, source, first_p
         for r in range(height):
             for c in range(places):
                 pixel = tiles[t, 3 + places + c] - first_pixel
-                store(y, min(r, last), pixel, 0, acc[r, c] + splat(panel, K, r))
+                store(y, min(r, last), pixel, 0, acc[r, c])
 
 
 @jit

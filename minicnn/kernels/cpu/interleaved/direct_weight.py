@@ -2,8 +2,8 @@
 
     dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw), a vector of L pictures each.
-Its lanes are added up when all pictures have been through it.
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, one a picture,
+are added up when all pictures have been through it.
 """
 
 from functools import lru_cache
@@ -21,6 +21,7 @@ from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
 DOWN, TAPS = (3, 9) if REGISTERS == 32 else (2, 5)  # a tile: channels of dy, taps
+TERMS = 256  # places summed in one go: longer sums round more
 
 
 class Sweep(NamedTuple):
@@ -80,12 +81,12 @@ def pad(x, padding, size, padded):
 
 
 @jit
-def sum_over_places(lines, OW, source, offsets, k, steps, sums):
-    """sums (DOWN, K, L)[:, k : k + TAPS] += lines (O, pixels, L) times the source, for O <= DOWN."""
+def sum_over_rows(lines, OW, begin, end, source, offsets, k, steps, sums):
+    """sums (DOWN, K, L)[:, k : k + TAPS] += rows of lines (O, OH * OW, L), O <= DOWN, times the source."""
     noinline()
-    (O, pixels, _), (down, across) = lines.shape, steps
+    O, (down, across) = len(lines), steps
     acc = tile(DOWN, TAPS, source)
-    for h in range(pixels // OW):
+    for h in range(begin, end):
         for w in range(OW):
             for c in range(TAPS):
                 v = load(source, offsets[k + c] + h * down + w * across)
@@ -103,7 +104,7 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
     If rows were finished, a tile's channels of dy are made of dout, y and index here; else dout is dy.
     """
     (B, O, _, _, L), (OH, OW), (chunks, _, K), C = dout.shape, sweep.places, partial.shape, x.shape[1]
-    panels, blocks = (O + DOWN - 1) // DOWN, sweep.blocks
+    panels, blocks, rows = (O + DOWN - 1) // DOWN, sweep.blocks, max(TERMS // OW, 1)
     sums = vectors(panels, DOWN, K)
     made = vectors(DOWN, OH, OW if finished else 0)
     around = vectors(1, C, sweep.size[2] if sweep.padded else 0).reshape(-1)
@@ -124,8 +125,10 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
                     given = dout[b, o0:o1], y[b, o0:o1], index[b, o0:o1]
                     rows_gradient(*given, how, lines, dbias[b, o0:o1], 0, o1 - o0)
                 lines = lines.reshape(o1 - o0, -1, L)
-                for k in range(0, K, TAPS):
-                    sum_over_places(lines, OW, source, sweep.offsets, k, sweep.steps, sums[p])
+                for h in range(0, OH, rows):
+                    stop = min(h + rows, OH)
+                    for k in range(0, K, TAPS):
+                        sum_over_rows(lines, OW, h, stop, source, sweep.offsets, k, sweep.steps, sums[p])
         for p in range(first, last):
             for r in range(min(DOWN, O - p * DOWN)):
                 for k in range(K):

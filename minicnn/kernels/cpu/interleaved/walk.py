@@ -58,8 +58,8 @@ class Walk(NamedTuple):
     down, across : (T) which taps of the window
     column : taps in a column of it, of all channels
     offsets : (K) where a tap's vector lies, seen from a place; by columns, then rows, then channels
-    tiles, singles : (tiles, 3 + 2 * places) where the first tap is, where the last column ends, how many taps
-        of each column; then where in x the places lie, and which pixels of y they are. One place if single
+    tiles, singles : (tiles, 3 + 2 * places) the first tap, how many columns, how many taps of each; then
+        where in x the places lie, and which pixels of y they are. If single, one place
     blocks : (blocks + 1, 2) where the tiles and the singles of each block of rows begin
     rows : in a block
     size : (OH, OW) places down and across
@@ -87,9 +87,9 @@ def walk(C: int, down: Axis, across: Axis, width: int, rows: int, places: int) -
         for h in range(first, min(first + rows, len(lines))):
             top, count = lines[h][0] * C, (lines[h][1] - lines[h][0]) * C
             for w, (begin, end) in enumerate(columns):
-                taps = begin * column + top, end * column, count
+                taps = begin * column + top, end - begin, count
                 if (end - begin) * count == len(across.taps) * column:  # all: as one long column
-                    taps = 0, column, len(across.taps) * column
+                    taps = 0, 1, len(across.taps) * column
                 source = (h * down.step * across.cells + w * across.step) * LANES
                 alike[taps].append((source, down.places[h] * width + across.places[w]))
         for taps, found in alike.items():

@@ -1,7 +1,8 @@
 """Convolution of interleaved pictures with 3x3 filters and stride 1 by Winograd's minimal filtering.
 
-The method is that of ../winograd.py. Each output tile of m x m pixels, in a patch of a x a, a = m + 2, takes
-a*a products of matrices, but their numbers are vectors of L pictures here:
+The method is that of ../winograd.py, F(4x4, 3x3) alone: few shapes are for F(2x2), and a direct convolution
+is fast there, too. A tile of 4 x 4 pixels comes from a patch of 6 x 6. For each of the 36 places there is a
+product of matrices, whose numbers are vectors of L pictures here:
 
     M[e] (O, tiles) = U[e] (O, C) V[e] (C, tiles)          V: transformed input, U: transformed filters
 
@@ -15,18 +16,20 @@ import math
 
 import numpy as np
 
-from minicnn.kernels import threads
 from minicnn.kernels.cpu import winograd
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.winograd_tiles import (
     MR,
     NV,
-    gradients,
-    input_gradients,
-    inputs,
+    PATCH,
+    STEP,
+    add_patches,
+    filter_gradients,
+    gradient_tiles,
+    input_tiles,
     outer_products,
-    outputs,
+    output_tiles,
     places,
     products,
     transform_filters,
@@ -34,143 +37,107 @@ from minicnn.kernels.cpu.interleaved.winograd_tiles import (
 )
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import BYTES, hsum, load, store
-from minicnn.kernels.cpu.winograd_transforms import L, add_filters, vectors
+from minicnn.kernels.cpu.simd import BYTES, hsum, load, load_part, store
+from minicnn.kernels.cpu.winograd_transforms import L, vectors
 from minicnn.kernels.geometry import Window
 
 FEWEST = 16  # channels: with fewer the transforms take longer than a direct convolution
 CACHE = 1 << 20  # bytes of an L2 cache for a block's V and M
-CHUNKS, CHUNK = 16, 8  # a weight gradient is summed in so many parts at most, of so many tiles at least
+CHUNKS = 16  # parts that a weight gradient is summed in, each some groups of pictures
 
 
-def tile_size(C: int, O: int, OH: int, OW: int, window: Window) -> int:
-    """m of the F(m x m, 3x3) that should compute y (B, O, OH, OW, L) from C channels; 0: none of them."""
+def suits(C: int, O: int, OH: int, OW: int, window: Window) -> bool:
+    """Whether y (B, O, OH, OW, L) from C channels should be computed here."""
+    if winograd.choice not in ("auto", "f4"):
+        return False
     plain = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1)
-    if not (winograd.choice and plain and all(0 <= side <= 2 for side in window.padding) and min(OH, OW) > 0):
-        return 0
-    if winograd.choice != "auto":
-        return 2 if winograd.choice == "f2" else 4
-    if min(C, O) < FEWEST:
-        return 0
-    tiles = {m: -(-OH // m) * -(-OW // m) for m in (2, 4)}
-    return 2 if 16 * tiles[2] <= 36 * tiles[4] else 4
+    wide_enough = winograd.choice == "f4" or (min(C, O) >= FEWEST and min(OH, OW) > 2)
+    return plain and wide_enough and all(0 <= side <= 2 for side in window.padding) and min(OH, OW) > 0
 
 
-def cut(m: int, OH: int, OW: int, channels: int, step: int = 1) -> int:
-    """How many tile rows make a block, a multiple of step, where V and M have so many channels together."""
-    down, across = -(-OH // m), -(-OW // m)
-    fit = max(CACHE // ((m + 2) ** 2 * across * channels * BYTES), 1)
+def cut(OH: int, OW: int, channels: int, multiple: int = 1) -> tuple[int, int]:
+    """How many tile rows make a block where V and M have so many channels together; and its tiles."""
+    down, across = -(-OH // STEP), -(-OW // STEP)
+    fit = max(CACHE // (PATCH * PATCH * across * channels * BYTES), 1)
     rows = -(-down // -(-down // fit))  # blocks about as large as each other
-    return -(-rows // step) * step
+    rows = -(-rows // multiple) * multiple
+    return rows, rows * across
 
 
-def panels_at_once(m: int, tiles: int, panels: int) -> int:
+def panels_at_once(tiles: int, panels: int) -> int:
     """For how many panels of L channels M is computed at once."""
-    return min(max(CACHE // 2 // ((m + 2) ** 2 * tiles * L * BYTES), 1), panels)
+    return min(max(CACHE // 2 // (PATCH * PATCH * tiles * L * BYTES), 1), panels)
 
 
-def transformed(weight: np.ndarray, turned: bool, m: int) -> np.ndarray:
-    """U (panels of L filters, a*a, 1, C, L), or turned (panels of L channels, a*a, 1, O, L)."""
+def transformed(weight: np.ndarray, turned: bool) -> np.ndarray:
+    """U (panels of L filters, places, C, L), or turned (panels of L channels, places, O, L)."""
     O, C = weight.shape[:2]
     K, J = (O, C) if turned else (C, O)
-    E, panels = (m + 2) ** 2, -(-J // L)
-    U = vectors(panels * E, 1, K | 1).reshape(panels, E, 1, K | 1, L)
-    run(transform_filters, panels, U.size, np.ascontiguousarray(weight).reshape(O, C, 9), turned, m, U)
+    U = empty((-(-J // L), PATCH * PATCH, K | 1, L))
+    run(transform_filters, len(U), U.size, np.ascontiguousarray(weight).reshape(O, C, 9), turned, U)
     return U
 
 
 @jit
-def input_tiles(x, row, rows, across, top, left, m, half, V):
-    """V (E, tiles, C, L) = the patches of some tile rows of x (C, H, W, L)."""
-    for c in range(len(x)):
-        plane = x[c]
-        for r in range(rows):
-            inputs(m, plane, (row + r) * m - top, -left, across, half, V, r * across, c)
-
-
-@jit
-def gradient_tiles(dy, row, rows, across, m, half, M):
-    """M (E, tiles, O, L) = the same tile rows of dy (O, OH, OW, L)."""
-    for o in range(len(dy)):
-        plane = dy[o]
-        for r in range(rows):
-            gradients(m, plane, (row + r) * m, 0, across, half, M, r * across, o)
-
-
-@jit
-def convolve(x, U, bias, how, y, out, index, top, left, m, block_rows, at_once, finite, begin, end):
+def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, finite, begin, end):
     """y (B, O, OH, OW, L), out and index (B, O, QH, QW, L) from x (B, C, H, W, L), U and bias (O).
 
     A job is a block of tile rows of a group. Without pictures in y, its rows stay in a scratch.
     """
     (_, O, OH, OW, _), C = y.shape, x.shape[1]
-    down, across, PH = (OH + m - 1) // m, (OW + m - 1) // m, how[2]
-    blocks = (down + block_rows - 1) // block_rows
-    V, M = places(m, block_rows * across, C), places(m, block_rows * across, at_once * L)
-    half, scratch = vectors(1, m + 2, across * m + 2)[0], vectors(at_once * L, block_rows * m, OW)
+    down, across, PH = -(-OH // STEP), -(-OW // STEP), how[2]
+    blocks = -(-down // block_rows)
+    V, M = places(block_rows * across, C), places(block_rows * across, at_once * L)
+    half, scratch = vectors(1, PATCH, across * STEP + 2)[0], vectors(at_once * L, block_rows * STEP, OW)
     for job in range(begin, end):
         b, row = job // blocks, job % blocks * block_rows
-        rows, first = min(block_rows, down - row), row * m
-        last, total = min(first + rows * m, OH), np.float32(0)
-        input_tiles(x[b], row, rows, across, top, left, m, half, V)
+        rows, first = min(block_rows, down - row), row * STEP
+        last, total = min(first + rows * STEP, OH), np.float32(0)
+        input_tiles(x[b], row, rows, across, top, left, half, V)
         for panel in range(0, len(U), at_once):
             count = min(at_once * L, O - panel * L)
             products(U, V, M, C, count, panel, rows * across)
             channels = slice(panel * L, panel * L + count)
             part = y[b, channels, first:last] if len(y) > 0 else scratch[:count, : last - first]
-            for o in range(count):
-                for r in range(rows):
-                    total += outputs(m, M, r * across, o, across, half, bias[panel * L + o], r * m, part[o])
+            total += output_tiles(M, rows, across, half, bias[channels], part)
             pooled = slice(first // PH, last // PH)
             finish_rows(part, how, out[b, channels, pooled], index[b, channels, pooled])
         finite[job] = total == 0
 
 
 @jit
-def convolve_back(dy, U, dx, top, left, m, block_rows, at_once, pieces, finite, begin, end):
-    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L). A job is a piece of the channels of a group."""
-    (_, O, OH, OW, _), C = dy.shape, dx.shape[1]
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    V, M = places(m, block_rows * across, O), places(m, block_rows * across, at_once * L)
-    half, carry = vectors(1, m + 2, across * m + 2)[0], vectors(C, 2, dx.shape[3])
-    for job in range(begin, end):
-        b, piece, total = job // pieces, job % pieces, np.float32(0)
-        first_panel, last_panel = piece * len(U) // pieces, (piece + 1) * len(U) // pieces
-        carry[:] = 0
-        for row in range(0, down, block_rows):
-            rows = min(block_rows, down - row)
-            gradient_tiles(dy[b], row, rows, across, m, half, V)
-            for panel in range(first_panel, last_panel, at_once):
-                count = min(min(at_once, last_panel - panel) * L, C - panel * L)
-                products(U, V, M, O, count, panel, rows * across)
-                for c in range(panel * L, panel * L + count):
-                    for r in range(rows):
-                        tiles, i, last = r * across, (row + r) * m - top, row + r + 1 == down
-                        target = dx[b, c], carry[c], i, -left, last
-                        total += input_gradients(m, M, tiles, c - panel * L, across, half, *target)
-        finite[job] = total == 0
+def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite, begin, end):
+    """dx (B, C, H, W, L), and partial (chunks, blocks of C, O, 9, L), the weight gradients of chunks of B.
 
-
-@jit
-def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
-    """partial (chunks, blocks of C, O, 9, L), the weight gradient of chunks of blocks of tile rows."""
-    (B, O, OH, OW, _), C, chunks = dy.shape, x.shape[1], len(partial)
-    down, across = (OH + m - 1) // m, (OW + m - 1) // m
-    blocks = (down + block_rows - 1) // block_rows
-    channels, filters = partial.shape[1] * L, (O + MR - 1) // MR * MR
-    V, M = places(m, block_rows * across, channels), places(m, block_rows * across, filters)
-    half = vectors(1, m + 2, across * m + 2)[0]
-    U = vectors(len(V), partial.shape[1], filters | 1)
+    They come from dy (B, O, OH, OW, L), and are not wanted if they have no pictures, or chunks.
+    """
+    (B, O, OH, OW, _), (_, C, _, W, _), chunks = dy.shape, dx.shape, len(finite)
+    down, across = -(-OH // STEP), -(-OW // STEP)
+    blocks, filters = partial.shape[1], -(-O // MR) * MR
+    D, M = places(block_rows * across, filters), places(block_rows * across, at_once * L)
+    V, sums = places(block_rows * across, blocks * L), places(blocks, filters)
+    half = vectors(1, PATCH, across * STEP + 2)[0]
     for chunk in range(begin, end):
-        first = chunk * B * blocks // chunks
-        for block in range(first, (chunk + 1) * B * blocks // chunks):
-            b, row = block // blocks, block % blocks * block_rows
-            rows = min(block_rows, down - row)
-            input_tiles(x[b], row, rows, across, top, left, m, half, V)
-            turn(V, C, rows * across)
-            gradient_tiles(dy[b], row, rows, across, m, half, M)
-            outer_products(V, M, U, C, O, rows * across, block > first)
-        add_filters(U, m, partial[chunk])
+        total, first = np.float32(0), chunk * B // chunks
+        for b in range(first, (chunk + 1) * B // chunks):
+            carry = vectors(C, 2, W)
+            for row in range(0, down, block_rows):
+                rows = min(block_rows, down - row)
+                gradient_tiles(dy[b], row, rows, across, 0, 0, half, D)
+                for panel in range(0, len(U), at_once):
+                    count = min(at_once * L, C - panel * L)
+                    channels = slice(panel * L, panel * L + count)
+                    products(U, D, M, O, count, panel, rows * across)
+                    total += add_patches(
+                        M, row, rows, across, top, left, down - 1, half, carry[channels], dx[b, channels]
+                    )
+                if len(partial) > 0:
+                    input_tiles(x[b], row, rows, across, top, left, half, V)
+                    turn(V, C, rows * across)
+                    outer_products(V, D, sums, C, O, rows * across, b > first or row > 0)
+        if len(partial) > 0:
+            filter_gradients(sums, partial[chunk])
+        finite[chunk] = total == 0
 
 
 @jit
@@ -179,18 +146,18 @@ def add_up(partial, dweight, finite, begin, end):
     chunks, C = len(partial), dweight.shape[1]
     line = vectors(1, 1, 9)[0]
     for o in range(begin, end):
-        total = np.float32(0)
-        for block in range((C + L - 1) // L):
+        total = load_part(0, line, 0, 0, 0)
+        for block in range(-(-C // L)):
             for tap in range(9):
                 v = load(partial, 0, block, o, tap, 0)
                 for chunk in range(1, chunks):
                     v += load(partial, chunk, block, o, tap, 0)
-                total += hsum(v * 0.0)
+                total += v * 0.0
                 store(line, 0, tap, 0, v)
             for lane in range(min(L, C - block * L)):
                 for tap in range(9):
                     dweight[o, block * L + lane, tap] = line[0, tap, lane]
-        finite[o] = total == 0
+        finite[o] = hsum(total) == 0
 
 
 def forward(
@@ -207,63 +174,66 @@ def forward(
     Returns
     -------
     out (B, O, QH, QW, L); y (B, O, OH, OW, L) if `keeps(how)`; index, as out, with maximum pooling. None if
-    a number is not finite, or `tile_size` wants no Winograd.
+    a number is not finite, or where this does not suit.
     """
     (B, C, H, W, _), O = x.shape, len(weight)
     (OH, OW), (_, pool, PH, PW) = window.output_size(H, W), how
-    m = tile_size(C, O, OH, OW, window)
-    if m == 0:
+    if not suits(C, O, OH, OW, window):
         return None
     y = empty((B if keeps(how) else 0, O, OH, OW, L))
     out = y if pool == NONE else empty((B, O, OH // PH, OW // PW, L))
     index = empty(out.shape) if pool == MAX else out
-    U = transformed(weight, False, m)
-    block_rows = cut(m, OH, OW, C + min(O, 64), math.lcm(m, PH) // m)
-    at_once = panels_at_once(m, block_rows * -(-OW // m), len(U))
-    finite = np.empty(B * -(-OH // (m * block_rows)), np.bool_)
+    U = transformed(weight, False)
+    block_rows, tiles = cut(OH, OW, C + min(O, 64), math.lcm(STEP, PH) // STEP)
+    at_once = panels_at_once(tiles, len(U))
+    finite = np.empty(B * -(-OH // (STEP * block_rows)), np.bool_)
     offsets = np.zeros(O, np.float32) if bias is None else bias
     arrays = np.ascontiguousarray(x), U, offsets, how, y, out, index
     numbers = B * O * OH * OW * L * C * 9 // PRODUCTS
-    run(convolve, len(finite), numbers, *arrays, *top_left(window), m, block_rows, at_once, finite)
+    run(convolve, len(finite), numbers, *arrays, *top_left(window), block_rows, at_once, finite)
     if not finite.all():
         return None
     return out, y if keeps(how) else None, index if pool == MAX else None
 
 
-def input_gradient(
-    dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window
-) -> np.ndarray | None:
-    """dx (B, C, H, W, L) from dy (B, O, OH, OW, L) and weight (O, C, 3, 3), or None as above."""
+def gradients(
+    dy: np.ndarray,
+    x: np.ndarray | None,
+    weight: np.ndarray | None,
+    x_shape: tuple[int, ...],
+    window: Window,
+) -> tuple[np.ndarray | None, np.ndarray | None] | None:
+    """Both gradients, which share dy's transform; or only dx without x, or dweight without weight.
+
+    Parameters
+    ----------
+    dy : (B, O, OH, OW, L)
+    x, weight, x_shape, window : of the convolution
+
+    Returns
+    -------
+    dx (B, C, H, W, L) or None and dweight (O, C, 3, 3) or None. None alone as above.
+    """
     (B, O, OH, OW, _), C = dy.shape, x_shape[1]
-    m = tile_size(C, O, OH, OW, window)
-    if m == 0:
+    if not suits(C, O, OH, OW, window):
         return None
-    dx, U = empty(x_shape), transformed(weight, True, m)
-    block_rows = cut(m, OH, OW, O + min(C, 64))
-    pieces = min(-(-threads.count // B), len(U))
-    at_once = panels_at_once(m, block_rows * -(-OW // m), -(-len(U) // pieces))
-    finite = np.empty(B * pieces, np.bool_)
-    arrays = np.ascontiguousarray(dy), U, dx, *top_left(window)
+    chunks, blocks = min(B, CHUNKS), -(-C // (NV * L)) * NV
+    dx = empty(x_shape if weight is not None else (0, *x_shape[1:]))
+    U = empty((0, 1, 1, L)) if weight is None else transformed(weight, True)
+    partial = np.empty((0 if x is None else chunks, blocks, O, 9, L), np.float32)
+    block_rows, tiles = cut(OH, OW, O + 2 * C)
+    at_once = panels_at_once(tiles, -(-C // L))
+    finite = np.empty(chunks, np.bool_)
+    arrays = np.ascontiguousarray(dy), dx if x is None else np.ascontiguousarray(x), U, dx, partial
     numbers = dy.size * C * 9 // PRODUCTS
-    run(convolve_back, len(finite), numbers, *arrays, m, block_rows, at_once, pieces, finite)
-    return dx if finite.all() else None
-
-
-def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray | None:
-    """dweight (O, C, 3, 3) from dy (B, O, OH, OW, L) and x (B, C, H, W, L), or None as above."""
-    (B, O, OH, OW, _), C = dy.shape, x.shape[1]
-    m = tile_size(C, O, OH, OW, window)
-    if m == 0:
+    run(differentiate, chunks, numbers, *arrays, *top_left(window), block_rows, at_once, finite)
+    if not finite.all():
         return None
-    block_rows = cut(m, OH, OW, O + C)
-    blocks = B * -(-OH // (m * block_rows))
-    chunks = max(min(B * -(-OH // m) * -(-OW // m) // CHUNK, blocks, CHUNKS), 1)
-    partial = np.zeros((chunks, -(-C // (NV * L)) * NV, O, 9, L), np.float32)
-    arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
-    run(correlate, chunks, dy.size * C * 9 // PRODUCTS, *arrays, *top_left(window), m, block_rows)
-    dweight, finite = np.empty((O, C, 9), np.float32), np.empty(O, np.bool_)
-    run(add_up, O, partial.size, partial, dweight, finite)
-    return dweight.reshape(O, C, 3, 3) if finite.all() else None
+    if x is None:
+        return dx, None
+    dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(O, np.bool_)
+    run(add_up, O, partial.size, partial, dweight.reshape(O, C, 9), finite)
+    return (None if weight is None else dx, dweight) if finite.all() else None
 
 
 def top_left(window: Window) -> tuple[int, int]:

@@ -1,9 +1,9 @@
-"""Interleaved pictures to and from the tiles of Winograd's minimal filtering, and its products.
+"""Interleaved pictures to and from the tiles of Winograd's F(4x4, 3x3), and the products of these.
 
-The transforms are those of ../winograd_transforms.py, where a vector holds L channels of a pixel; here it
-holds a channel of L pictures, which makes no difference to them. What they write lies as
+The matrices are those of ../winograd_transforms.py, where a vector holds L channels of a pixel; here it holds
+a channel of L pictures, which makes no difference to them. What they make of patches of 6 x 6 pixels lies as
 
-    E (places, tiles, channels, L)         place e = r * a + s is row r, column s of a patch of a x a pixels
+    E (places, tiles, channels, L)         place r * 6 + s is row r, column s of the patch
 
 The gradient of a picture takes the same way back, through the transposed matrices: with
 
@@ -17,6 +17,7 @@ tiles of 13x13 instead of 9.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu.jit import jit
@@ -24,29 +25,18 @@ from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline,
 from minicnn.kernels.cpu.transpose import STAGES, shuffle
 from minicnn.kernels.cpu.winograd_transforms import (
     L,
-    gradient_2,
+    filter_4,
+    filter_gradient_4,
     gradient_4,
     inline,
-    input_2,
     input_4,
-    output_2,
     output_4,
-    transform_filter,
     vectors,
 )
 
+STEP, PATCH = 4, 6  # pixels from tile to tile, and across the patches they come from
 MR, NV = 8 if REGISTERS == 32 else 4, 2  # a tile of a product: MR rows of NV, or 3, vectors
 DEPTH = 64  # channels summed in one go: longer sums round more
-
-
-@inline
-def spread_2(v, d, r):
-    """d = B v"""
-    v0, v1, v2, v3 = v[r, 0], v[r, 1], v[r, 2], v[r, 3]
-    d[0, r] = v0
-    d[1, r] = v1 - v2 + v3
-    d[2, r] = v1 + v2 - v0
-    d[3, r] = v3 * -1.0
 
 
 @inline
@@ -63,154 +53,179 @@ def spread_4(v, d, r):
     d[5, r] = v5
 
 
-def to_places(formula: Callable, n: int, m: int, a: int) -> Any:
-    """A kernel that transforms a row of tiles, n x n vectors in steps of m, to E[:, t:t+across, c].
+def to_places(formula: Callable, n: int) -> Any:
+    """A kernel that transforms rows of tiles, n x n vectors STEP apart, to E (places, tiles, C, L).
 
-    They are those of plane (H, W, L) from (i, j) on, zeros outside of it. half (a, columns, L) is a scratch.
+    They are those of x (C, H, W, L) from tile row `row` on, where tile row 0 begins at (-top, -left); what is
+    outside of x is zero. half (PATCH, columns, L) is a scratch: as tiles overlap, whole columns come first.
     """
 
     @inline
-    def kernel(plane, i, j, across, half, E, t, c):
-        (H, W, _), whole = plane.shape, 0 <= i <= plane.shape[0] - n
-        source, result = tile(1, n, plane), tile(a, 1, plane)
-        for w in range(across * m + n - m):
-            inside = 0 <= j + w < W
-            if inside and whole:
-                for r in range(n):
-                    source[0, r] = load(plane, i + r, j + w, 0)
-            else:
-                for r in range(n):
-                    filled, h = L if inside and 0 <= i + r < H else 0, min(max(i + r, 0), H - 1)
-                    source[0, r] = load_part(filled, plane, h, min(max(j + w, 0), W - 1), 0)
-            formula(source, result, 0)
-            for r in range(a):
-                store(half, r, w, 0, result[r, 0])
-        for r in range(a):
-            for s in range(across):
-                for k in range(n):
-                    source[0, k] = load(half, r, s * m + k, 0)
-                formula(source, result, 0)
-                for k in range(a):
-                    store(E, r * a + k, t + s, c, 0, result[k, 0])
+    def kernel(x, row, rows, across, top, left, half, E):
+        C, H, W, _ = x.shape
+        source, result = tile(1, n, x), tile(PATCH, 1, x)
+        for c in range(C):
+            for t in range(rows):
+                i = (row + t) * STEP - top
+                whole = 0 <= i <= H - n
+                for w in range(across * STEP + n - STEP):
+                    inside = 0 <= w - left < W
+                    if inside and whole:
+                        for r in range(n):
+                            source[0, r] = load(x, c, i + r, w - left, 0)
+                    else:
+                        j = min(max(w - left, 0), W - 1)
+                        for r in range(n):
+                            filled = L if inside and 0 <= i + r < H else 0
+                            source[0, r] = load_part(filled, x, c, min(max(i + r, 0), H - 1), j, 0)
+                    formula(source, result, 0)
+                    for r in range(PATCH):
+                        store(half, r, w, 0, result[r, 0])
+                for r in range(PATCH):
+                    for s in range(across):
+                        for k in range(n):
+                            source[0, k] = load(half, r, s * STEP + k, 0)
+                        formula(source, result, 0)
+                        for k in range(PATCH):
+                            store(E, r * PATCH + k, t * across + s, c, 0, result[k, 0])
 
     return kernel
 
 
-def from_places(formula: Callable, m: int, a: int) -> Any:
-    """A kernel that transforms E[:, t:t+across, o] to rows i to i + m of y (rows, OW, L), and adds a bias.
+@jit
+def output_tiles(E, rows, across, half, bias, y):
+    """y (O, R, OW, L) = rows of tiles of E (places, tiles, O, L), and bias (O).
 
     It returns 0, or NaN if a number is not finite.
     """
-
-    @inline
-    def kernel(E, t, o, across, half, bias, i, y):
-        R, OW, _ = y.shape
-        source, result = tile(1, a, y), tile(m, 1, y)
-        for r in range(a):
-            for s in range(across):
-                for k in range(a):
-                    source[0, k] = load(E, r * a + k, t + s, o, 0)
-                formula(source, result, 0)
-                for k in range(m):
-                    store(half, r, s * m + k, 0, result[k, 0])
-        finite = load_part(0, half, 0, 0, 0)
-        for w in range(OW):
-            for r in range(a):
-                source[0, r] = load(half, r, w, 0)
-            formula(source, result, 0)
-            for r in range(m):
-                if i + r < R:
-                    v = result[r, 0] + bias
-                    finite += v * 0.0
-                    store(y, i + r, w, 0, v)
-        return hsum(finite)
-
-    return kernel
+    O, R, OW, _ = y.shape
+    source, result = tile(1, PATCH, E), tile(STEP, 1, E)
+    finite = load_part(0, E, 0, 0, 0, 0)
+    for o in range(O):
+        for t in range(rows):
+            for r in range(PATCH):
+                for s in range(across):
+                    for k in range(PATCH):
+                        source[0, k] = load(E, r * PATCH + k, t * across + s, o, 0)
+                    output_4(source, result, 0)
+                    for k in range(STEP):
+                        store(half, r, s * STEP + k, 0, result[k, 0])
+            for w in range(OW):
+                for r in range(PATCH):
+                    source[0, r] = load(half, r, w, 0)
+                output_4(source, result, 0)
+                for r in range(STEP):
+                    if t * STEP + r < R:
+                        v = result[r, 0] + bias[o]
+                        finite += v * 0.0
+                        store(y, o, t * STEP + r, w, 0, v)
+    return hsum(finite)
 
 
-def back_from_places(formula: Callable, m: int, a: int) -> Any:
-    """A kernel that transforms E[:, t:t+across, c] to the patches of rows i to i + a of dx (H, W, L).
+@jit
+def add_patches(E, row, rows, across, top, left, last, half, carry, dx):
+    """dx (C, H, W, L) = the sum of the patches of E (places, tiles, C, L), some rows; returns 0 or NaN, too.
 
-    It stores the sum of the first m rows, which are complete then, and adds the others to those that carry
-    (2, columns, L) has for the next row of tiles. The columns begin at j. It returns 0 or NaN as above.
+    They are those that `input_tiles` cuts. carry (C, 2, W, L) takes what they add to the next row of tiles.
     """
-
-    @inline
-    def kernel(E, t, c, across, half, dx, carry, i, j, last):
-        H, W, _ = dx.shape
-        source, result = tile(1, a, dx), tile(a, 1, dx)
-        zero = load_part(0, half, 0, 0, 0)
-        for r in range(a):
-            before, beside = zero, zero
-            for s in range(across):
-                for k in range(a):
-                    source[0, k] = load(E, r * a + k, t + s, c, 0)
-                formula(source, result, 0)
-                store(half, r, s * m, 0, result[0, 0] + before)
-                store(half, r, s * m + 1, 0, result[1, 0] + beside)
-                for k in range(2, m):
-                    store(half, r, s * m + k, 0, result[k, 0])
-                before, beside = result[m, 0], result[m + 1, 0]
-            store(half, r, across * m, 0, before)
-            store(half, r, across * m + 1, 0, beside)
-        finite = zero
-        for w in range(W):
-            for r in range(a):
-                source[0, r] = load(half, r, w - j, 0)
-            formula(source, result, 0)
-            for r in range(2):
-                result[r, 0] += load(carry, r, w, 0)
-                store(carry, r, w, 0, result[m + r, 0])
-            for r in range(a):
-                if 0 <= i + r < H and (r < m or last):
-                    finite += result[r, 0] * 0.0
-                    store(dx, i + r, w, 0, result[r, 0])
-        return hsum(finite)
-
-    return kernel
-
-
-def either(two: Any, four: Any) -> Any:
-    """One kernel for both sizes, with m as its first argument."""
-
-    @jit
-    def kernel(m, *arguments):
-        if m == 4:
-            return four(*arguments)
-        return two(*arguments)
-
-    return kernel
+    C, H, W, _ = dx.shape
+    source, result = tile(1, PATCH, E), tile(PATCH, 1, E)
+    zero = load_part(0, E, 0, 0, 0, 0)
+    finite = zero
+    for c in range(C):
+        for t in range(rows):
+            for r in range(PATCH):
+                before, beside = zero, zero
+                for s in range(across):
+                    for k in range(PATCH):
+                        source[0, k] = load(E, r * PATCH + k, t * across + s, c, 0)
+                    spread_4(source, result, 0)
+                    store(half, r, s * STEP, 0, result[0, 0] + before)
+                    store(half, r, s * STEP + 1, 0, result[1, 0] + beside)
+                    for k in range(2, STEP):
+                        store(half, r, s * STEP + k, 0, result[k, 0])
+                    before, beside = result[STEP, 0], result[STEP + 1, 0]
+                store(half, r, across * STEP, 0, before)
+                store(half, r, across * STEP + 1, 0, beside)
+            i = (row + t) * STEP - top
+            complete = PATCH if row + t == last else STEP
+            for w in range(W):
+                for r in range(PATCH):
+                    source[0, r] = load(half, r, left + w, 0)
+                spread_4(source, result, 0)
+                for r in range(2):
+                    result[r, 0] += load(carry, c, r, w, 0)
+                    store(carry, c, r, w, 0, result[STEP + r, 0])
+                for r in range(PATCH):
+                    if r < complete and 0 <= i + r < H:
+                        finite += result[r, 0] * 0.0
+                        store(dx, c, i + r, w, 0, result[r, 0])
+    return hsum(finite)
 
 
-inputs = either(to_places(input_2, 4, 2, 4), to_places(input_4, 6, 4, 6))
-gradients = either(to_places(gradient_2, 2, 2, 4), to_places(gradient_4, 4, 4, 6))
-outputs = either(from_places(output_2, 2, 4), from_places(output_4, 4, 6))
-input_gradients = either(back_from_places(spread_2, 2, 4), back_from_places(spread_4, 4, 6))
+input_tiles = to_places(input_4, PATCH)
+gradient_tiles = to_places(gradient_4, STEP)
 
 
 @jit
-def places(m, tiles, channels):
-    """Zeros E (a*a, tiles, channels, L), with odd strides: even ones would share places in the cache."""
-    return vectors((m + 2) ** 2, max(tiles, NV) | 1, channels | 1)
+def places(tiles, channels):
+    """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache."""
+    shape = PATCH * PATCH, max(tiles, NV) | 1, channels | 1, L
+    memory = np.empty(shape[0] * shape[1] * shape[2] * L + L, np.float32)
+    first = -(memory.ctypes.data // 4) % L
+    return memory[first : memory.size - L + first].reshape(shape)
 
 
 @jit
-def transform_filters(weight, turned, m, U, begin, end):
-    """U (panels, a*a, 1, C, L) = G g G' for some panels of L filters of weight (O, C, 9).
+def transform_filters(weight, turned, U, begin, end):
+    """U (panels, places, C, L) = G g G' for some panels of L filters of weight (O, C, 9).
 
-    Turned, they are panels of its channels instead, U (panels, a*a, 1, O, L).
+    Turned, they are panels of its channels instead, U (panels, places, O, L).
     """
     O, C, _ = weight.shape
     K, J = (O, C) if turned else (C, O)
-    taps = vectors(K, 3, 3)
+    taps, half = vectors(1, K, 9)[0], vectors(1, PATCH, 3)[0]
+    source, result = tile(1, 3, U), tile(PATCH, 1, U)
     for panel in range(begin, end):
         for lane in range(min(L, J - panel * L)):
             for k in range(K):
                 g = weight[k, panel * L + lane] if turned else weight[panel * L + lane, k]
                 for tap in range(9):
-                    taps[k, tap // 3, tap % 3, lane] = g[tap]
+                    taps[k, tap, lane] = g[tap]
         for k in range(K):
-            transform_filter(m, taps[k], 0, 0, U[panel], 0, k)
+            for s in range(3):
+                for r in range(3):
+                    source[0, r] = load(taps, k, r * 3 + s, 0)
+                filter_4(source, result, 0)
+                for r in range(PATCH):
+                    store(half, r, s, 0, result[r, 0])
+            for r in range(PATCH):
+                for s in range(3):
+                    source[0, s] = load(half, r, s, 0)
+                filter_4(source, result, 0)
+                for s in range(PATCH):
+                    store(U, panel, r * PATCH + s, k, 0, result[s, 0])
+
+
+@jit
+def filter_gradients(U, taps):
+    """taps (blocks, O, 9, L) = G' U G for U (places, blocks, O, L)."""
+    half = vectors(1, 3, PATCH)[0]
+    source, result = tile(1, PATCH, U), tile(3, 1, U)
+    for b in range(taps.shape[0]):
+        for o in range(taps.shape[1]):
+            for s in range(PATCH):
+                for r in range(PATCH):
+                    source[0, r] = load(U, r * PATCH + s, b, o, 0)
+                filter_gradient_4(source, result, 0)
+                for r in range(3):
+                    store(half, r, s, 0, result[r, 0])
+            for r in range(3):
+                for s in range(PATCH):
+                    source[0, s] = load(half, r, s, 0)
+                filter_gradient_4(source, result, 0)
+                for s in range(3):
+                    store(taps, b, o, r * 3 + s, 0, result[s, 0])
 
 
 @jit
@@ -224,7 +239,7 @@ def product(width, U, V, M, C, O, panel, first, last):
                     acc = tile(MR, literally(width), V)
                     for k in range(begin, min(begin + DEPTH, C)):
                         for r in range(MR):
-                            u = splat(U, panel + o // L, e, 0, k, o % L + r)
+                            u = splat(U, panel + o // L, e, k, o % L + r)
                             for c in range(width):
                                 acc[r, c] += u * load(V, e, p + c, k, 0)
                     for r in range(MR):
@@ -261,7 +276,7 @@ def turn(V, C, tiles):
 
 @jit
 def outer_products(V, M, U, C, O, tiles, more):
-    """U (E, blocks of C, O, L) (+)= the products of M (E, tiles, O, L) and turned V, summed over pictures."""
+    """U (places, blocks of C, O, L) (+)= M (places, tiles, O, L) times turned V, summed over pictures."""
     noinline()
     for e in range(len(V)):
         for block in range(0, C, NV * L):

@@ -149,12 +149,12 @@ def give_back() -> None:
         torch.cuda.empty_cache()
 
 
-def setting(device: str, tf32: bool, threads: int = 1) -> str:
+def setting(device: str, tf32: bool) -> str:
     """Date, machine and versions, in a sentence or two."""
     told = f"{datetime.date.today()}, Python {platform.python_version()}, NumPy {np.__version__}, "
     told += f"PyTorch {torch.__version__}"
     if device == "cpu":
-        return f"{told}; {platform.machine()}, {threads} threads."
+        return f"{told}; {platform.machine()}."
     import cupy
 
     driver, runtime = (getattr(cupy.cuda.runtime, f"{name}GetVersion")() for name in ("driver", "runtime"))

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numba
 import torch
@@ -23,6 +24,19 @@ def set_threads(threads: int) -> None:
         )
     torch.set_num_threads(threads)
     mc.set_num_threads(threads)
+
+
+def training_step(model: Any, optimizer: Any, loss_fn: Any, inputs: Any, targets: Any) -> Call:
+    """A function that trains on one batch and gives the loss, in minicnn or in PyTorch."""
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = loss_fn(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
 
 
 def seconds_of(function: Call) -> float:

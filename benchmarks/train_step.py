@@ -20,7 +20,7 @@ What comes out is kept in results/train_step_cuda.md; see benchmarks/on_gpu/step
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.report import RESULTS, Table, beside, file_in, machine, meaning, options
-from benchmarks.timing import Budget, alternate, median_ms, set_threads, told_ms
+from benchmarks.timing import Budget, Call, alternate, median_ms, set_threads, told_ms, training_step
 from benchmarks.twins import model_for, same, twin
 
 INPUTS = {
@@ -68,41 +68,23 @@ MODES = {  # of PyTorch: whether Adam is fused, and memory channels_last
 }
 
 
-def minicnn_step(
-    model: mc.nn.Module, x: np.ndarray, y: np.ndarray, compiled: bool = True
-) -> Callable[[], object]:
+def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray, compiled: bool = True) -> Call:
     """A training step in minicnn."""
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
     inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
     if compiled:
         model, loss_fn = mc.compile(model), mc.compile(loss_fn)
-
-    def step() -> mc.Tensor:
-        optimizer.zero_grad()
-        loss = loss_fn(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return training_step(model, optimizer, loss_fn, inputs, targets)
 
 
-def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Callable[[], object]:
+def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Call:
     """A training step in PyTorch."""
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     if last:
         model, inputs = (x.to(memory_format=torch.channels_last) for x in (model, inputs))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
-
-    def step() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = loss_fn(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return training_step(model, optimizer, loss_fn, inputs, targets)
 
 
 def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:

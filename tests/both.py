@@ -82,6 +82,12 @@ def agree(function: Callable[[ModuleType], Any]) -> None:
         alike(ours, theirs)
 
 
+def refuse(function: Callable[[ModuleType], Any]) -> None:
+    """The same kind of error."""
+    assert isinstance(outcome(function, torch), type), "PyTorch raises nothing"
+    agree(function)
+
+
 def outcome(function: Callable[[ModuleType], Any], module: ModuleType) -> Any:
     """What the function returns, or the kind of error it raises."""
     try:

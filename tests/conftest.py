@@ -15,6 +15,7 @@ settings.load_profile("minicnn")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # `pytest -n`: a process for each core, so a thread for each process
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test takes more, idle ones leave the core
 
 
 @pytest.fixture(autouse=True)

@@ -205,7 +205,8 @@ def run_alone(statement: str) -> tuple[float, set[str]]:
 def project_files() -> list[Path]:
     """Every file of the project, but not what tools leave in its folder; relative to the root."""
     paths = [*ROOT.glob("[!.]*"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))]
-    return [path.relative_to(ROOT) for path in sorted(paths) if path.is_file() and path.suffix != ".pyc"]
+    paths = [path for path in paths if path.parent.name != "__pycache__" and path.is_file()]
+    return [path.relative_to(ROOT) for path in sorted(paths)]
 
 
 def package_sources() -> list[Source]:

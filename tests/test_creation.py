@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import minicnn as mc
-from both import BOTH, agree
+from both import BOTH, agree, refuse
 
 CREATION = {
     "eye": lambda m: m.eye(3),
@@ -80,7 +80,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name):
-    agree(ERRORS[name])
+    refuse(ERRORS[name])
 
 
 @BOTH

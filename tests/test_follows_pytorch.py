@@ -11,7 +11,7 @@ import torch.nn.functional as TF
 
 import minicnn as mc
 import minicnn.nn.functional as F
-from minicnn.data import MNIST, DataLoader
+from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.training.pictures import pictures
 from twins import twins
 
@@ -67,7 +67,7 @@ def random_batches(steps):
         ("lenet5", "float32", 100, 1e-5),
         ("lenet5", "float64", 100, 1e-6),
         ("simplecnn", "float32", 20, 1e-3),
-        ("simplecnn", "float64", 100, 1e-6),
+        ("simplecnn", "float64", 40, 1e-6),
         ("simplecnn_cifar", "float64", 20, 1e-6),
         ("threeconv", "float64", 30, 1e-6),
         ("twolayer", "float64", 30, 1e-6),
@@ -88,8 +88,8 @@ def test_the_loss_of_every_step(name, dtype, steps, tolerance, optimizer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lenet5", "simplecnn"])
-def test_the_accuracy_after_an_epoch_of_mnist(name):
+@pytest.mark.parametrize(("name", "count"), [("lenet5", 60_000), ("simplecnn", 30_000)])
+def test_the_accuracy_after_an_epoch_of_mnist(name, count):
     ours, theirs = twins(name)
 
     def prepared_batches(data, **order):
@@ -97,15 +97,15 @@ def test_the_accuracy_after_an_epoch_of_mnist(name):
             yield prepared(name, torch.from_numpy(x.array)), torch.from_numpy(y.array)
 
     order, test = {"shuffle": True, "seed": 0}, MNIST(train=False)
-    train(
-        theirs, OPTIMIZERS["adam"](torch.optim, theirs), TF.cross_entropy, prepared_batches(MNIST(), **order)
-    )
+    batches = prepared_batches(Subset(MNIST(), range(count)), **order)
+    train(theirs, OPTIMIZERS["adam"](torch.optim, theirs), TF.cross_entropy, batches)
     with torch.no_grad():
         right = sum((theirs(x).argmax(1) == y).sum().item() for x, y in prepared_batches(test))
     expected = right / len(test)
 
     trainer = mc.Trainer(ours, OPTIMIZERS["adam"](mc.optim, ours))
-    trainer.fit(DataLoader(pictures(name, None, train=True), batch_size=64, **order), epochs=1, verbose=False)
+    digits = Subset(pictures(name, None, train=True), range(count))
+    trainer.fit(DataLoader(digits, batch_size=64, **order), epochs=1, verbose=False)
     accuracy = trainer.evaluate(pictures(name, None, train=False))["accuracy"]
     assert expected > 0.95
     assert abs(accuracy - expected) < 0.005, f"minicnn {accuracy:.2%}, PyTorch {expected:.2%}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from both import agree, check, compare
+from both import agree, check, compare, refuse
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name):
-    agree(ERRORS[name])
+    refuse(ERRORS[name])

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.train_step import AVX2
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
 from minicnn.kernels.cpu.simd import (
@@ -308,7 +309,7 @@ for N, I, O in PRODUCTS:
     arguments = numbers(N, I), numbers(O, I), None
     assert_near(cpu.linear(*arguments), reference.linear(*arguments))
 """
-HASWELL = "+64bit,+avx,+avx2,+bmi,+bmi2,+cmov,+cx16,+f16c,+fma,+lzcnt,+movbe,+popcnt,+sse4.2,+ssse3,+xsave"
+HASWELL = AVX2["NUMBA_CPU_FEATURES"]
 
 
 @pytest.mark.slow

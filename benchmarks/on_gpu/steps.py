@@ -15,6 +15,7 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.report import Table
+from benchmarks.timing import training_step
 from benchmarks.twins import twin as twin_of
 
 INPUTS = {  # as each is usually trained: batch, channels, height, width
@@ -60,15 +61,7 @@ def our_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "c
     model.to(device)
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
     inputs, targets = mc.from_numpy(x).to(device), mc.from_numpy(y).to(device)
-
-    def step() -> mc.Tensor:
-        optimizer.zero_grad()
-        loss = loss_fn(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return training_step(model, optimizer, loss_fn, inputs, targets)
 
 
 def torch_step(
@@ -82,14 +75,7 @@ def torch_step(
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **mode.settings)
     if mode.compiled:
         model = torch.compile(model, mode="reduce-overhead")
-
-    def step() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = loss_fn(model(inputs), targets)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = training_step(model, optimizer, loss_fn, inputs, targets)
     return gpu.captured_by_torch(step) if mode.captured else step
 
 

@@ -12,9 +12,11 @@ import numpy as np
 from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for, telling
+from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 
 ACTIVATIONS = {ops.ReLU: "relu", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid"}
+MAXIMA = ops.MaxPool2d, ops.AdaptiveMaxPool2d, InterleavedMaxPool2d
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
 
 
@@ -65,7 +67,7 @@ def pool_before_relu(steps: list[Step], shapes: list[tuple[int, ...]], readers: 
         pool = readers.only(relu.out)
         if relu.function is not ops.ReLU or pool is None:
             continue
-        if pool.function not in (ops.MaxPool2d, ops.AdaptiveMaxPool2d) or pool.settings:
+        if pool.function not in MAXIMA or pool.settings:
             continue
         first, second = relu, pool  # where they stand; from here on the other way round
         first.function, second.function = pool.function, relu.function

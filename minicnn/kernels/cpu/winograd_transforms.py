@@ -39,7 +39,7 @@ from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, sto
 from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
 L = LANES  # numbers in a vector of float32
-inline = numba.njit(**OPTIONS)  # compiled as part of the kernels that use it, which are cached
+inline = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
 
 @inline

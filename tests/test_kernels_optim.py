@@ -278,6 +278,12 @@ def test_pieces_of_a_list(shape):
 
 def test_arrays_that_cannot_be_listed():
     row = np.zeros((4, 6), np.float32)
-    assert lists.table_of([row], [row.T]) is None
+    fixed = row.copy()
+    fixed.flags.writeable = False
+    assert lists.table_of([row], [row.T]) is lists.table_of([row], [fixed]) is None
+    with pytest.raises(ValueError, match="read-only"):
+        cpu.sgd_step([fixed], [row], None, *SGD[0], True)
     with pytest.raises(ValueError, match="expected arrays of 24 float32, got 24 float64"):
         lists.table_of([row], [row.astype(np.float64)])
+    with pytest.raises(ValueError, match="expected arrays of 24 float32, got 24 float64"):
+        lists.table_of([row, row.astype(np.float64)])

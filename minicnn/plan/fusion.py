@@ -181,8 +181,9 @@ class Dense(Function):
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         self.x = rows if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        self.y = telling("cpu").linear(rows, weight, bias, activation)
-        return self.y if x.ndim == 2 else self.y.reshape(*x.shape[:-1], len(weight))
+        out = telling("cpu").linear(rows, weight, bias, activation)
+        self.y = out if activation else None
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Any) -> Any:
         rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])

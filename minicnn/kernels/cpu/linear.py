@@ -115,19 +115,20 @@ def linear_parameter_gradients(dy: np.ndarray, x: np.ndarray) -> tuple[np.ndarra
 
 
 def linear_gradients(
-    dy: np.ndarray, y: np.ndarray, x: np.ndarray | None, weight: np.ndarray | None, activation: str
+    dy: np.ndarray, y: np.ndarray | None, x: np.ndarray | None, weight: np.ndarray | None, activation: str
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
     """All gradients at once, as plans take them: dx (N, I), dweight (O, I) and dbias (O).
 
     They come from dy and y (N, O), x (N, I) and weight (O, I). Without a weight there is no dx, without x no
-    dweight. Without an activation y may be anything.
+    dweight, and without an activation no need for y.
     """
     N, O = dy.shape
     dy = np.ascontiguousarray(dy) if dy.flags.writeable else dy.copy()
     dz = dy if not activation else np.empty((N, O), dy.dtype)
     columns, sums = np.empty((O, N), dy.dtype), np.empty(O, dy.dtype)
     strips = -(-O // (BYTES // dy.itemsize))
-    run(back_through_activation, strips, dy.size, dy, y, NUMBERS[activation], dz, columns, sums)
+    kept = dy if y is None else y
+    run(back_through_activation, strips, dy.size, dy, kept, NUMBERS[activation], dz, columns, sums)
     if weight is not None and x is not None:
         return *matmuls(dz, np.ascontiguousarray(weight), columns, np.ascontiguousarray(x)), sums
     dx = None if weight is None else matmul(dz, np.ascontiguousarray(weight))

@@ -32,28 +32,34 @@ def table_of(params: Arrays, *lists: Arrays | None) -> tuple[np.ndarray, int, in
     """A row for each parameter and what is in its place in the lists; how many pieces and numbers these are.
 
     The arrays must outlive the table. Instead of a list that is None, or the last that are not given, the
-    parameters stand there again. The result is None if an array does not lie row after row.
+    parameters stand there again. The result is None if an array is not `plain`.
 
     Raises
     ------
     ValueError
-        Arrays in one place differ in size or dtype.
+        The parameters differ in dtype, or another array is not as large as its parameter.
     """
     places: list[int] = []
+    itemsize = params[0].itemsize
     pieces = numbers = 0
     missing = [None] * (LISTS - 1 - len(lists))
     for arrays in zip(params, *(params if one is None else one for one in (*lists, *missing)), strict=True):
-        size, nbytes = arrays[0].size, arrays[0].nbytes
+        size, nbytes = arrays[0].size, arrays[0].size * itemsize
         for a in arrays:
             if a.nbytes != nbytes:
-                raise ValueError(f"expected arrays of {size} {arrays[0].dtype}, got {a.size} {a.dtype}")
-            if not a.flags.c_contiguous:
+                raise ValueError(f"expected arrays of {size} {params[0].dtype}, got {a.size} {a.dtype}")
+            if not a.flags.carray:
                 return None
             places.append(id(a))
         places += size, pieces
         pieces += -(-size // PIECE)
         numbers += size
     return np.array(places, np.int64).reshape(-1, LISTS + 2), pieces, numbers
+
+
+def plain(a: np.ndarray) -> np.ndarray:
+    """The array itself if it lies row after row and may be written, as kernels need it, or else a copy."""
+    return a if a.flags.carray else np.array(a, order="C")
 
 
 @intrinsic

@@ -6,14 +6,14 @@ from collections.abc import Callable
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.lists import Arrays, parts, table_of
+from minicnn.kernels.cpu.lists import Arrays, parts, plain, table_of
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
-def plain(table, settings, begin, end):
+def descend(settings, table, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
     lr, decay, sign = settings[0], settings[1], settings[2]
     for k in range(len(table)):
@@ -23,7 +23,7 @@ def plain(table, settings, begin, end):
 
 
 @jit
-def heavy_ball(table, settings, nesterov, begin, end):
+def heavy_ball(settings, table, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
     lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
     for k in range(len(table)):
@@ -35,7 +35,7 @@ def heavy_ball(table, settings, nesterov, begin, end):
 
 
 @jit
-def adam(table, settings, amsgrad, begin, end):
+def adam(settings, table, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
     `most`, the largest v so far, is there if amsgrad; NaN counts as the largest.
@@ -56,7 +56,7 @@ def adam(table, settings, amsgrad, begin, end):
 
 
 @jit
-def rmsprop(table, settings, centered, begin, end):
+def rmsprop(settings, table, centered, begin, end):
     """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
     decay, sign, momentum = settings[4], settings[5], settings[6]
@@ -77,7 +77,7 @@ def rmsprop(table, settings, centered, begin, end):
 
 
 @jit
-def adagrad(table, settings, begin, end):
+def adagrad(settings, table, begin, end):
     rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
     for k in range(len(table)):
         p, g, s, _, _ = parts(table, k, rate, begin, end)
@@ -101,15 +101,16 @@ def update(
     listed = table_of(params, *lists)
     if listed is not None:
         table, pieces, size = listed
-        run(step, pieces, size, table, np.array(settings, params[0].dtype), *flags)
+        run(step, pieces, size, np.array(settings, params[0].dtype), table, *flags)
         return
     given = params, *lists
-    rows = [None if arrays is None else [np.array(a, order="C") for a in arrays] for arrays in given]
+    rows = [None if arrays is None else [plain(a) for a in arrays] for arrays in given]
     update(step, settings, flags, *rows)  # type: ignore[arg-type]
     for place, arrays in enumerate(given):
         if arrays is not None and place != 1:  # all but the gradients have changed
             for a, row in zip(arrays, rows[place], strict=True):  # type: ignore[arg-type]
-                a[...] = row
+                if row is not a:
+                    a[...] = row
 
 
 def sgd_step(
@@ -127,7 +128,7 @@ def sgd_step(
     """Gradient descent with momentum; see the reference for the formulas."""
     settings = lr, weight_decay, -1 if maximize else 1
     if buffers is None:
-        update(plain, settings, (), params, grads)
+        update(descend, settings, (), params, grads)
         return
     for buffer in buffers if first else ():
         buffer[...] = 0  # whatever it held, 0 times nan would not go away

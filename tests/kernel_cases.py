@@ -182,6 +182,12 @@ def every_kernel(
         both = kernels.linear_parameter_gradients(dy, x)
         yield from zip((f"dweight {N, I, O}", f"dbias {N, I, O}"), both, strict=True)
         yield f"matmul {N, I, O}", kernels.matmul(draw(2, 1, N, I), draw(3, O, I).swapaxes(-1, -2))
+        on_gpu = kernels.__name__.endswith("cuda")  # other random numbers: so none that matter
+        source = place(np.array([5, 6, 0], np.uint64)) if on_gpu else np.random.default_rng(5)
+        for p in (0.0, 1.0):
+            y, fates = kernels.dropout(x, I, p, source)
+            yield f"dropout {p} {N, I}", y
+            yield f"dropout gradient {p} {N, I}", kernels.dropout_gradient(x, I, p, fates)
         yield f"concatenate {N, I, O}", kernels.concatenate([x, draw(N, 0), draw(N, O)], 1)
         yield f"relu {N, I}", kernels.relu(x)
         yield f"relu gradient {N, I}", kernels.relu_gradient(draw(N, I, seed=1), x)

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kernel_cases
-from kernel_cases import assert_near, numbers
+from kernel_cases import assert_near, numbers, run
 from minicnn.kernels.cpu import winograd as plain
 from minicnn.kernels.cpu.interleaved import winograd, winograd_tiles
 from minicnn.kernels.cpu.interleaved.finish import MAX, MEAN, NONE, RELU, TANH
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
 from minicnn.kernels.geometry import Window
+from test_simd import HASWELL, X86, compiled, innermost_loop, simd, spills
 from test_winograd import ERRORS, matrix
 
 NOTHING = (NONE, NONE, 1, 1)
@@ -67,8 +68,11 @@ def test_any_shape(data):
     padding = tuple(data.draw(st.integers(0, 2)) for _ in range(4))
     H, W = (data.draw(st.integers(max(1, 3 - sum(sides)), 19)) for sides in (padding[:2], padding[2:]))
     B, C, O = (data.draw(st.integers(1, most)) for most in (2, 37, 37))
-    for got, expected in directions(*arguments(B, C, H, W, O, padding), padding):
-        assert_near(got, expected)
+    results = directions(*arguments(B, C, H, W, O, padding), padding)
+    sums = 9 * C, 9 * O, B * LANES * (H + sum(padding[:2]) - 2) * (W + sum(padding[2:]) - 2)
+    for (got, expected), terms in zip(results, sums, strict=True):
+        scale = max(abs(expected).max(), np.sqrt(terms))  # few results may all be small by chance
+        np.testing.assert_allclose(got, expected, rtol=0, atol=4e-6 * scale)
 
 
 @pytest.mark.parametrize("many", [64, 256])
@@ -130,8 +134,10 @@ def test_numbers_that_are_not_finite(value):
 def test_choice():
     window, suits = Window((3, 3)), winograd.suits
     assert suits(32, 64, 11, 11, window)
+    assert suits(16, 16, 6, 6, window)
     assert not suits(1, 64, 11, 11, window)
-    assert not suits(32, 64, 11, 2, window)
+    assert not suits(32, 64, 5, 5, window)  # four tiles, less than half full
+    assert not suits(64, 64, 4, 4, window)  # one tile, which half of a product's registers would be for
     for other in (Window((3, 3), stride=(2, 2)), Window((3, 1)), Window((3, 3), padding=(3, 0, 0, 0))):
         assert not suits(32, 64, 11, 11, other)
     plain.choice = "f4"
@@ -150,3 +156,66 @@ def test_patches_are_made_by_the_transposed_matrix():
     for i, unit in enumerate(np.eye(6)):
         formula(unit[None], result[:, i:], 0)
     np.testing.assert_allclose(result, matrix("input", 4, 6, 6).T, atol=0)
+
+
+THREADS = """
+import hashlib
+import numpy as np
+from minicnn.kernels import threads
+from minicnn.kernels.cpu.interleaved import interleave, winograd
+from minicnn.kernels.geometry import Window
+from test_interleaved_winograd import arguments
+
+padding = 1, 0, 1, 2
+x, weight, bias, dy = arguments(3, 33, 15, 9, 40, padding)
+x, dy, window = interleave(x), interleave(dy), Window((3, 3), padding=padding)
+
+def digests():
+    out, _, index = winograd.forward(x, weight, bias, window, (1, 1, 2, 2))
+    arrays = out, index, *winograd.gradients(dy, x, weight, x.shape, window)
+    return [hashlib.sha256(a.tobytes()).hexdigest() for a in arrays]
+
+threads.count = 1
+expected = digests()
+for threads.count in (2, 3, 4):
+    print(digests() == expected)
+"""
+
+
+def test_the_number_of_threads_changes_no_bit():
+    done = run(THREADS, NUMBA_NUM_THREADS="4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n" * 3
+
+
+@X86
+@pytest.mark.parametrize("width", [2, 3, None])
+def test_tiles_stay_in_registers(width):
+    E, U = (np.ones((2, *shape, LANES), np.float32) for shape in ((3, 33), (1, 33)))
+    if width is None:
+        function, given = winograd_tiles.outer_products, (E, E, E, 32, 16, 3, False)
+    else:
+        function, given = winograd_tiles.product, (width, U, E, E, 33, 16, 0, 0, width)
+    function = compiled(function.py_func)
+    function(*given)
+    loop = innermost_loop("\n".join(function.inspect_asm().values()))
+    assert sum("vfm" in line for line in loop) >= winograd_tiles.MR * (width or winograd_tiles.NV)
+    assert spills(loop) == []
+
+
+OTHER_CPU = """
+import test_interleaved_winograd as t
+arguments = t.arguments(2, 37, 11, 9, 19, (1, 0, 2, 1))
+for got, expected in t.directions(*arguments, (1, 0, 2, 1)):
+    t.assert_near(got, expected)
+print(t.LANES)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("+avx2" not in simd.FEATURES or "+fma" not in simd.FEATURES, reason="needs AVX2")
+@pytest.mark.parametrize(("name", "features", "lanes"), [("haswell", HASWELL, 8), ("generic", None, 4)])
+def test_narrower_vectors(name, features, lanes, tmp_path):
+    done = run(OTHER_CPU, NUMBA_CPU_NAME=name, NUMBA_CPU_FEATURES=features, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{lanes}\n"

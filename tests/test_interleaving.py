@@ -7,6 +7,7 @@ import minicnn as mc
 from minicnn import models, nn
 from minicnn.kernels.cpu.interleaved import LANES
 from minicnn.nn import functional as F
+from minicnn.plan.fusion import FoldedConv2d
 from minicnn.plan.interleaving import Interleave, InterleavedConv2d, Separate
 
 
@@ -26,9 +27,25 @@ class Branches(nn.Module):
         return self.d(mc.cat([z.flatten(1).mean(1, keepdim=True).expand(-1, 6), y.mean((2, 3))], 1))
 
 
+class Normed(nn.Module):
+    """Batch norm, every pooling, and shortcuts with slices and padding between convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 10, 3, 2, 1), nn.Conv2d(10, 10, 1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(8), nn.BatchNorm2d(10)])
+        self.d = nn.Linear(60, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norms[0](self.a(x))), 3, 2, 1)
+        x = F.relu(F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 1)) + self.norms[1](self.b(x)))
+        x = F.max_pool2d(F.avg_pool2d(self.c(x) + 1, 3, 1, 1), 2)
+        return self.d(F.adaptive_avg_pool2d(x[:, :, :, :-1], (3, 2)).flatten(1))
+
+
 def functions(compiled):
     """What the steps of the only plan do."""
-    (plan,) = compiled._compiled.plans.values()
+    (plan,) = getattr(compiled, "_compiled", compiled).plans.values()
     return [step.function for step in plan.steps]
 
 
@@ -43,6 +60,7 @@ CASES = {
     "lenet5": (models.lenet5, (2 * LANES, 1, 32, 32), 2),
     "simplecnn": (models.simplecnn, (LANES, 1, 28, 28), 2),
     "branches": (Branches, (LANES, 3, 21, 19), 3),
+    "normed": (Normed, (2 * LANES, 3, 35, 29), 3),
 }
 
 
@@ -61,7 +79,7 @@ def test_same_results_and_gradients(name):
     assert functions(compiled).count(InterleavedConv2d) == convolutions
 
 
-@pytest.mark.parametrize("name", ["lenet5", "simplecnn"])
+@pytest.mark.parametrize("name", ["lenet5", "simplecnn", "normed"])
 def test_pictures_are_turned_once_each_way(name):
     make, shape, _ = CASES[name]
     compiled = mc.compile(make())
@@ -76,6 +94,29 @@ def test_wide_networks_are_not_turned():
     for _ in range(3):
         compiled(mc.zeros(LANES, 3, 32, 32))
     assert not {Interleave, Separate} & set(functions(compiled))
+
+
+@pytest.mark.parametrize("evaluation", [False, True])
+def test_norms_of_few_channels(evaluation):
+    """They start groups; but in evaluation the convolutions do what the norms would."""
+    compiled = mc.compile(models.resnet20().train(not evaluation))
+    with mc.no_grad():
+        for _ in range(3):
+            compiled(mc.zeros(LANES, 3, 32, 32))
+    assert functions(compiled).count(InterleavedConv2d) == (0 if evaluation else 19)
+    assert (FoldedConv2d in functions(compiled)) == evaluation
+
+
+@pytest.mark.parametrize("cut", [np.s_[..., ::2], np.s_[3:], np.s_[:, 0], np.s_[:, :, ::2, None, ::2]])
+def test_other_slices_are_of_pictures_as_they_were(cut):
+    mc.manual_seed(0)
+    conv, x = nn.Conv2d(1, 4, 3), mc.randn(LANES, 1, 9, 9)
+    compiled = mc.compile(lambda x: F.max_pool2d(conv(x), 2)[cut].exp())
+    for _ in range(3):
+        got = compiled(x).detach().numpy()
+    assert functions(compiled).count(InterleavedConv2d) == 1
+    expected = F.max_pool2d(conv(x), 2)[cut].exp().detach().numpy()
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
 
 
 def test_only_whole_groups_in_single_precision():

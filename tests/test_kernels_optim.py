@@ -266,16 +266,24 @@ def test_steps_of_many_parameters_are_the_steps_of_each(kernels, dtype):
 @pytest.mark.parametrize("shape", [(3, 5), (4096,), (4097,), (2, 5000)])
 def test_pieces_of_a_list(shape):
     arrays = [numbers(*s, seed=i) for i, s in enumerate([(7,), shape, (0, 2), (), (5, 3)])]
-    table, count, size = lists.table_of(arrays, [a.copy() for a in arrays])
+    copies = [a.copy() for a in arrays]
+    table, count, size = lists.table_of(arrays, copies)
     assert count == sum(-(-a.size // lists.PIECE) for a in arrays)
     assert size == sum(a.size for a in arrays)
     for i, a in enumerate(arrays):
-        pieces = [lists.part(table, i, 0, np.float32(0), k, k + 1) for k in range(count)]
-        np.testing.assert_array_equal(np.concatenate(pieces), a.reshape(-1))
+        pieces = [lists.parts(table, i, np.float32(0), k, k + 1) for k in range(count)]
+        for column in zip(*pieces, strict=True):
+            np.testing.assert_array_equal(np.concatenate(column), a.reshape(-1))
 
 
 def test_arrays_that_cannot_be_listed():
     row = np.zeros((4, 6), np.float32)
-    assert lists.table_of([row], [row.T]) is None
+    fixed = row.copy()
+    fixed.flags.writeable = False
+    assert lists.table_of([row], [row.T]) is lists.table_of([row], [fixed]) is None
+    with pytest.raises(ValueError, match="read-only"):
+        cpu.sgd_step([fixed], [row], None, *SGD[0], True)
     with pytest.raises(ValueError, match="expected arrays of 24 float32, got 24 float64"):
         lists.table_of([row], [row.astype(np.float64)])
+    with pytest.raises(ValueError, match="expected arrays of 24 float32, got 24 float64"):
+        lists.table_of([row, row.astype(np.float64)])

@@ -200,3 +200,16 @@ def test_a_linear_layer_stays_where_others_read_it():
     for _ in range(3):
         compiled(mc.randn(2, 3))
     assert steps_of(compiled) == ["Dense", "ReLU"]
+
+
+def test_the_result_of_a_linear_layer_may_be_written():
+    layer = nn.Linear(3, 2)
+    compiled = mc.compile(lambda x: layer(x))
+    for _ in range(3):
+        layer.zero_grad()
+        x = mc.randn(4, 3)
+        out = compiled(x)
+        out += 1
+        out.sum().backward()
+        np.testing.assert_allclose(layer.weight.grad.numpy(), [x.sum(0).numpy()] * 2, rtol=1e-5, atol=1e-6)
+    assert steps_of(compiled) == ["Dense"]

@@ -177,9 +177,6 @@ def unbroadcast(grad: Any, shape: tuple[int, ...], name: str) -> Any:
     return grad.sum(axis=(*range(extra), *stretched)).reshape(shape)
 
 
-NOTHING = None, False
-
-
 @quiet
 def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_graph: bool) -> None:
     """Visit the graph from pairs of a node or leaf and its gradient on.
@@ -197,7 +194,7 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
     for root, grad in roots:
         add(waiting, root, grad, False)
     for target in order([root for root, _ in roots]):
-        grad, own = waiting.pop(target, NOTHING)
+        grad, own = waiting.pop(target, (None, False))
         if grad is None:
             continue
         if type(grad) is not np.ndarray:

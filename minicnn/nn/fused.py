@@ -13,6 +13,8 @@ from minicnn.nn.module import Module
 from minicnn.tensor import Tensor, apply
 
 ACTIVATIONS = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}  # whose gradients follow from their results
+KINDS: list[type[Module]] = [Conv2d, Linear, *ACTIVATIONS]
+FORWARD = {kind: kind.forward for kind in KINDS}  # as written here
 
 
 def in_a_row(modules: Sequence[Module], input: Any) -> Any:
@@ -28,14 +30,11 @@ def in_a_row(modules: Sequence[Module], input: Any) -> Any:
 
 
 def together(layer: Module, after: Module, input: Any) -> Tensor | None:
-    """A layer's activated result, or None if this is not for one operation.
-
-    Nobody may look at what is between the two: they have no hooks, and run as they were written.
-    """
+    """A layer's activated result, or None if this is not for one operation."""
     name = ACTIVATIONS.get(type(after))
     if name is None or type(input) is not Tensor or not input.is_cuda:
         return None
-    if any(module._hooks is not None or "forward" in vars(module) for module in (layer, after)):
+    if not (untouched(layer) and untouched(after)):
         return None
     if type(layer) is Linear:
         return apply(ops.Linear, input, layer.weight, layer.bias, activation=name)
@@ -45,3 +44,8 @@ def together(layer: Module, after: Module, input: Any) -> Tensor | None:
         settings = {"window": window, "groups": layer.groups, "activation": name}
         return apply(ops.Conv2d, input, layer.weight, layer.bias, **settings)
     return None
+
+
+def untouched(module: Module) -> bool:
+    """Whether a module runs as it was written, and no hook looks at what comes and goes."""
+    return module._hooks is None and getattr(module.forward, "__func__", None) is FORWARD.get(type(module))

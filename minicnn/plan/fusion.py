@@ -11,9 +11,12 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.autograd import Function
-from minicnn.device import array_module, kernels_for
+from minicnn.device import array_module, kernels_for, telling
+from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 
+ACTIVATIONS = {ops.ReLU: "relu", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid"}
+MAXIMA = ops.MaxPool2d, ops.AdaptiveMaxPool2d, InterleavedMaxPool2d
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
 
 
@@ -64,7 +67,7 @@ def pool_before_relu(steps: list[Step], shapes: list[tuple[int, ...]], readers: 
         pool = readers.only(relu.out)
         if relu.function is not ops.ReLU or pool is None:
             continue
-        if pool.function not in (ops.MaxPool2d, ops.AdaptiveMaxPool2d) or pool.settings:
+        if pool.function not in MAXIMA or pool.settings:
             continue
         first, second = relu, pool  # where they stand; from here on the other way round
         first.function, second.function = pool.function, relu.function
@@ -110,19 +113,17 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
 
 def linear_with_activation(steps: list[Step], readers: Readers) -> list[Step]:
     """Let a linear layer and the activation after it, if there is one, be one step."""
-    dense = getattr(kernels_for(np.empty(0)), "dense", None)  # only the fast kernels have it
-    if dense is None:
+    if not hasattr(kernels_for(np.empty(0)), "linear_gradients"):  # only the fast kernels have it
         return steps
-    activations = {ops.ReLU: dense.RELU, ops.Tanh: dense.TANH, ops.Sigmoid: dense.SIGMOID}
     kept = list(steps)
-    for linear in [step for step in steps if step.function is ops.Linear]:
+    for linear in [step for step in steps if step.function is ops.Linear and not step.settings]:
         last, after = linear, readers.only(linear.out)
-        if after is not None and after.function in activations and after.tracked == linear.tracked:
+        if after is not None and after.function in ACTIVATIONS and after.tracked == linear.tracked:
             last = after
             last.args, last.needs = linear.args, linear.needs
-            last.notes.append(f"linear and {after.function.__name__}")
+            last.notes.append(f"linear and {ACTIVATIONS[after.function]}")
             kept.remove(linear)
-        last.settings = {"kernels": dense, "activation": activations.get(last.function, dense.NONE)}
+        last.settings = {"activation": ACTIVATIONS.get(last.function, "")}
         last.function = Dense
     return kept
 
@@ -173,19 +174,20 @@ class PooledConv2d(Function):
 
 
 class Dense(Function):
-    """x @ weight.T + bias and an activation, whose arguments are the first's; all gradients at once."""
+    """A linear layer and an activation, whose arguments are the first's; all gradients at once."""
 
-    def forward(self, x: Any, weight: Any, bias: Any = None, *, kernels: Any, activation: int) -> Any:
-        self.kernels, self.activation, self.shape = kernels, activation, x.shape
+    def forward(self, x: Any, weight: Any, bias: Any = None, activation: str = "") -> Any:
+        self.shape, self.activation = x.shape, activation
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         self.x = rows if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        self.y = kernels.dense(rows, weight, bias, activation)
-        return self.y if x.ndim == 2 else self.y.reshape(*x.shape[:-1], len(weight))
+        out = telling("cpu").linear(rows, weight, bias, activation)
+        self.y = out if activation else None
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad: Any) -> Any:
         rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])
-        gradients = self.kernels.dense_gradient(rows, self.y, self.x, self.weight, self.activation)
+        gradients = telling("cpu").linear_gradients(rows, self.y, self.x, self.weight, self.activation)
         if gradients[0] is None or grad.ndim == 2:
             return gradients
         return gradients[0].reshape(self.shape), *gradients[1:]

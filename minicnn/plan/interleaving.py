@@ -1,7 +1,7 @@
 """Where a plan lays pictures out in groups, a lane each (kernels/cpu/interleaved), and back as they were.
 
 A convolution of few channels takes the activation and the pooling after it along. Its result stays laid out
-like this as long as such convolutions and operations on single elements read it.
+like this as long as such convolutions read it, and what else does not mind (`in_groups`).
 """
 
 from typing import Any, NamedTuple
@@ -14,16 +14,27 @@ from minicnn.device import kernels_for, telling
 from minicnn.kernels.geometry import Window
 from minicnn.ops.activation import Activation
 from minicnn.plan.fusion import Readers
+from minicnn.plan.interleaved_pool import (
+    InterleavedAdaptiveAvgPool2d,
+    InterleavedAvgPool2d,
+    InterleavedMaxPool2d,
+)
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 from minicnn.tensor import Tensor
 
 MOST = 128  # channels; with more of them the other methods leave few lanes idle, too
+FEW = 32  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
 ACTIVATIONS = {ops.ReLU: 1, ops.Tanh: 2, ops.Sigmoid: 3}  # as kernels/cpu/interleaved/finish.py numbers them
 NO_POOL, MAXIMUM, MEAN = 0, 1, 2
 NAMES = {
     ops.ReLU: "ReLU", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid",
     ops.MaxPool2d: "max pooling", ops.AvgPool2d: "mean pooling",
 }  # fmt: skip
+POOLINGS = {
+    ops.MaxPool2d: InterleavedMaxPool2d,
+    ops.AvgPool2d: InterleavedAvgPool2d,
+    ops.AdaptiveAvgPool2d: InterleavedAdaptiveAvgPool2d,
+}
 How = tuple[int, int, int, int]  # activation, pooling, and the rows and columns that are pooled
 
 
@@ -87,7 +98,7 @@ def interleave(
     ends: dict[Slot, Chain] = {}  # of the chains that are taken
     for step in steps:
         chain = chains.get(step.out)
-        if chain is not None and (step.args[0] in grouping.inside or starts(chain, chains, readers)):
+        if chain is not None and (step.args[0] in grouping.inside or starts(chain, chains, readers, shapes)):
             ends[chain.parts[-1].out] = chain
         if step.out in ends:
             grouping.convolve(ends[step.out])
@@ -138,16 +149,52 @@ def cell_of(step: Step) -> tuple[int, int] | None:
     )
 
 
-def starts(chain: Chain, chains: dict[Slot, Chain], readers: Readers) -> bool:
-    """Whether it is worth turning pictures for: it is pooled at once, or read by another of its kind."""
-    reader = readers.only(chain.parts[-1].out)
-    return chain.how[1] != NO_POOL or (reader is not None and reader.out in chains)
+def starts(chain: Chain, chains: dict[Slot, Chain], readers: Readers, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether it is worth turning pictures for: it is pooled at once, or read by another of its kind.
+
+    With very few channels also if another comes after steps that stay with the groups.
+    """
+    conv, end = chain.parts[0], chain.parts[-1].out
+    reader = readers.only(end)
+    if chain.how[1] != NO_POOL or (reader is not None and reader.out in chains):
+        return True
+    seen = [end] if max(shapes[conv.args[1]][:2]) <= FEW else []
+    for slot in seen:  # grows on the way
+        for step in filter(None, readers.of.get(slot, [])):
+            if step.out in chains:
+                return True
+            if step.out not in seen and stays(step, shapes):
+                seen.append(step.out)
+    return False
+
+
+def stays(step: Step, shapes: list[tuple[int, ...]]) -> bool:
+    """Whether a step goes on with groups, and is not one that a convolution can do (see fusion.py)."""
+    folded = step.function is ops.BatchNorm and not step.settings["batch"]
+    return in_groups(step, shapes) is not None and not folded
 
 
 def on_elements(step: Step, shapes: list[tuple[int, ...]]) -> bool:
     """Whether a step works on each element alone, so that it does not matter how they are laid out."""
     plain = issubclass(step.function, Activation) or step.function in (ops.ReLU, ops.Add, ops.Sub, ops.Mul)
     return plain and {shapes[x] for x in step.reads()} == {step.shape}
+
+
+def in_groups(step: Step, shapes: list[tuple[int, ...]]) -> tuple[type[Function], dict[str, Any]] | None:
+    """What does a step where the pictures are in groups, and its settings; None if nothing does."""
+    function, settings = step.function, step.settings
+    if function is ops.BatchNorm or on_elements(step, shapes):
+        return function, settings
+    if function in POOLINGS and len(step.args) == 2 and not settings:
+        return POOLINGS[function], settings
+    if function is ops.Pad and settings["widths"][0] == (0, 0):
+        return function, settings | {"widths": [*settings["widths"], (0, 0)]}
+    if function is ops.Slice:
+        pictures, *parts = step.args[1] if isinstance(step.args[1], tuple) else (step.args[1],)
+        rest = parts[:-1] if parts[-1:] == [...] else parts
+        if pictures == slice(None) and all(isinstance(part, slice) for part in rest):
+            return function, settings
+    return None
 
 
 class Grouping:
@@ -209,10 +256,10 @@ class Grouping:
 
     def other(self, step: Step) -> None:
         """A step that is none of these convolutions."""
-        read = step.reads()
-        over_channels = step.function is ops.BatchNorm and step.args[0] in self.inside
-        on_all = read and all(x in self.inside for x in read) and on_elements(step, self.shapes)
-        if over_channels or on_all:
+        read, done = step.reads(), in_groups(step, self.shapes)
+        pictures = read if on_elements(step, self.shapes) else read[:1]
+        if done is not None and all(x in self.inside for x in pictures):
+            step.function, step.settings = done
             self.change(step, step.args, step.needs)
         else:
             for slot in read:

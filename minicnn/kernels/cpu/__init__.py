@@ -4,7 +4,7 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 ``reference/conv.py``.
 """
 
-from minicnn.kernels.cpu import dense, interleaved, memory  # noqa: F401 (for plans; sets malloc up)
+from minicnn.kernels.cpu import interleaved, memory  # noqa: F401 (for plans; sets malloc up)
 from minicnn.kernels.cpu.activation import (
     activate,
     activation_gradient,
@@ -31,6 +31,7 @@ from minicnn.kernels.cpu.grid import sample, sample_gradient, sample_place_gradi
 from minicnn.kernels.cpu.join import concatenate
 from minicnn.kernels.cpu.linear import (
     linear,
+    linear_gradients,  # noqa: F401 (for plans)
     linear_input_gradient,
     linear_parameter_gradients,
     linear_weight_gradient,

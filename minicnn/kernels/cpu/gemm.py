@@ -120,8 +120,8 @@ def multiply(A, B, bias, C, begin, end):
 
 
 @jit
-def product(A, B, C, rows, begin, end):
-    """Some of the tiles of C (M, N) = A (M, K) B (K, N).
+def product(A, B, turned, C, more, rows, begin, end):
+    """Some of the tiles of C (M, N) (+)= A (M, K) B, for B (K, N), or (N, K) if it is `turned`.
 
     A job is a panel's width of columns for so many rows of A.
     """
@@ -130,7 +130,7 @@ def product(A, B, C, rows, begin, end):
     columns = (N + width - 1) // width
     for job in range(begin, end):
         i, j = job // columns * rows, job % columns * width
-        column(A[i : i + rows], B, False, panel, C[i : i + rows], j, min(width, N - j), False)
+        column(A[i : i + rows], B, turned, panel, C[i : i + rows], j, min(width, N - j), more)
 
 
 @jit
@@ -140,10 +140,13 @@ def turn(A, out, begin, end):
 
 
 @jit
-def two_products(A, B, C, rows, first, D, E, F, more_rows, begin, end):
-    """Some of the tiles of C = A B, the `first` jobs, and of F = D E."""
-    product(A, B, C, rows, begin, min(end, first))
-    product(D, E, F, more_rows, max(begin - first, 0), end - first)
+def two_products(A, B, C, rows, first, D, E, F, more_rows, no, begin, end):
+    """Some of the tiles of C = A B, the `first` jobs, and of F = D E; `no` is False.
+
+    (To see False itself here, Numba would compile all anew for it.)
+    """
+    product(A, B, no, C, no, rows, begin, min(end, first))
+    product(D, E, no, F, no, more_rows, max(begin - first, 0), end - first)
 
 
 def jobs_of(A: np.ndarray, N: int) -> tuple[int, int]:
@@ -161,7 +164,7 @@ def room_for_product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """C (M, N) = A (M, K) B (K, N)."""
     C, (jobs, rows) = room_for_product(A, B), jobs_of(A, B.shape[1])
-    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows)
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, False, C, False, rows)
     return C
 
 
@@ -170,7 +173,7 @@ def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple
     C, F = room_for_product(A, B), room_for_product(D, E)
     (first, rows), (second, more_rows) = jobs_of(A, B.shape[1]), jobs_of(D, E.shape[1])
     numbers = (A.size * B.shape[1] + D.size * E.shape[1]) // PRODUCTS
-    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows)
+    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows, False)
     return C, F
 
 

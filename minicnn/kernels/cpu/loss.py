@@ -29,13 +29,16 @@ def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gr
             total_weight += weight[t]
     divisor = total_weight if mean else np.float64(1)
     share = number(1 / divisor if divisor != 0 else 0)  # of the mean that a row has
-    all_weights = weight.sum()
+    all_weights = number(0)
+    for c in range(C):
+        all_weights += weight[c]
     loss = np.float64(0)
     for n in range(N):
         t, z, d = target[n], logits[n], gradient[n]
         if t == ignore_index:
             losses[n] = 0
-            d[:] = 0
+            for c in range(C):
+                d[c] = 0
             continue
         largest = highest(z)
         total = exponentials(z, largest, d)

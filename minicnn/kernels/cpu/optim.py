@@ -6,29 +6,28 @@ from collections.abc import Callable
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.lists import SIZE, Arrays, part, table_of
+from minicnn.kernels.cpu.lists import Arrays, parts, plain, table_of
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
 
 @jit
-def plain(table, settings, begin, end):
+def descend(settings, table, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
     lr, decay, sign = settings[0], settings[1], settings[2]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
+        p, g, _, _, _ = parts(table, k, lr, begin, end)
         for i in range(p.size):
             p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
 @jit
-def heavy_ball(table, settings, nesterov, begin, end):
+def heavy_ball(settings, table, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
     lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
-        b = part(table, k, 2, lr, begin, end)
+        p, g, b, _, _ = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             b[i] = momentum * b[i] + damp * d
@@ -36,17 +35,15 @@ def heavy_ball(table, settings, nesterov, begin, end):
 
 
 @jit
-def adam(table, settings, amsgrad, begin, end):
+def adam(settings, table, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
-    With amsgrad there is `most`, the largest v so far; NaN counts as the largest.
+    `most`, the largest v so far, is there if amsgrad; NaN counts as the largest.
     """
     rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
     beta2, rest2, bias2, eps = settings[5], settings[6], settings[7], settings[8]
     for k in range(len(table)):
-        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
-        m, v = part(table, k, 2, rate, begin, end), part(table, k, 3, rate, begin, end)
-        most = part(table, k, 4 if amsgrad else 3, rate, begin, end)
+        p, g, m, v, most = parts(table, k, rate, begin, end)
         for i in range(p.size):
             old = shrink * p[i]
             d = sign * g[i] + decay * old
@@ -59,14 +56,12 @@ def adam(table, settings, amsgrad, begin, end):
 
 
 @jit
-def rmsprop(table, settings, centered, begin, end):
-    """After p, g and s, mean and then b where they are wanted; rest = 1 - alpha."""
+def rmsprop(settings, table, centered, begin, end):
+    """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
     decay, sign, momentum = settings[4], settings[5], settings[6]
     for k in range(len(table)):
-        p, g = part(table, k, 0, lr, begin, end), part(table, k, 1, lr, begin, end)
-        s, mean = part(table, k, 2, lr, begin, end), part(table, k, 3 if centered else 2, lr, begin, end)
-        b = part(table, k, SIZE - 1, lr, begin, end)
+        p, g, s, mean, b = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             s[i] = alpha * s[i] + rest * d * d
@@ -82,11 +77,10 @@ def rmsprop(table, settings, centered, begin, end):
 
 
 @jit
-def adagrad(table, settings, begin, end):
+def adagrad(settings, table, begin, end):
     rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
     for k in range(len(table)):
-        p, g = part(table, k, 0, rate, begin, end), part(table, k, 1, rate, begin, end)
-        s = part(table, k, 2, rate, begin, end)
+        p, g, s, _, _ = parts(table, k, rate, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
             s[i] += d * d
@@ -94,23 +88,29 @@ def adagrad(table, settings, begin, end):
 
 
 def update(
-    step: Callable, settings: tuple[float, ...], flags: tuple[bool, ...], *lists: Arrays | None
+    step: Callable,
+    settings: tuple[float, ...],
+    flags: tuple[bool, ...],
+    params: Arrays,
+    *lists: Arrays | None,
 ) -> None:
-    """Run a step in place on parameters, their gradients and their states, given in this order.
+    """Run a step in place on parameters; `lists` are their gradients and states, None what is not wanted.
 
     The settings are rounded to the parameters' dtype.
     """
-    given = [arrays for arrays in lists if arrays is not None]
-    listed = table_of(*given)
+    listed = table_of(params, *lists)
     if listed is not None:
         table, pieces, size = listed
-        run(step, pieces, size, table, np.array(settings, given[0][0].dtype), *flags)
+        run(step, pieces, size, np.array(settings, params[0].dtype), table, *flags)
         return
-    rows = [[np.array(a, order="C") for a in arrays] for arrays in given]
-    update(step, settings, flags, *rows)
-    for place in (0, *range(2, len(given))):  # all but the gradients have changed
-        for a, row in zip(given[place], rows[place], strict=True):
-            a[...] = row
+    given = params, *lists
+    rows = [None if arrays is None else [plain(a) for a in arrays] for arrays in given]
+    update(step, settings, flags, *rows)  # type: ignore[arg-type]
+    for place, arrays in enumerate(given):
+        if arrays is not None and place != 1:  # all but the gradients have changed
+            for a, row in zip(arrays, rows[place], strict=True):  # type: ignore[arg-type]
+                if row is not a:
+                    a[...] = row
 
 
 def sgd_step(
@@ -128,7 +128,7 @@ def sgd_step(
     """Gradient descent with momentum; see the reference for the formulas."""
     settings = lr, weight_decay, -1 if maximize else 1
     if buffers is None:
-        update(plain, settings, (), params, grads)
+        update(descend, settings, (), params, grads)
         return
     for buffer in buffers if first else ():
         buffer[...] = 0  # whatever it held, 0 times nan would not go away

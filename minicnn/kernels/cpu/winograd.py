@@ -26,6 +26,7 @@ from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
+    POINTS,
     L,
     add_filters,
     read_strip,
@@ -137,9 +138,9 @@ def part_of_picture(row, last, down):
 
 
 @jit
-def transform_inputs(x, first, last, size, top, left, m, grid, V):
+def transform_inputs(x, first, last, size, top, left, points, grid, V):
     """V = the tiles of tile rows first to last, counted through all pictures of x (N, C, H, W)."""
-    down, across = size
+    m, (down, across) = len(points) - 1, size
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
@@ -148,14 +149,14 @@ def transform_inputs(x, first, last, size, top, left, m, grid, V):
             read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
             for r in range(rows):
                 for s in range(across):
-                    transform_input(m, grid, r * m, s * m, V, b, t + r * across + s)
+                    transform_input(points, grid, r * m, s * m, V, b, t + r * across + s)
         row += rows
 
 
 @jit
-def transform_gradients(dy, panel, first, last, size, m, grid, M):
+def transform_gradients(dy, panel, first, last, size, points, grid, M):
     """M = the same tile rows of dy (N, O, OH, OW), for a panel of its channels."""
-    down, across = size
+    m, (down, across) = len(points) - 1, size
     row = first
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
@@ -164,14 +165,14 @@ def transform_gradients(dy, panel, first, last, size, m, grid, M):
             read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
             for r in range(rows):
                 for s in range(across):
-                    transform_gradient(m, grid, r * m, s * m, M, b, t + r * across + s)
+                    transform_gradient(points, grid, r * m, s * m, M, b, t + r * across + s)
         row += rows
 
 
 @jit
-def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
+def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
     """The same tile rows of y (N, O, OH, OW) from M, for a panel of its channels; 0, or NaN."""
-    down, across = size
+    m, (down, across) = len(points) - 1, size
     row, finite = first, np.float32(0)
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
@@ -179,20 +180,21 @@ def transform_outputs(M, bias, first, last, size, m, grid, y, panel):
         for b in range(NV):
             for r in range(rows):
                 for s in range(across):
-                    transform_output(m, M, b, t + r * across + s, grid, r * m, s * m)
+                    transform_output(points, M, b, t + r * across + s, grid, r * m, s * m)
             finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
         row += rows
     return finite
 
 
 @jit
-def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, begin, end):
+def convolve(x, weight, turned, U, bias, y, top, left, points, block_rows, finite, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), weight (C, O, 1, 9) and bias (panels * NV, L).
 
     A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
     empty, each job transforms those it needs, slice by slice.
     """
     (N, C, _, W), (OH, OW) = x.shape, y.shape[2:]
+    m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
     room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or rows would share places in cache
@@ -203,23 +205,24 @@ def convolve(x, weight, turned, U, bias, y, top, left, m, block_rows, finite, be
         block, panel = job // panels, job % panels
         first, last = block * block_rows, min((block + 1) * block_rows, N * down)
         if job == begin or panel == 0:
-            transform_inputs(x, first, last, size, top, left, m, grid, V)
+            transform_inputs(x, first, last, size, top, left, points, grid, V)
         tiles = (last - first) * across
         if len(U) > 0:
             products(V, U[panel], M, tiles, 0, C)
         else:
             for k in range(0, C, SLICE):
                 stop = min(k + SLICE, C)
-                transform_filters(weight, turned, panel, k, stop, m, own)
+                transform_filters(weight, turned, panel, k, stop, points, own)
                 products(V, own, M, tiles, k, stop)
-        finite[job] = transform_outputs(M, bias, first, last, size, m, out, y, panel) == 0
+        finite[job] = transform_outputs(M, bias, first, last, size, points, out, y, panel) == 0
 
 
 @jit
-def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
-    """partial (chunks, panels, NV, C, 9, L), the weight gradient of chunks of blocks of tile rows."""
+def correlate(dy, x, partial, top, left, points, block_rows, begin, end):
+    """partial (chunks, panels, NV, C, 9, L) += the weight gradient of chunks of blocks of tile rows."""
     chunks, panels, _, C = partial.shape[:4]
     (N, _, _, W), (OH, OW) = x.shape, dy.shape[2:]
+    m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
     groups = panels if blocks == chunks else 1
@@ -231,18 +234,17 @@ def correlate(dy, x, partial, top, left, m, block_rows, begin, end):
     for job in range(begin, end):
         chunk, group = job // groups, job % groups
         first_panel, last_panel = group * panels // groups, (group + 1) * panels // groups
-        partial[chunk, first_panel:last_panel] = 0
         for block in range(chunk * blocks // chunks, (chunk + 1) * blocks // chunks):
             first, last = block * block_rows, min((block + 1) * block_rows, N * down)
             if block != known:
-                transform_inputs(x, first, last, size, top, left, m, grid, V)
+                transform_inputs(x, first, last, size, top, left, points, grid, V)
             known = block
             for panel in range(first_panel, last_panel):
-                transform_gradients(dy, panel, first, last, size, m, out, M)
+                transform_gradients(dy, panel, first, last, size, points, out, M)
                 for k in range(0, C, SLICE):
                     stop = min(k + SLICE, C)
                     outer_products(V, M, U, (last - first) * across, k, stop)
-                    add_filters(U, m, partial[chunk, panel, :, k:stop])
+                    add_filters(U, points, partial[chunk, panel, :, k:stop])
 
 
 @jit
@@ -291,11 +293,11 @@ def convolution(
     weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9).transpose(1, 0, 2, 3)
     channels = -(-C // L) * L | 1
     U = vectors(panels * E if blocks > 1 else 0, NV, channels).reshape(-1, E, NV, channels, L)
-    run(transform_all_filters, len(U), U.size, weight, turned, m, U)
+    run(transform_all_filters, len(U), U.size, weight, turned, POINTS[m], U)
     finite = np.empty(blocks * panels, np.bool_)
     arrays = np.ascontiguousarray(x), weight, turned, U, offsets, y
     products = y.size * C * 9 // PRODUCTS
-    run(convolve, len(finite), products, *arrays, padding[0], padding[2], m, block_rows, finite)
+    run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], block_rows, finite)
     return y if finite.all() else None
 
 
@@ -335,10 +337,10 @@ def weight_gradient(
     panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
     block_rows, blocks = cut(N * down, across, C)
     chunks = min(blocks, CHUNKS)
-    partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
+    partial = np.zeros((chunks, panels, NV, C, 9, L), np.float32)
     arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
     jobs = chunks * (panels if blocks == chunks else 1)
-    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], m, block_rows)
+    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], block_rows)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
     run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 1, 9).transpose(1, 0, 2, 3), finite)
     return dweight if finite.all() else None

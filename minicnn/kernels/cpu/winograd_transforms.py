@@ -39,7 +39,9 @@ from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, sto
 from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
 L = LANES  # numbers in a vector of float32
-inline = numba.njit(**OPTIONS)  # compiled as part of the kernels that use it, which are cached
+POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 1.0, -1.0, 0.5, -2.0)}  # of F(m x m), beside infinity
+# compiled as part of the kernels that use it, which are cached; only they can call it
+inline = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
 
 @inline
@@ -155,11 +157,11 @@ def filter_gradient_4(u, g, r):
 
 
 def either(two: Any, four: Any) -> Any:
-    """One kernel for both sizes, with m as its first argument."""
+    """One kernel for both sizes, with points as first argument: only the size they are for is compiled."""
 
     @inline
-    def kernel(m, *arguments):
-        if m == 4:
+    def kernel(points, *arguments):
+        if len(points) == 5:
             four(*arguments)
         else:
             two(*arguments)
@@ -296,7 +298,7 @@ def strip(rows, across, left, W, m):
 
 
 @jit
-def transform_filters(weight, turned, panel, begin, end, m, U):
+def transform_filters(weight, turned, panel, begin, end, points, U):
     """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
 
     weight is (C, O, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
@@ -309,22 +311,22 @@ def transform_filters(weight, turned, panel, begin, end, m, U):
             for tap in range(9):
                 place = 8 - tap if turned else tap
                 store(grid, place // 3, place % 3, 0, load(line, 0, tap, 0))
-            transform_filter(m, grid, 0, 0, U, b, k - begin)
+            transform_filter(points, grid, 0, 0, U, b, k - begin)
 
 
 @jit
-def transform_all_filters(weight, turned, m, U, begin, end):
+def transform_all_filters(weight, turned, points, U, begin, end):
     """U (panels, a*a, blocks, channels, L) for some panels."""
     for panel in range(begin, end):
-        transform_filters(weight, turned, panel, 0, weight.shape[1 if turned else 0], m, U[panel])
+        transform_filters(weight, turned, panel, 0, weight.shape[1 if turned else 0], points, U[panel])
 
 
 @jit
-def add_filters(U, m, sums):
+def add_filters(U, points, sums):
     """sums (blocks, channels, 9, L) += G' U G, the gradients of as many filters."""
     grid = vectors(1, 3, 3)[0]
     for b in range(sums.shape[0]):
         for c in range(sums.shape[1]):
-            transform_filter_gradient(m, U, b, c, grid, 0, 0)
+            transform_filter_gradient(points, U, b, c, grid, 0, 0)
             for tap in range(9):
                 store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))

@@ -8,7 +8,7 @@
 
 constexpr int TAPS = 8;  // of a row of a filter that a block does at once
 
-// result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any.
+// result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any, activated.
 //
 // Grid: (N * O planes, parts of a plane); block: 256 threads, one a cell, with a stride.
 extern "C" __global__ void convolve_depthwise(

@@ -8,7 +8,7 @@
 
 constexpr int CELLS = 64, PARTS = 4, FILTERS = 8;
 
-// result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any.
+// result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any, activated.
 //
 // Grid: (tiles of CELLS * phases, tiles of FILTERS, groups); block: CELLS x PARTS threads. Small nets have
 // too few cells to fill a GPU, so PARTS threads share the taps of a cell; their sums meet in shared memory.

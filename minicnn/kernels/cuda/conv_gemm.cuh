@@ -8,7 +8,7 @@
 #include "gemm.cuh"
 
 // result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, here as (G, taps, C/G, O/G): lanes of a
-// warp then read neighbours; plus bias (O) if any.
+// warp then read neighbours; plus bias (O) if any, activated.
 //
 // Grid: (tiles of cells * phases, tiles of O/G, groups). The sum runs over blocks of DEEP channels, and in
 // each over the taps, so a thread finds out once for DEEP channels where its cell looks, and what it fetches

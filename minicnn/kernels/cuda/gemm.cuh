@@ -148,8 +148,8 @@ __device__ inline real row_sum(const real* row, bool exists, int layer_step, int
 }
 
 // c (parts, count, M, N) = a (count, M, K) b (count, K, N), of each part of the K layers; plus bias (N) if
-// any. And sums (parts, M), if wanted: of the rows of a, which are one matrix and lie side by side. From part
-// to part it is part_size numbers in both.
+// any, activated. And sums (parts, M), if wanted: of the rows of a, which is one matrix and has them side by
+// side. From part to part it is part_size numbers in both.
 //
 // Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on), and for the sums ROWS / 32
 // blocks more in each row of tiles. The steps say how a and b lie, so that nobody has to be transposed;

@@ -10,5 +10,16 @@ Plans use it where batches have whole groups (see plan/interleaving.py).
 
 from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_gradients
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
+from minicnn.kernels.cpu.interleaved.pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_gradient,
+    avg_pool2d,
+    avg_pool2d_gradient,
+    max_pool2d,
+    max_pool2d_gradient,
+)
 
-__all__ = ["LANES", "conv2d", "conv2d_gradients", "interleave", "separate"]
+__all__ = [
+    "LANES", "adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "avg_pool2d", "avg_pool2d_gradient",
+    "conv2d", "conv2d_gradients", "interleave", "max_pool2d", "max_pool2d_gradient", "separate",
+]  # fmt: skip

@@ -14,7 +14,7 @@ from numba import literally
 
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk
+from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
@@ -130,7 +130,7 @@ def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> 
     height, places = (MANY, PLACES_OF_MANY) if O >= MANY else (FEW, PLACES_OF_FEW)
     rows = min(-(-OH * B // JOBS), BLOCK // (height * OW))
     rows = max(-(-rows // PH), 1) * PH
-    return walk(C, forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW), OW, rows, places)
+    return walk_of(C, forward_axis(window, 0, H, OH), forward_axis(window, 1, W, OW), OW, rows, places)
 
 
 def forward(
@@ -163,13 +163,14 @@ def forward(
 def backward_walks(x_shape: tuple[int, ...], dy_shape: tuple[int, ...], window: Window) -> list[Walk]:
     """One for each grid of pixels."""
     (B, C, H, W, _), (_, O, OH, OW, _), (SH, SW) = x_shape, dy_shape, window.stride
-    rows, places = max(-(-H * B // (SH * JOBS)), 1), PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
+    rows = max(-(-H * B * 2 // (SH * JOBS)), 1)  # large blocks: each has few places of each kind
+    places = PLACES_OF_MANY if C >= MANY else PLACES_OF_FEW
     axes = [
         (backward_axis(window, 0, OH, H, h), backward_axis(window, 1, OW, W, w))
         for h in range(min(SH, H))
         for w in range(min(SW, W))
     ]
-    return [walk(O, down, across, W, rows, places) for down, across in axes]
+    return [walk_of(O, down, across, W, rows, places) for down, across in axes]
 
 
 def input_gradient(

@@ -16,7 +16,7 @@ from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, gradient, r
 from minicnn.kernels.cpu.interleaved.layout import LANES
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, store, tile
+from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
@@ -49,7 +49,7 @@ class Sweep(NamedTuple):
 
 
 @lru_cache(256)
-def sweep(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
+def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
     """From dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
     (OH, OW), (_, C, H, W, _), (SH, SW), (top, _, left, _) = places, x_shape, window.stride, window.padding
     (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
@@ -69,15 +69,13 @@ def sweep(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], win
 
 @jit
 def pad(x, padding, size, padded):
-    """x (C, H, W, L) with zeros around it, cut off where the size ends."""
+    """x (C, H, W, L) into the middle of zeros; what does not fit is cut off."""
     (C, H, W, L), (rows, columns, plane), (top, left) = x.shape, size, padding
     for c in range(C):
-        for h in range(rows):
-            for w in range(columns):
-                i, j = h - top, w - left
-                inside = 0 <= i < H and 0 <= j < W
-                v = load_part(L if inside else 0, x, c, i if inside else 0, j if inside else 0, 0)
-                store(padded, (c * plane + h * columns + w) * L, v)
+        for h in range(max(0, -top), min(H, rows - top)):
+            at = c * plane + (h + top) * columns + left
+            for w in range(max(0, -left), min(W, columns - left)):
+                store(padded, (at + w) * L, load(x, c, h, w, 0))
 
 
 @jit
@@ -146,11 +144,11 @@ def run_gradients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """dweight and dbias; without `how`, the latter is not computed."""
     (B, O), C, (OH, OW) = dout.shape[:2], x.shape[1], size
-    walk = sweep(B, O, size, x.shape, window)
-    partial, sums = np.empty((walk.chunks, O, walk.offsets.size), np.float32), np.empty((B, O), np.float32)
-    products = B * O * OH * OW * LANES * walk.offsets.size
-    given = dout, y, index, how, how != PLAIN, x, walk, partial, sums
-    run(correlate_gradients, walk.chunks * walk.blocks, products // PRODUCTS, *given)
+    sweep = sweep_of(B, O, size, x.shape, window)
+    partial, sums = np.empty((sweep.chunks, O, sweep.offsets.size), np.float32), np.empty((B, O), np.float32)
+    products = B * O * OH * OW * LANES * sweep.offsets.size
+    given = dout, y, index, how, how != PLAIN, x, sweep, partial, sums
+    run(correlate_gradients, sweep.chunks * sweep.blocks, products // PRODUCTS, *given)
     KH, KW = window.kernel
     return partial.sum(axis=0)[:, : C * KH * KW].reshape(O, C, KH, KW), sums
 

@@ -96,9 +96,7 @@ def finish_rows(rows, how, out, index):
     noinline()
     activation, pool, PH, PW = how
     rectified = pool == MAX and activation == RELU
-    halved = (
-        PH == 2 and PW == 2
-    )  # numbers that the compiler knows, so that it unrolls the loops over a window
+    halved = PH == 2 and PW == 2  # known numbers, so that the loops over a window are unrolled
     if activation != NONE and not rectified:
         activate(rows, activation)
     if pool == MAX:
@@ -135,13 +133,14 @@ def slope(dy, y, activation):
 
 @pasted
 def spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end):
-    """The work of `rows_gradient`."""
+    """The work of `rows_gradient`, for a PW that may be known."""
     (_, R, OW, _), (_, QH, QW, _) = dy.shape, dout.shape
     zero, scale = load_part(0, dout, 0, 0, 0, 0), np.float32(1 / (PH * PW))
     for o in range(begin, end):
         total = zero
         for h in range(QH):
             for r in range(h * PH, h * PH + PH):
+                line = zero  # sums of rows, so that none is a sum of very many
                 if pool == MAX:
                     first = (r - h * PH) * PW
                     for w in range(QW):
@@ -149,7 +148,7 @@ def spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end):
                         for j in range(PW):
                             part = select(place == first + j, grad, 0)
                             store(dy, o, r, w * PW + j, 0, part)
-                            total += part
+                            line += part
                 else:
                     for w in range(QW):
                         grad = load(dout, o, h, w, 0) * scale
@@ -158,7 +157,8 @@ def spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end):
                             if activation != NONE:
                                 part = slope(grad, load(y, o, r, w * PW + j, 0), activation)
                             store(dy, o, r, w * PW + j, 0, part)
-                            total += part
+                            line += part
+                total += line
                 for w in range(QW * PW, OW):
                     store(dy, o, r, w, 0, zero)
         for r in range(QH * PH, R):

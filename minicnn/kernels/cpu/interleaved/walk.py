@@ -76,7 +76,7 @@ class Walk(NamedTuple):
     size: tuple[int, int]
 
 
-def walk(C: int, down: Axis, across: Axis, width: int, rows: int, places: int) -> Walk:
+def walk_of(C: int, down: Axis, across: Axis, width: int, rows: int, places: int) -> Walk:
     """Over C channels, to y with rows of `width` pixels, some rows at once, in tiles of some places."""
     tiles: list[tuple[int, ...]] = []
     singles: list[tuple[int, ...]] = []

@@ -42,17 +42,20 @@ from minicnn.kernels.cpu.winograd_transforms import L, vectors
 from minicnn.kernels.geometry import Window
 
 FEWEST = 16  # channels: with fewer the transforms take longer than a direct convolution
+FILLED = 8  # pixels of a tile's 16 that are looked at on average, or a direct convolution is faster
 CACHE = 1 << 20  # bytes of an L2 cache for a block's V and M
 CHUNKS = 16  # parts that a weight gradient is summed in, each some groups of pictures
 
 
 def suits(C: int, O: int, OH: int, OW: int, window: Window) -> bool:
-    """Whether y (B, O, OH, OW, L) from C channels should be computed here."""
-    if winograd.choice not in ("auto", "f4"):
-        return False
+    """Whether y (B, O, OH, OW, L) from C channels should be computed here: if that is faster, or a wish."""
     plain = window.kernel == (3, 3) and window.stride == window.dilation == (1, 1)
-    wide_enough = winograd.choice == "f4" or (min(C, O) >= FEWEST and min(OH, OW) > 2)
-    return plain and wide_enough and all(0 <= side <= 2 for side in window.padding) and min(OH, OW) > 0
+    if not (plain and all(0 <= side <= 2 for side in window.padding) and min(OH, OW) > 0):
+        return False
+    if winograd.choice != "auto":
+        return winograd.choice == "f4"
+    tiles = -(-OH // STEP) * -(-OW // STEP)
+    return min(C, O) >= FEWEST and tiles > 1 and FILLED * tiles <= OH * OW
 
 
 def cut(OH: int, OW: int, channels: int, multiple: int = 1) -> tuple[int, int]:

@@ -36,7 +36,7 @@ from minicnn.kernels.cpu.winograd_transforms import (
 
 STEP, PATCH = 4, 6  # pixels from tile to tile, and across the patches they come from
 MR, NV = 8 if REGISTERS == 32 else 4, 2  # a tile of a product: MR rows of NV, or 3, vectors
-DEPTH = 64  # channels summed in one go: longer sums round more
+DEPTH = 64  # channels, or pictures of tiles, summed in one go: longer sums round more
 
 
 @inline
@@ -281,15 +281,16 @@ def outer_products(V, M, U, C, O, tiles, more):
     for e in range(len(V)):
         for block in range(0, C, NV * L):
             for o in range(0, O, MR):
-                acc = tile(MR, NV, V)
-                for p in range(tiles):
-                    for k in range(L):
-                        for r in range(MR):
-                            v = splat(M, e, p, o + r, k)
-                            for c in range(NV):
-                                acc[r, c] += v * load(V, e, p, block + c * L + k, 0)
-                for r in range(MR):
-                    for c in range(NV):
-                        if more:
-                            acc[r, c] += load(U, e, block // L + c, o + r, 0)
-                        store(U, e, block // L + c, o + r, 0, acc[r, c])
+                for begin in range(0, tiles, DEPTH // L):
+                    acc = tile(MR, NV, V)
+                    for p in range(begin, min(begin + DEPTH // L, tiles)):
+                        for k in range(L):
+                            for r in range(MR):
+                                v = splat(M, e, p, o + r, k)
+                                for c in range(NV):
+                                    acc[r, c] += v * load(V, e, p, block + c * L + k, 0)
+                    for r in range(MR):
+                        for c in range(NV):
+                            if more or begin > 0:
+                                acc[r, c] += load(U, e, block // L + c, o + r, 0)
+                            store(U, e, block // L + c, o + r, 0, acc[r, c])

@@ -4,55 +4,54 @@ import numpy as np
 import pytest
 
 from kernel_cases import DTYPES, assert_near, matrices, numbers, run
-from minicnn.kernels.cpu import dense
-from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH
+from minicnn.kernels import cpu
 
 # Rows in several jobs, sums in several panels, results of less and of more than a tile, and nothing at all.
 SHAPES = [(3, 5, 4), (301, 70, 9), (33, 1100, 50), (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1)]
 FUNCTIONS = {
-    NONE: (lambda z: z, lambda y: np.ones_like(y)),
-    RELU: (lambda z: np.maximum(z, 0), lambda y: y > 0),
-    TANH: (np.tanh, lambda y: 1 - y * y),
-    SIGMOID: (lambda z: 1 / (1 + np.exp(-z)), lambda y: y * (1 - y)),
+    "": (lambda z: z, lambda y: np.ones_like(y)),
+    "relu": (lambda z: np.maximum(z, 0), lambda y: y > 0),
+    "tanh": (np.tanh, lambda y: 1 - y * y),
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda y: y * (1 - y)),
 }
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", FUNCTIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_dense_and_its_gradient(shape, activation, dtype):
+def test_linear_and_its_gradients(shape, activation, dtype):
     N, I, O = shape
     x, weight, bias = (numbers(*s, dtype=dtype, seed=i) for i, s in enumerate([(N, I), (O, I), (O,)]))
     weight /= max(I, 1) ** 0.5
     function, slope = FUNCTIONS[activation]
     for shift in (bias, None):
         exact = x.astype(float) @ weight.T.astype(float) + (0 if shift is None else shift)
-        y = dense.dense(x, weight, shift, activation)
+        y = cpu.linear(x, weight, shift, activation)
         assert_near(y, function(exact).astype(dtype))
     dy = numbers(N, O, dtype=dtype, seed=3)
     dz = dy * slope(y.astype(float))
     kept = dy.copy()
     expected = [a.astype(dtype) for a in (dz @ weight, dz.T @ x.astype(float), dz.sum(axis=0))]
-    both = dense.dense_gradient(dy, y, x, weight, activation)
+    both = cpu.linear_gradients(dy, y if activation else None, x, weight, activation)
     for got, wanted in zip(both, expected, strict=True):
         assert_near(got, wanted)
     assert (dy == kept).all()
-    by_x = dense.dense_gradient(dy, y, None, weight, activation)
-    by_weight = dense.dense_gradient(dy, y, x, None, activation)
+    by_x = cpu.linear_gradients(dy, y, None, weight, activation)
+    by_weight = cpu.linear_gradients(dy, y, x, None, activation)
     assert by_x[1] is by_weight[0] is None
     for got, wanted in zip((by_x[0], *by_weight[1:], by_x[2]), (*both, both[2]), strict=True):
         assert got.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize("i", range(5))
-def test_dense_in_any_layout(i):
+def test_linear_gradients_in_any_layout(i):
     x, weight, dy = (list(matrices(*s))[i] for s in [(20, 30), (15, 30), (20, 15)])  # also read-only
     plain = [np.ascontiguousarray(a) for a in (x, weight, dy)]
-    y = dense.dense(x, weight, None, TANH)
-    assert_near(y, dense.dense(plain[0], plain[1], None, TANH))
-    for activation in (NONE, TANH):
-        got = dense.dense_gradient(dy, y, x, weight, activation)
-        expected = dense.dense_gradient(plain[2], y, plain[0], plain[1], activation)
+    y = cpu.linear(x, weight, None, "tanh")
+    assert_near(y, cpu.linear(plain[0], plain[1], None, "tanh"))
+    for activation in ("", "tanh"):
+        got = cpu.linear_gradients(dy, y, x, weight, activation)
+        expected = cpu.linear_gradients(plain[2], y, plain[0], plain[1], activation)
         for a, b in zip(got, expected, strict=True):
             assert_near(a, b)
 
@@ -61,15 +60,16 @@ THREADS = """
 import numpy as np
 from kernel_cases import DTYPES, numbers
 from minicnn.kernels import threads
-from minicnn.kernels.cpu import dense, runner
+from minicnn.kernels import cpu
+from minicnn.kernels.cpu import runner
 
 runner.SHARE = 1  # also little work is shared
 
 def bits(dtype):
     x, weight, dy = (numbers(*s, dtype=dtype) for s in [(301, 70), (120, 70), (301, 120)])
-    for activation in range(4):
-        y = dense.dense(x, weight, dy[0], activation)
-        yield from (a.tobytes() for a in (y, *dense.dense_gradient(dy, y, x, weight, activation)))
+    for activation in ("", "relu", "tanh", "sigmoid"):
+        y = cpu.linear(x, weight, dy[0], activation)
+        yield from (a.tobytes() for a in (y, *cpu.linear_gradients(dy, y, x, weight, activation)))
 
 for dtype in DTYPES:
     threads.count = 1

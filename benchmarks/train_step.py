@@ -48,9 +48,9 @@ ON_CPU = {  # batch sizes
     "resnet18_cifar": (128,),
     "resnet18": (8,),
 }
-# A ReLU whose input is nearly 0 may fall on either side of it, and of two nearly equal numbers either may be a
-# cell's largest: one of them moves a gradient by up to 3e-3 of its length, where otherwise it is 1e-6 from that
-# in float64; in deep networks PyTorch's own are up to 1e-2 away.
+# A ReLU whose input is nearly 0 may fall on either side of it, and of two nearly equal numbers either may be
+# the largest of a cell. One such moves a gradient by up to 3e-3 of its length, else it is 1e-6 from that in
+# float64; in deep networks PyTorch's own are up to 1e-2 away.
 KINKS = 3e-2
 AVX2 = {  # what keeps Numba, NumPy, PyTorch's own kernels and oneDNN from using AVX-512; its MKL still may
     "NUMBA_CPU_NAME": "haswell",

@@ -1,8 +1,8 @@
 // Adaptive pooling: windows that share the plane evenly. Where they begin and end, tables say.
 //
-// A window may be the whole plane, so a few neighbouring threads work on each result (group.cuh), in blocks
-// of 256, without shared memory. Intensity: an operation for each number read, 1/4 operation a byte: memory
-// is the limit.
+// A window may be the whole plane, so a few neighbouring threads work on each result (group.cuh). Grid:
+// results * lanes / 256, rounded up; block: 256 threads; no shared memory. Intensity: an operation for each
+// number read, 1/4 operation a byte: memory is the limit.
 
 #include "group.cuh"
 
@@ -59,6 +59,9 @@ extern "C" __global__ void adaptive_avg_pool2d(const real* x, const int* rows, c
 // One thread a cell, which gathers from the windows that see it: above[h] and beside[w] say which. As the
 // windows share the cells, the cells share the windows, so these are the same tables with size and count
 // exchanged.
+//
+// Grid: cells / 256, rounded up and 65536 at most; block: 256 threads. A division and a sum for each window
+// of a cell; 4 bytes go out, and dy comes in once, as the caches serve the other cells of a window.
 extern "C" __global__ void adaptive_avg_pool2d_gradient(const real* dy, const int* rows, const int* columns,
                                                         const int* above, const int* beside, real* dx, int H,
                                                         int W, int OH, int OW, int n) {

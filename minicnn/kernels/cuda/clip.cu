@@ -15,7 +15,8 @@ struct Pieces {
 
 // partial (pieces, blocks): of each piece, the sum of the squares that a block has seen.
 //
-// Grid: blocks that share a piece, by pieces; block: 256 threads on neighbours. Two operations to 4 bytes.
+// Grid: blocks that share a piece (128 at most), by pieces; block: 256 threads on neighbours; shared memory:
+// block_sum's 32 doubles. Two operations to 4 bytes: memory is the limit.
 extern "C" __global__ void squares(Pieces pieces, double* partial) {
     const Piece piece = pieces.piece[blockIdx.y];
     double sum = 0;
@@ -24,7 +25,8 @@ extern "C" __global__ void squares(Pieces pieces, double* partial) {
     if (threadIdx.x == 0) partial[blockIdx.y * gridDim.x + blockIdx.x] = sum;
 }
 
-// norm () = the root of the sum of partial (count), in a fixed order. One block of 256 threads.
+// norm () = the root of the sum of partial (count), in a fixed order. One block of 256 threads; shared memory
+// as of `squares`. An addition to 8 bytes, which are few.
 extern "C" __global__ void root(const double* partial, real* norm, int count) {
     double sum = 0;
     FOR_EACH(i, count) sum += partial[i];
@@ -32,7 +34,7 @@ extern "C" __global__ void root(const double* partial, real* norm, int count) {
     if (threadIdx.x == 0) *norm = real(sqrt(sum));
 }
 
-// Each number times the factor (). Grid and block as of `squares`; one operation to 8 bytes.
+// Each number times the factor (). Grid and block as of `squares`, no shared memory; an operation to 8 bytes.
 extern "C" __global__ void scale(Pieces pieces, const real* factor) {
     const Piece piece = pieces.piece[blockIdx.y];
     const real by = *factor;

@@ -1,4 +1,9 @@
 // What all kernels share: the loop over numbers, and sums over a warp and a block.
+//
+// Above a kernel, or at the top of its file, stands how it is started (grid: blocks; block: threads of each;
+// shared memory of each) and its intensity: operations to the bytes that come from memory or go there,
+// counted for float; a double has twice as many. An H200 has time for about 14 operations a byte (67 TFLOP/s
+// of float, 4.8 TB/s): with fewer, memory is the limit.
 
 #pragma once
 
@@ -10,7 +15,8 @@
 
 typedef REAL real;
 
-// for (i of this thread; i < n; the next one of this thread): neighbours in a warp take neighbours in memory
+// for (i of this thread; i < n; the next one of this thread): neighbours in a warp take neighbours in memory.
+// `launch_over` starts n / 256 blocks for it, rounded up and 65536 at most, of 256 threads.
 #define FOR_EACH(i, n) \
     for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += blockDim.x * gridDim.x)
 
@@ -31,7 +37,7 @@ __device__ T warp_max(T value, int lanes = 32) {
     return value;
 }
 
-// The sum over a block of up to 1024 threads, a multiple of 32, in each thread.
+// The sum over a block of up to 1024 threads, a multiple of 32, in each thread. Shared memory: 32 numbers.
 template <typename T>
 __device__ T block_sum(T value) {
     __shared__ T partial[32];

@@ -10,7 +10,8 @@ constexpr int TAPS = 8;  // of a row of a filter that a block does at once
 
 // result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any, activated.
 //
-// Grid: (N * O planes, parts of a plane); block: 256 threads, one a cell, with a stride.
+// Grid: (N * O planes, parts of a plane, 64 at most); block: 256 threads, one a cell, with a stride; no
+// shared memory. 2 * taps operations to 8 bytes, as above.
 extern "C" __global__ void convolve_depthwise(
     const real* source, const real* weight, const real* bias, int activation, real* result,
     SHAPE_PARAMETERS) {
@@ -43,8 +44,8 @@ extern "C" __global__ void convolve_depthwise(
 // And biases (parts, O), if wanted: dbias. From part to part it is part_size numbers in both.
 //
 // Grid: (O * C/G, KH * ceil(KW / TAPS), parts), and for dbias one more row; block: 256 threads. A thread sums
-// up to TAPS taps of a row, so it reads dy once for them: with 3 taps, 6 operations to 8 bytes. `sum_parts`
-// adds the parts.
+// up to TAPS taps of a row, so it reads dy once for them: with 3 taps, 6 operations to 8 bytes. Shared
+// memory: block_sum's 32 numbers. `sum_parts` adds the parts.
 extern "C" __global__ void depthwise_weight_gradient(
     const real* dy, const real* x, real* partial, real* biases, int part_size, int cells_each,
     SHAPE_PARAMETERS) {

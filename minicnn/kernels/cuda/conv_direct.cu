@@ -10,10 +10,10 @@ constexpr int CELLS = 64, PARTS = 4, FILTERS = 8;
 
 // result (N, O, OH, OW) = source (N, C, H, W) convolved with weight, plus bias (O) if any, activated.
 //
-// Grid: (tiles of CELLS * phases, tiles of FILTERS, groups); block: CELLS x PARTS threads. Small nets have
-// too few cells to fill a GPU, so PARTS threads share the taps of a cell; their sums meet in shared memory.
-// That also holds the block's filters, taps * C/G * FILTERS numbers. 16 operations to 4 bytes, most of which
-// L1 has from another tap.
+// Grid: (tiles of CELLS * phases, tiles of FILTERS, groups); block: CELLS * PARTS = 256 threads. Small nets
+// have too few cells to fill a GPU, so PARTS threads share the taps of a cell; their sums meet in shared
+// memory, 8 KB. That also holds the block's filters, taps * C/G * FILTERS numbers, 16 KB at most. 16
+// operations to 4 bytes, most of which L1 has from another tap.
 extern "C" __global__ void convolve_directly(
     const real* source, const real* weight, const real* bias, int activation, real* result,
     SHAPE_PARAMETERS) {

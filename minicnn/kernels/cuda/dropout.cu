@@ -5,7 +5,8 @@
 // place f / 128 * 32 + f % 32: a thread then uses its four words for numbers that are 32 apart, and a warp
 // reads and writes neighbours each time.
 //
-// 8 bytes to a number, for about 30 operations on whole numbers: memory and arithmetic take about as long.
+// 8 bytes to a number, for about 30 operations on whole numbers: memory and arithmetic take about as long. No
+// shared memory.
 
 #include "philox.cuh"
 
@@ -37,8 +38,9 @@ __device__ void drop(const real* x, real* y, Count key, Count first, int togethe
 // state (3): the key, the place that comes next, and how many blocks have ended, which is 0 before and after.
 // fates (2): key and first place, for the way back.
 //
-// Grid: ceil(n / 1024) blocks; block: 256 threads. The state lies in the GPU's memory, where a launch that a
-// graph repeats finds the place that the last one left; it is the last block to end that moves it on.
+// Grid: ceil(n / 1024) blocks, 65536 at most; block: 256 threads. The state lies in the GPU's memory, where a
+// launch that a graph repeats finds the place that the last one left; it is the last block to end that moves
+// it on.
 extern "C" __global__ void dropout(const real* x, real* y, unsigned long long* state,
                                    unsigned long long* fates, int together, float p, real scale, int n) {
     const Count key = state[0], first = state[1];

@@ -4,7 +4,8 @@
 // DEEP x ROWS numbers of the first factor and DEEP x COLUMNS of the second, and multiplies every one with
 // every one. So each number fetched from memory is used COLUMNS or ROWS times, and 128 x 128 tiles of float
 // do 128 * 128 * 16 * 2 operations to 2 * 128 * 16 * 4 bytes: 32 to a byte, where an H200 needs about 14 (67
-// TFLOP/s, 4.8 TB/s).
+// TFLOP/s, 4.8 TB/s). Of any size it is ROWS * COLUMNS * 2 to (ROWS + COLUMNS) * 4 bytes: 21 for 64 x 128, 11
+// for 32 x 64; for double, with twice the bytes, half of that.
 //
 // How the tile lies in registers, and who multiplies (the threads, or tensor cores), is up to the class Tile:
 //     Number, round(x)          what a factor is in shared memory
@@ -154,6 +155,10 @@ __device__ inline real row_sum(const real* row, bool exists, int layer_step, int
 // Grid: (tiles of N, tiles of M, parts times matrices, from the `first` on), and for the sums ROWS / 32
 // blocks more in each row of tiles. The steps say how a and b lie, so that nobody has to be transposed;
 // a_matrix or b_matrix is 0 where one matrix meets a whole stack.
+//
+// Block: THREADS. Shared memory: two buffers of either factor, (ROWS + COLUMNS + 2 PAD) * 128 bytes (33, 25
+// or 13 KB with PAD 4), and 256 numbers for the sums. Operations a byte stand at the top; a block of sums
+// does one addition for 4 bytes.
 template <class Tile>
 __device__ void product(
     const real* a, const real* b, const real* bias, int activation, real* c, real* sums, int M, int N, int K,

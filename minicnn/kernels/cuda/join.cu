@@ -15,8 +15,9 @@ struct Pieces {
 
 // whole (rows, width) from pieces (rows, wide) beside each other.
 //
-// Grid: blocks that share a piece, by pieces; block: 256 threads on neighbouring numbers of a piece, which
-// are neighbours in the whole, too. Each number is read once and written once: memory is the limit.
+// Grid: blocks that share a piece (1024 at most), by pieces; block: 256 threads on neighbouring numbers of a
+// piece, which are neighbours in the whole, too; no shared memory. Each number is read once and written once,
+// 8 bytes for no operation but those that find its place: memory is the limit.
 extern "C" __global__ void join(Pieces pieces, real* whole, int rows, int width) {
     const Piece piece = pieces.piece[blockIdx.y];
     const int wide = int(piece.wide);

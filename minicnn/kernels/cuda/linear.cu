@@ -1,4 +1,5 @@
-// The products of matrices of fully connected layers, with all digits; gemm.cuh tells how.
+// The products of matrices of fully connected layers, with all digits; gemm.cuh tells how, on which grid and
+// with how much shared memory. By size of tile 11, 21 and 32 operations to a byte fetched; for double half.
 
 #include "gemm.cuh"
 

@@ -34,7 +34,8 @@ __device__ double sum_of(const double* parts, int count) {
 }
 
 // Before many rows: parts (blocks) of the sum of the targets' weights, which divides the mean.
-// grid: blocks; block: 256 threads; 8 bytes read for an addition.
+// grid: blocks, 256 at most; block: 256 threads; shared memory: block_sum's 32 doubles; 8 bytes read for an
+// addition.
 extern "C" __global__ void weigh(const long long* target, const real* weight, long long ignore_index, int N,
                                  int C, double* parts) {
     int first = blockIdx.x * blockDim.x + threadIdx.x, step = blockDim.x * gridDim.x;
@@ -42,9 +43,9 @@ extern "C" __global__ void weigh(const long long* target, const real* weight, lo
     if (threadIdx.x == 0) parts[blockIdx.x] = sum;
 }
 
-// The losses and the gradient. grid: blocks, which share the rows; block: up to 1024 threads, blockDim /
-// lanes rows at a time; shared memory: block_sum's alone. keep = 1 - label smoothing, on_all = label
-// smoothing / C.
+// The losses and the gradient. grid: 1 to 1024 blocks, which share the rows; block: up to 1024 threads,
+// blockDim / lanes rows at a time; shared memory: block_sum's alone. One or two operations a byte, as above.
+// keep = 1 - label smoothing, on_all = label smoothing / C.
 //
 // A single block does all in this one launch: `weights` and `sums` are null. Of several, each adds up the
 // `parts` that `weigh` left in `weights`, and leaves the sum of its losses in `sums` for `finish`. Only one
@@ -108,7 +109,7 @@ cross_entropy(const real* logits, const long long* target, const real* weight, l
 }
 
 // After many rows: the loss from the blocks' sums, and from the parts of the weights for the mean, else null.
-// grid: 1; block: 256 threads.
+// grid: 1; block: 256 threads; shared memory: block_sum's; an addition to 8 bytes.
 extern "C" __global__ void finish(const double* sums, int blocks, const double* weights, int parts,
                                   real* loss) {
     double divisor = weights ? sum_of(weights, parts) : 1, sum = sum_of(sums, blocks);

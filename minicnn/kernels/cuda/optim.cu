@@ -3,8 +3,8 @@
 // A net has many small parameters, and a launch takes longer than the step of one. So a kernel gets a table
 // of them, `slots`, as an argument by value: a launch carries up to 4 KB of arguments along.
 //
-// grid: blocks that share the numbers of a parameter, by parameters; block: 256 threads; no shared memory.
-// Blocks that find nothing to do in a small parameter end at once.
+// grid: blocks that share the numbers of a parameter (2048 at most), by parameters; block: 256 threads; no
+// shared memory. Blocks that find nothing to do in a small parameter end at once.
 //
 // Adam reads four numbers and writes three for about 15 operations: half an operation a byte. Memory is the
 // limit, and all that can be done is to touch each number once, neighbours by neighbours.
@@ -27,14 +27,14 @@ struct Slots {
     Slot slot[SLOTS];
 };
 
-// The numbers for the next launch, at most ten. One thread.
+// The numbers for the next launch, at most ten: 40 bytes out for no operation. grid: 1; block: 1 thread.
 extern "C" __global__ void put(real* numbers, real a, real b, real c, real d, real e, real f, real g, real h,
                                real i, real j) {
     const real all[] = {a, b, c, d, e, f, g, h, i, j};
     for (int k = 0; k < 10; k++) numbers[k] = all[k];
 }
 
-// Without momentum. sign: -1 to maximize.
+// Without momentum. sign: -1 to maximize. 5 operations for 12 bytes.
 extern "C" __global__ void sgd(Slots slots, const real* numbers) {
     const real lr = numbers[0], decay = numbers[1], sign = numbers[2];
     const Slot slot = slots.slot[blockIdx.y];
@@ -42,7 +42,8 @@ extern "C" __global__ void sgd(Slots slots, const real* numbers) {
     FOR_EACH(i, int(slot.count)) p[i] -= lr * (sign * slot.grad[i] + decay * p[i]);
 }
 
-// With it. keep: momentum, or 0 in the first step, which does not read the buffer; damp: 1 - dampening.
+// With it. keep: momentum, or 0 in the first step, which does not read the buffer; damp: 1 - dampening. 8 to
+// 10 operations for 20 bytes.
 extern "C" __global__ void sgd_momentum(Slots slots, const real* numbers) {
     const real lr = numbers[0], decay = numbers[1], sign = numbers[2], momentum = numbers[3];
     const real keep = numbers[4], damp = numbers[5], nesterov = numbers[6];
@@ -56,7 +57,7 @@ extern "C" __global__ void sgd_momentum(Slots slots, const real* numbers) {
 }
 
 // shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1. The third
-// state is the largest v so far (AMSGrad); NaN counts as the largest.
+// state is the largest v so far (AMSGrad); NaN counts as the largest. 28 bytes, 36 with it; see above.
 extern "C" __global__ void adam(Slots slots, const real* numbers) {
     const real rate = numbers[0], decay = numbers[1], sign = numbers[2], shrink = numbers[3];
     const real rest1 = numbers[4], beta2 = numbers[5], rest2 = numbers[6], bias2 = numbers[7];
@@ -73,7 +74,8 @@ extern "C" __global__ void adam(Slots slots, const real* numbers) {
     }
 }
 
-// States: the mean square, the mean (null unless centered), the buffer (null without momentum).
+// States: the mean square, the mean (null unless centered), the buffer (null without momentum). 12 to 19
+// operations for 20 to 36 bytes.
 extern "C" __global__ void rmsprop(Slots slots, const real* numbers) {
     const real lr = numbers[0], alpha = numbers[1], rest = numbers[2], eps = numbers[3], decay = numbers[4];
     const real sign = numbers[5], momentum = numbers[6];
@@ -92,6 +94,7 @@ extern "C" __global__ void rmsprop(Slots slots, const real* numbers) {
     }
 }
 
+// State: the sum of the squares. 10 operations for 20 bytes.
 extern "C" __global__ void adagrad(Slots slots, const real* numbers) {
     const real rate = numbers[0], eps = numbers[1], decay = numbers[2], sign = numbers[3];
     const Slot slot = slots.slot[blockIdx.y];

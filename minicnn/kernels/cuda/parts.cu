@@ -6,8 +6,8 @@
 // the same bits each time. Plus bias (columns) if any, to each row of so many numbers of the result,
 // which may be activated then.
 //
-// Grid: (n + m) / 32; block: 32 numbers x 16 threads, of which each adds every 16th part. One addition to 4
-// bytes.
+// Grid: (n + m) / 32, rounded up; block: 32 numbers x 16 threads, of which each adds every 16th part; shared
+// memory: their sums, 2 KB. One addition to 4 bytes: memory is the limit.
 extern "C" __global__ void sum_parts(
     const real* partial, const real* bias, int activation, real* result, real* more, int parts, int n, int m,
     int columns) {
@@ -28,7 +28,8 @@ extern "C" __global__ void sum_parts(
 
 // partial (parts, O): for each part of the cells, the sum of each channel of dy (N, O, pixels).
 //
-// Grid: (O, parts); block: 256 threads on neighbouring cells. One addition to 4 bytes.
+// Grid: (O, parts); block: 256 threads on neighbouring cells; shared memory: block_sum's 32 numbers. One
+// addition to 4 bytes.
 extern "C" __global__ void channel_sums(
     const real* dy, real* partial, int N, int O, int pixels, int cells_each) {
     const int o = blockIdx.x, begin = blockIdx.y * cells_each, end = min(begin + cells_each, N * pixels);

@@ -36,7 +36,8 @@ struct Axis {
     }
 };
 
-// One thread a result, 256 a block, no shared memory. Neighbours in a warp have neighbouring windows.
+// One thread a result: grid n / 256, rounded up and 65536 at most, block 256, no shared memory. Neighbours in
+// a warp have neighbouring windows.
 extern "C" __global__ void max_pool2d(const real* x, real* y, int* index, int H, int W, int OH, int OW,
                                       int KH, int KW, int SH, int SW, int PT, int PL, int DH, int DW, int n) {
     Axis down{H, OH, KH, SH, PT, DH}, across{W, OW, KW, SW, PL, DW};
@@ -56,11 +57,11 @@ extern "C" __global__ void max_pool2d(const real* x, real* y, int* index, int H,
     }
 }
 
-// One block a plane, about four cells a thread. It is not told which windows there were, only where each
-// result came from. So it first finds each row's and each column's span of results (span.cuh), two ints each
-// in shared memory; where a plane has very many, 2^down rows or 2^across columns share a span. Then the cells
-// gather. From memory dy and index come once, 2 bytes a cell of a 2x2 window, and 4 go out, for two
-// comparisons or so.
+// One block a plane (grid N*C), about four cells a thread (block: 64 to 1024). It is not told which windows
+// there were, only where each result came from. So it first finds each row's and each column's span of
+// results (span.cuh), two ints each in shared memory, 16 KB at most; where a plane has very many, 2^down rows
+// or 2^across columns share a span. Then the cells gather. From memory dy and index come once, 2 bytes a cell
+// of a 2x2 window, and 4 go out, for two comparisons or so.
 extern "C" __global__ void max_pool2d_gradient(const real* dy, const int* index, real* dx, int H, int W,
                                                int OH, int OW, int down, int across) {
     DYNAMIC_SHARED(int, spans);
@@ -86,7 +87,7 @@ extern "C" __global__ void max_pool2d_gradient(const real* dy, const int* index,
     }
 }
 
-// One thread a result, as above. A mean has no dilation.
+// One thread a result, grid and block as of max_pool2d. A mean has no dilation.
 extern "C" __global__ void avg_pool2d(const real* x, real* y, int H, int W, int OH, int OW, int KH, int KW,
                                       int SH, int SW, int PT, int PL, int PB, int PR, bool padded,
                                       int divisor, int n) {
@@ -102,7 +103,8 @@ extern "C" __global__ void avg_pool2d(const real* x, real* y, int H, int W, int 
     }
 }
 
-// One thread a cell: it gathers from the windows that see it, so that no two threads write to one place.
+// One thread a cell: it gathers from the windows that see it, so that no two threads write to one place. Grid
+// and block alike, over cells; a division and a sum for each window, 5 bytes a cell of 2x2 windows.
 extern "C" __global__ void avg_pool2d_gradient(const real* dy, real* dx, int H, int W, int OH, int OW, int KH,
                                                int KW, int SH, int SW, int PT, int PL, int PB, int PR,
                                                bool padded, int divisor, int n) {

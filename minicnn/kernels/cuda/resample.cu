@@ -2,12 +2,13 @@
 //
 // Which ones, the index vectors say, one for each axis; they are short and stay in the cache. Intensity: a
 // pick moves 8 bytes and computes nothing; a blend does 12 operations, and as its four cells come mostly from
-// the cache, for 5 (twice the size each way) to 20 bytes. Memory is the limit of both.
+// the cache, for 5 (twice the size each way) to 20 bytes. Memory is the limit of both. No kernel here uses
+// shared memory.
 
 #include "group.cuh"
 #include "span.cuh"
 
-// One thread a result, 256 a block.
+// One thread a result: grid n / 256, rounded up and 65536 at most, block 256.
 extern "C" __global__ void pick(const real* x, const long long* rows, const long long* columns, real* y,
                                 int H, int W, int OH, int OW, int n) {
     FOR_EACH(i, n) {
@@ -43,7 +44,7 @@ __device__ void find_spans(const long long* low, const long long* high, int* spa
 }
 
 // Spans (span.cuh) of the rows, then of the columns, 2H + 2W ints: a block of 1024 threads for each of the
-// two.
+// two (grid 2). Four comparisons for the 16 bytes that tell of a result.
 extern "C" __global__ void spans(const long long* top, const long long* bottom, const long long* left,
                                  const long long* right, int* found, int OH, int OW, int H, int W) {
     if (blockIdx.x == 0) find_spans(top, bottom, found, OH, H);
@@ -59,8 +60,8 @@ struct Results {
           count((spans[H + h] - top + 1) * wide) {}
 };
 
-// A few threads a cell (group.cuh), 256 a block, gather from the results that took it. Intensity: an addition
-// for each number of dy.
+// A few threads a cell (group.cuh) gather from the results that took it: grid cells * lanes / 256, rounded
+// up, block 256. Intensity: an addition for each number of dy, and 4 bytes out a cell.
 extern "C" __global__ void pick_gradient(const real* dy, const long long* rows, const long long* columns,
                                          const int* spans, real* dx, int H, int W, int OH, int OW, int lanes,
                                          int n) {
@@ -82,7 +83,8 @@ __device__ inline real weight(int cell, long long low, long long high, real shar
     return (low == cell ? 1 - share : real(0)) + (high == cell ? share : real(0));
 }
 
-// The same. A result has to do with four cells, so four cells read it, three of them from the cache.
+// The same. A result has to do with four cells, so four cells read it, three of them from the cache; about 7
+// operations each time.
 extern "C" __global__ void blend_gradient(const real* dy, const long long* top, const long long* bottom,
                                           const real* down, const long long* left, const long long* right,
                                           const real* across, const int* spans, real* dx, int H, int W,

@@ -6,8 +6,8 @@
 // keep: 1 - share; a share below 0 stands for 1 / batches. correction: of var, for a sample.
 //
 // One block of 256 threads, a few channels to each: the number of batches is read before one thread counts it
-// up, and only the threads of one block can wait for each other. So little work takes as long as a launch
-// does; before, it was a dozen launches.
+// up, and only the threads of one block can wait for each other. No shared memory; 28 bytes a channel for 10
+// operations. So little work takes as long as a launch does; before, it was a dozen launches.
 extern "C" __global__ void update_and_invert(
     const real* mean, const real* var, real* running_mean, real* running_var, long long* batches, real* rstd,
     real keep, real share, real correction, real eps, int C) {

@@ -28,6 +28,10 @@ __device__ inline void multiply_add(float (&sum)[4], const unsigned (&a)[4], con
 // memory for 16 instructions of 1024 products. Eight lanes read neighbours of a layer, four lanes the layers
 // k to k + 3; and 16 lanes put 16 layers when a weight gradient is fetched. `place` moves each layer so that
 // both meet 32 different banks.
+//
+// Without PAD a block has 32, 24 or 12 KB of shared memory for its factors. Operations a byte are those of
+// gemm.cuh, 32 for 128 x 128, where these cores would need about 100 (495 TFLOP/s on an H200): they can be
+// busy only as far as L2 has what other blocks fetch, too.
 template <int R, int C>
 struct TensorTile {
     static constexpr int ROWS = R, COLUMNS = C, PAD = 0, DOWN = R / 2 / 16, ACROSS = C / 4 / 8;

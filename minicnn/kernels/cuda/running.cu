@@ -7,7 +7,7 @@
 //
 // One block of 256 threads, a few channels to each: the number of batches is read before one thread counts it
 // up, and only the threads of one block can wait for each other. No shared memory; 28 bytes a channel for 10
-// operations. So little work takes as long as a launch does; before, it was a dozen launches.
+// operations. So little work takes as long as a launch does.
 extern "C" __global__ void update_and_invert(
     const real* mean, const real* var, real* running_mean, real* running_var, long long* batches, real* rstd,
     real keep, real share, real correction, real eps, int C) {

@@ -20,7 +20,7 @@ def empty(shape: tuple[int, ...]) -> np.ndarray:
     """An array of float32 that begins where a vector does, so that no load crosses two lines of the cache."""
     size = math.prod(shape)
     room = np.empty(size + LANES, np.float32)
-    first = -ctypes.addressof(ctypes.c_char.from_buffer(room)) % BYTES // 4
+    first = -ctypes.addressof(ctypes.c_char.from_buffer(room.data)) % BYTES // 4
     return room[first : first + size].reshape(shape)
 
 

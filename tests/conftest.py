@@ -44,9 +44,11 @@ def real_gpu(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_gpu() -> None:
-    """Tests see no GPU, whatever the machine has, unless they ask for `cuda`."""
+def no_gpu(real_gpu: bool) -> None:
+    """Tests see no GPU, whatever the machine has, unless they ask for `cuda` or for the kernels on it."""
     without_gpu()
+    if real_gpu:
+        importlib.import_module("emulator.kernels").real = True
 
 
 def seam() -> Any:

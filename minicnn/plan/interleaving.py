@@ -4,6 +4,7 @@ A convolution of few channels takes the activation and the pooling after it alon
 like this as long as such convolutions read it, and what else does not mind (`in_groups`).
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from minicnn.tensor import Tensor
 MOST = 128  # channels; with more of them the other methods leave few lanes idle, too
 FEW = 32  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
 ACTIVATIONS = {ops.ReLU: 1, ops.Tanh: 2, ops.Sigmoid: 3}  # as kernels/cpu/interleaved/finish.py numbers them
+PIXELS = 1 << 24  # of a picture: poolings keep places as float32
 NO_POOL, MAXIMUM, MEAN = 0, 1, 2
 NAMES = {
     ops.ReLU: "ReLU", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid",
@@ -116,7 +118,8 @@ def fits(step: Step, shapes: list[tuple[int, ...]], origins: list[Any], lanes: i
     x, weight, _ = step.args
     parameter = origins[weight]
     single = isinstance(parameter, Tensor) and parameter.array.dtype == np.float32
-    return single and shapes[x][0] % lanes == 0 and max(shapes[weight][:2]) <= MOST and min(step.shape) > 0
+    small = max(shapes[weight][:2]) <= MOST and math.prod(shapes[x][2:]) <= PIXELS
+    return single and small and shapes[x][0] % lanes == 0 and min(step.shape) > 0
 
 
 def chain_from(conv: Step, readers: Readers) -> Chain:

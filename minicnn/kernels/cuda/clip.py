@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cuda.launch import BLOCK, by_value, cupy, launch
+from minicnn.kernels.cuda.launch import BLOCK, by_value, checked, cupy, launch
 
 __all__ = ["euclidean_norm", "scale"]
 
@@ -32,7 +32,7 @@ def tables(arrays: Sequence[Array]) -> Iterator[tuple[int, np.ndarray]]:
 def euclidean_norm(arrays: Sequence[Array]) -> Array:
     """The root () of the sum of the squares of all numbers in arrays of one dtype."""
     xp, dtype, blocks = cupy(), arrays[0].dtype, max(blocks_for(arrays), 1)
-    rows = [xp.ascontiguousarray(a) for a in arrays]
+    rows = [xp.ascontiguousarray(checked(a)) for a in arrays]
     partial, norm = xp.empty((len(rows), blocks), np.float64), xp.empty((), dtype)
     for first, table in tables(rows):
         sums = partial[first : first + PIECES]
@@ -44,7 +44,7 @@ def euclidean_norm(arrays: Sequence[Array]) -> Array:
 def scale(arrays: Sequence[Array], factor: Array) -> None:
     """Multiply all numbers in arrays of one dtype by a factor (), in place."""
     xp, dtype, blocks = cupy(), arrays[0].dtype, blocks_for(arrays)
-    rows = [xp.ascontiguousarray(a) for a in arrays]
+    rows = [xp.ascontiguousarray(checked(a)) for a in arrays]
     for first, table in tables(rows):
         count = min(PIECES, len(rows) - first)
         launch("clip", "scale", dtype, (blocks, count), (BLOCK,), (table, factor))

@@ -89,11 +89,14 @@ def plain(argument: Any, dtype: np.dtype) -> Any:
         return np.int32(argument)
     if isinstance(argument, float):
         return dtype.type(argument)
-    if argument.size > MOST_NUMBERS:
-        raise ValueError(
-            f"an array on the GPU has at most {MOST_NUMBERS} numbers, got shape {argument.shape}"
-        )
-    return argument
+    return checked(argument)
+
+
+def checked(array: Any) -> Any:
+    """The array, unless it has too many numbers for a kernel: then a ValueError."""
+    if array.size > MOST_NUMBERS:
+        raise ValueError(f"an array on the GPU has at most {MOST_NUMBERS} numbers, got shape {array.shape}")
+    return array
 
 
 def launch_over(source: str, name: str, dtype: np.dtype, count: int, *arguments: Any) -> None:

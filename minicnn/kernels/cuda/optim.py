@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cuda.launch import BLOCK, by_value, cupy, launch
+from minicnn.kernels.cuda.launch import BLOCK, by_value, checked, cupy, launch
 from minicnn.kernels.cuda.replay import numbers_for
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
@@ -36,7 +36,9 @@ def update(name: str, numbers: tuple[float, ...], *lists: Arrays | None) -> None
 def start(name: str, dtype: np.dtype, numbers: Array, updates: Sequence[tuple]) -> None:
     """Launch a kernel for a few parameters, each with its gradient and states, in place."""
     xp = cupy()
-    rows: list[list[Any]] = [[a if a is None else xp.ascontiguousarray(a) for a in row] for row in updates]
+    rows: list[list[Any]] = [
+        [a if a is None else xp.ascontiguousarray(checked(a)) for a in row] for row in updates
+    ]
     table = np.zeros((SLOTS, WORDS), np.uint64)
     for slot, row in zip(table, rows, strict=False):
         slot[: len(row)] = [0 if a is None else a.data.ptr for a in row]

@@ -13,7 +13,7 @@ import pytest
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, every_kernel, numbers, run
 from minicnn.kernels import reference
-from minicnn.kernels.cuda import launch, optim, replay
+from minicnn.kernels.cuda import clip, launch, optim, replay
 
 SOURCES = sorted(launch.FOLDER.glob("*.cu"))
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
@@ -151,10 +151,18 @@ def test_dropout_against_the_reference(shape, together, p, dtype):
 
 
 def test_too_many_numbers_are_refused():
+    emulated.cupy()
     many = np.broadcast_to(np.float32(0), (1 << 16, 1 << 15))
     with pytest.raises(ValueError, match="an array on the GPU has at most"):
         launch.plain(many, many.dtype)
     assert launch.plain(many[1024:], many.dtype) is not None
+    for refuse in (
+        lambda: clip.euclidean_norm([many]),
+        lambda: clip.scale([many], 0.5),
+        lambda: optim.start("sgd", many.dtype, None, [(many,)]),
+    ):
+        with pytest.raises(ValueError, match="an array on the GPU has at most"):
+            refuse()
 
 
 def test_a_changed_header_is_compiled_anew(tmp_path, monkeypatch):

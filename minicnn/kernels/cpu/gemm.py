@@ -120,17 +120,18 @@ def multiply(A, B, bias, C, begin, end):
 
 
 @jit
-def product(A, B, turned, C, more, rows, begin, end):
-    """Some of the tiles of C (M, N) (+)= A (M, K) B, for B (K, N), or (N, K) if it is `turned`.
+def product(A, B, C, rows, no, begin, end):
+    """Some of the tiles of C (M, N) = A (M, K) B (K, N).
 
-    A job is a panel's width of columns for so many rows of A.
+    A job is a panel's width of columns for so many rows of A. `no` is False: to see False itself in the call,
+    Numba would compile `column` anew for it.
     """
     panel = room_for_panel(B, min(A.shape[1], DEPTH))
     width, N = panel.shape[1], C.shape[1]
     columns = (N + width - 1) // width
     for job in range(begin, end):
         i, j = job // columns * rows, job % columns * width
-        column(A[i : i + rows], B, turned, panel, C[i : i + rows], j, min(width, N - j), more)
+        column(A[i : i + rows], B, no, panel, C[i : i + rows], j, min(width, N - j), no)
 
 
 @jit
@@ -141,12 +142,9 @@ def turn(A, out, begin, end):
 
 @jit
 def two_products(A, B, C, rows, first, D, E, F, more_rows, no, begin, end):
-    """Some of the tiles of C = A B, the `first` jobs, and of F = D E; `no` is False.
-
-    (To see False itself here, Numba would compile all anew for it.)
-    """
-    product(A, B, no, C, no, rows, begin, min(end, first))
-    product(D, E, no, F, no, more_rows, max(begin - first, 0), end - first)
+    """Some of the tiles of C = A B, the `first` jobs, and of F = D E; `no` as in `product`."""
+    product(A, B, C, rows, no, begin, min(end, first))
+    product(D, E, F, more_rows, no, max(begin - first, 0), end - first)
 
 
 def jobs_of(A: np.ndarray, N: int) -> tuple[int, int]:
@@ -164,7 +162,7 @@ def room_for_product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """C (M, N) = A (M, K) B (K, N)."""
     C, (jobs, rows) = room_for_product(A, B), jobs_of(A, B.shape[1])
-    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, False, C, False, rows)
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows, False)
     return C
 
 

@@ -6,12 +6,10 @@ bias's, and turns the matrix for the weight's; then threads share both products 
 
 import numpy as np
 
-from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.gemm import CHAIN, DEPTH, column, jobs_of, matmul, matmuls, room_for_panel, turned
-from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, slope
+from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
 from minicnn.kernels.cpu.transpose import transpose
@@ -20,23 +18,6 @@ FEW = 4096  # products that NumPy has done by the time a kernel begins
 NUMBERS = {"": NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
 __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
-
-
-@jit
-def activate_row(row, activation):
-    """The activation of a row, in place."""
-    L = lanes(row)
-    if activation == RELU:
-        for i in range(0, row.size, L):
-            n = min(L, row.size - i)
-            v = load_part(n, row, i)
-            store_part(n, row, i, select(v < 0, 0, v))
-    elif activation == TANH:
-        for i in range(row.size):
-            row[i] = elementary.tanh(row[i])
-    elif activation == SIGMOID:
-        for i in range(row.size):
-            row[i] = elementary.sigmoid(row[i])
 
 
 @jit

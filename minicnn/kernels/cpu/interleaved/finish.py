@@ -31,22 +31,27 @@ How = tuple[int, int, int, int]
 
 
 @jit
+def activate_row(row, activation):
+    """The activation of numbers in a row, in place."""
+    if activation == RELU:
+        zero = row.dtype.type(0)
+        for i in range(row.size):
+            row[i] = zero if row[i] < zero else row[i]
+    elif activation == TANH:
+        for i in range(row.size):
+            row[i] = elementary.tanh(row[i])
+    elif activation == SIGMOID:
+        for i in range(row.size):
+            row[i] = elementary.sigmoid(row[i])
+
+
+@jit
 def activate(rows, activation):
     """The activation of rows (O, R, OW, L), in place."""
     noinline()
     O, R, W, L = rows.shape
     for o in range(O):
-        row = stretch(R * W * L, rows, o, 0, 0, 0)  # R rows lie one after the other
-        if activation == RELU:
-            zero = np.float32(0)
-            for i in range(row.size):
-                row[i] = zero if row[i] < zero else row[i]
-        elif activation == TANH:
-            for i in range(row.size):
-                row[i] = elementary.tanh(row[i])
-        elif activation == SIGMOID:
-            for i in range(row.size):
-                row[i] = elementary.sigmoid(row[i])
+        activate_row(stretch(R * W * L, rows, o, 0, 0, 0), activation)  # R rows lie one after the other
 
 
 @pasted

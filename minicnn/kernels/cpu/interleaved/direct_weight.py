@@ -103,9 +103,9 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
     """
     (B, O, _, _, L), (OH, OW), (chunks, _, K), C = dout.shape, sweep.places, partial.shape, x.shape[1]
     panels, blocks, rows = (O + DOWN - 1) // DOWN, sweep.blocks, max(TERMS // OW, 1)
-    sums = vectors(panels, DOWN, K)
-    made = vectors(DOWN, OH, OW if finished else 0)
-    around = vectors(1, C, sweep.size[2] if sweep.padded else 0).reshape(-1)
+    sums = vectors((panels, DOWN, K))
+    made = vectors((DOWN, OH, OW if finished else 0))
+    around = vectors((1, C, sweep.size[2] if sweep.padded else 0)).reshape(-1)
     for job in range(begin, end):
         chunk, block = job // blocks, job % blocks
         first, last = block * panels // blocks, (block + 1) * panels // blocks

@@ -92,7 +92,7 @@ def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, fin
     down, across, PH = -(-OH // STEP), -(-OW // STEP), how[2]
     blocks = -(-down // block_rows)
     V, M = places(block_rows * across, C), places(block_rows * across, at_once * L)
-    half, scratch = vectors(1, PATCH, across * STEP + 2)[0], vectors(at_once * L, block_rows * STEP, OW)
+    half, scratch = vectors((1, PATCH, across * STEP + 2))[0], vectors((at_once * L, block_rows * STEP, OW))
     for job in range(begin, end):
         b, row = job // blocks, job % blocks * block_rows
         rows, first = min(block_rows, down - row), row * STEP
@@ -120,11 +120,11 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
     blocks, filters = partial.shape[1], -(-O // MR) * MR
     D, M = places(block_rows * across, filters), places(block_rows * across, at_once * L)
     V, sums = places(block_rows * across, blocks * L), places(blocks, filters)
-    half = vectors(1, PATCH, across * STEP + 2)[0]
+    half = vectors((1, PATCH, across * STEP + 2))[0]
     for chunk in range(begin, end):
         total, first = np.float32(0), chunk * B // chunks
         for b in range(first, (chunk + 1) * B // chunks):
-            carry = vectors(C, 2, W)
+            carry = vectors((C, 2, W))
             for row in range(0, down, block_rows):
                 rows = min(block_rows, down - row)
                 gradient_tiles(dy[b], row, rows, across, 0, 0, half, D)
@@ -148,7 +148,7 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
 def add_up(partial, dweight, finite, begin, end):
     """dweight (O, C, 9) = the sum of the chunks, in order, for some of the filters."""
     chunks, C = len(partial), dweight.shape[1]
-    line = vectors(1, 1, 9)[0]
+    line = vectors((1, 1, 9))[0]
     for o in range(begin, end):
         total = load_part(0, line, 0, 0, 0)
         for block in range(-(-C // L)):

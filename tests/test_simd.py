@@ -217,7 +217,7 @@ def test_tile_stays_in_registers(name, dtype):
     A, panel, start, C = (np.ones(s, dtype) for s in ((gemm.MR, 9), (9, width), gemm.MR, (gemm.MR, width)))
     expected = 11 if name == "tiles" else 10  # which adds
     tiles(A, panel, start, C, 0, *((width, True) if name == "tiles" else ()))
-    assert (C == expected).all()
+    assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
     products = [line for line in loop if re.match(r"vfm\w+", line)]

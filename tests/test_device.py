@@ -6,6 +6,7 @@ The GPU is that of the machine with ``--device cuda``, and else the emulated one
 import importlib
 import re
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,22 @@ def test_memory_has_an_end(cuda, real_gpu):
     with pytest.raises(mc.cuda.OutOfMemoryError, match=r"CUDA out of memory: .* MiB are wanted, of"):
         mc.empty(mc.cuda.get_device_properties().total_memory, device=cuda)
     assert "free on the GPU" in mc.cuda.memory_summary()
+
+
+def test_a_graph_gets_what_the_steps_before_it_left(cuda, monkeypatch):
+    """Its pool is another one: CuPy by itself empties only that one when memory is short."""
+    memory, xp, idle = importlib.import_module("minicnn.memory"), sys.modules["cupy"], [1]
+
+    class Pool:
+        def malloc(self, size):
+            if idle:
+                raise xp.cuda.memory.OutOfMemoryError(size, 0)
+            return "memory"
+
+    default = SimpleNamespace(free_all_blocks=idle.clear, used_bytes=lambda: 0, total_bytes=lambda: 0)
+    monkeypatch.setattr(memory, "peak", memory.Peak())
+    memory.peak.pool = default
+    assert memory.allocated(xp, Pool(), 8) == "memory"
 
 
 def test_the_most_memory(cuda):

@@ -118,6 +118,8 @@ MIXED = {
     "embedding: table is on cpu but index is on cuda:0": lambda x, y: F.embedding(x.long(), y),
     "grad: the Tensor is on cuda:0 but its gradient is on cpu": lambda x, y: setattr(x, "grad", y),
     "SGD: a parameter is on cpu but its gradient is on cuda:0": lambda x, y: stale_step(x, y),
+    "Adam.step: a parameter is on cuda:0 but its exp_avg is on cpu": lambda x, y: moved_late(x, y),
+    "Adam.step: a parameter is on cpu but its exp_avg is on cuda:0": lambda x, y: moved_late(y, x),
 }
 
 
@@ -127,6 +129,16 @@ def stale_step(x: mc.Tensor, y: mc.Tensor) -> None:
     parameter.grad = x
     parameter.data = y
     mc.optim.SGD([parameter], lr=0.1).step()
+
+
+def moved_late(there: mc.Tensor, here: mc.Tensor) -> None:
+    """A step of a parameter that was moved after its optimizer's first step."""
+    parameter = nn.Parameter(here)
+    optimizer = mc.optim.Adam([parameter])
+    for place in (here, there):
+        parameter.data = place
+        parameter.grad = place
+        optimizer.step()
 
 
 @pytest.mark.parametrize("message", MIXED)

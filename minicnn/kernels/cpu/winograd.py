@@ -22,10 +22,12 @@ random normal numbers, 64 to 512 channels, forward and both gradients:
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import empty
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
+    MARGIN,
     POINTS,
     L,
     add_filters,
@@ -67,7 +69,7 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
     return m if min(C, O) >= 32 and min(C, O) * tiles[m] >= 1024 else 0
 
 
-@jit
+@inner
 def product(V, U, M, tiles, block0, block1, row):
     """M[:, :tiles] += V[block0:block1] U[:, row:], one matrix each; tiles of MR x NV vectors in registers."""
     noinline()
@@ -86,7 +88,7 @@ def product(V, U, M, tiles, block0, block1, row):
                 store(M, c, (t + r) * L, acc[r, c])
 
 
-@jit
+@inner
 def outer_product(V, M, U, tiles, block, row):
     """U[:, row:row+L] = V[block]' M, one matrix each, summed over the tiles."""
     noinline()
@@ -105,13 +107,13 @@ def outer_product(V, M, U, tiles, block, row):
                     store(U, c, (row + k + r) * L, acc[r, c])
 
 
-@jit
+@inner
 def lines_of(E):
     """E (places, blocks, rows, L) with the rows of a block in one line, for the products."""
     return E.reshape(E.shape[0], E.shape[1], -1)
 
 
-@jit
+@inner
 def products(V, U, M, tiles, begin, end):
     """M[e] += V[e] U[e] for all places e and the channels from begin to end, whose filters U has."""
     V, U, M = lines_of(V), lines_of(U), lines_of(M)
@@ -122,7 +124,7 @@ def products(V, U, M, tiles, begin, end):
             product(V[e], U[e], M[e], tiles, block, stop, (block - first) * L)
 
 
-@jit
+@inner
 def outer_products(V, M, U, tiles, begin, end):
     """U[e] = V[e]' M[e] for all places e and the channels from begin to end of V."""
     V, M, U = lines_of(V), lines_of(M), lines_of(U)
@@ -131,13 +133,13 @@ def outer_products(V, M, U, tiles, begin, end):
             outer_product(V[e], M[e], U[e], tiles, block, block * L - begin)
 
 
-@jit
+@inner
 def part_of_picture(row, last, down):
     """Which picture a tile row is in, which of its `down` tile rows it is, and how many follow up to last."""
     return row // down, row % down, min(down - row % down, last - row)
 
 
-@jit
+@inner
 def transform_inputs(x, first, last, size, top, left, points, grid, V):
     """V = the tiles of tile rows first to last, counted through all pictures of x (N, C, H, W)."""
     m, (down, across) = len(points) - 1, size
@@ -146,14 +148,14 @@ def transform_inputs(x, first, last, size, top, left, points, grid, V):
         n, i, rows = part_of_picture(row, last, down)
         t = (row - first) * across
         for b in range(V.shape[1]):
-            read_strip(x[n], b, i * m - top, rows * m + 2, left, grid)
+            read_strip(x[n], b, i * m - top, rows * m + 2, grid)
             for r in range(rows):
                 for s in range(across):
-                    transform_input(points, grid, r * m, s * m, V, b, t + r * across + s)
+                    transform_input(points, grid, r * m, MARGIN - left + s * m, V, b, t + r * across + s)
         row += rows
 
 
-@jit
+@inner
 def transform_gradients(dy, panel, first, last, size, points, grid, M):
     """M = the same tile rows of dy (N, O, OH, OW), for a panel of its channels."""
     m, (down, across) = len(points) - 1, size
@@ -162,14 +164,14 @@ def transform_gradients(dy, panel, first, last, size, points, grid, M):
         n, i, rows = part_of_picture(row, last, down)
         t = (row - first) * across
         for b in range(NV):
-            read_strip(dy[n], panel * NV + b, i * m, rows * m, 0, grid)
+            read_strip(dy[n], panel * NV + b, i * m, rows * m, grid)
             for r in range(rows):
                 for s in range(across):
-                    transform_gradient(points, grid, r * m, s * m, M, b, t + r * across + s)
+                    transform_gradient(points, grid, r * m, MARGIN + s * m, M, b, t + r * across + s)
         row += rows
 
 
-@jit
+@inner
 def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
     """The same tile rows of y (N, O, OH, OW) from M, for a panel of its channels; 0, or NaN."""
     m, (down, across) = len(points) - 1, size
@@ -187,8 +189,8 @@ def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
 
 
 @jit
-def convolve(x, weight, turned, U, bias, y, top, left, points, block_rows, finite, begin, end):
-    """y (N, O, OH, OW) from x (N, C, H, W), weight (C, O, 1, 9) and bias (panels * NV, L).
+def convolve(x, filters, turned, U, bias, y, top, left, points, block_rows, finite, begin, end):
+    """y (N, O, OH, OW) from x (N, C, H, W), filters as in transform_filters, and bias (panels * NV, L).
 
     A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
     empty, each job transforms those it needs, slice by slice.
@@ -198,22 +200,21 @@ def convolve(x, weight, turned, U, bias, y, top, left, points, block_rows, finit
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
     room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or rows would share places in cache
-    V, M, own = vectors(E, blocks, room), vectors(E, NV, room), vectors(E, NV, SLICE | 1)
-    grid = strip(min(block_rows, down), across, left, W, m)
-    out = strip(min(block_rows, down), across, 0, OW, m)
+    V, M, own = vectors((E, blocks, room)), vectors((E, NV, room)), vectors((E, NV, SLICE | 1))
+    step = C if len(U) > 0 else SLICE
+    grid = strip(min(block_rows, down), across, W, m)
+    out = strip(min(block_rows, down), across, OW, m)
     for job in range(begin, end):
         block, panel = job // panels, job % panels
         first, last = block * block_rows, min((block + 1) * block_rows, N * down)
         if job == begin or panel == 0:
             transform_inputs(x, first, last, size, top, left, points, grid, V)
         tiles = (last - first) * across
-        if len(U) > 0:
-            products(V, U[panel], M, tiles, 0, C)
-        else:
-            for k in range(0, C, SLICE):
-                stop = min(k + SLICE, C)
-                transform_filters(weight, turned, panel, k, stop, points, own)
-                products(V, own, M, tiles, k, stop)
+        for k in range(0, C, step):
+            stop = min(k + step, C)
+            if len(U) == 0:
+                transform_filters(filters, turned, panel, k, stop, points, own)
+            products(V, U[panel] if len(U) > 0 else own, M, tiles, k, stop)
         finite[job] = transform_outputs(M, bias, first, last, size, points, out, y, panel) == 0
 
 
@@ -227,9 +228,9 @@ def correlate(dy, x, partial, top, left, points, block_rows, begin, end):
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
     groups = panels if blocks == chunks else 1
     room = block_rows * across | 1
-    V, M, U = vectors(E, (C + L - 1) // L, room), vectors(E, NV, room), vectors(E, NV, SLICE | 1)
-    grid = strip(min(block_rows, down), across, left, W, m)
-    out = strip(min(block_rows, down), across, 0, OW, m)
+    V, M, U = vectors((E, (C + L - 1) // L, room)), vectors((E, NV, room)), vectors((E, NV, SLICE | 1))
+    grid = strip(min(block_rows, down), across, W, m)
+    out = strip(min(block_rows, down), across, OW, m)
     known = -1
     for job in range(begin, end):
         chunk, group = job // groups, job % groups
@@ -249,10 +250,9 @@ def correlate(dy, x, partial, top, left, points, block_rows, begin, end):
 
 @jit
 def add_up(partial, dweight, finite, begin, end):
-    """dweight (C, O, 1, 9) = the sum of the chunks, in order, for some panels."""
+    """dweight (O, C, 9) = the sum of the chunks, in order, for some panels."""
     chunks, _, _, C = partial.shape[:4]
-    none = vectors(1, 1, partial.shape[1] * NV)[0, 0]
-    line = vectors(1, 1, 9 + L)[0]
+    none, line = vectors((1, 1, partial.shape[1] * NV))[0, 0], vectors((1, 1, 9 + L))[0]
     for panel in range(begin, end):
         total = np.float32(0)
         for b in range(NV):
@@ -262,7 +262,7 @@ def add_up(partial, dweight, finite, begin, end):
                     for chunk in range(1, chunks):
                         v += load(partial, chunk, panel, b, c, tap, 0)
                     store(line, 0, tap, 0, v)
-                total += write_strip(line, none, panel * NV + b, dweight[c], 0, 1)
+                total += write_strip(line, none, panel * NV + b, dweight, c, len(line))
         finite[panel] = total == 0
 
 
@@ -290,12 +290,13 @@ def convolution(
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         offsets.ravel()[:O] = bias
-    weight = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, 9).transpose(1, 0, 2, 3)
+    filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, C, 9))
     channels = -(-C // L) * L | 1
-    U = vectors(panels * E if blocks > 1 else 0, NV, channels).reshape(-1, E, NV, channels, L)
-    run(transform_all_filters, len(U), U.size, weight, turned, POINTS[m], U)
+    U = empty((panels if blocks > 1 else 0, E, NV, channels, L))
+    U[:, :, :, C:] = 0  # so many channels have no filters
+    run(transform_all_filters, len(U), U.size, filters, turned, 0, C, POINTS[m], U)
     finite = np.empty(blocks * panels, np.bool_)
-    arrays = np.ascontiguousarray(x), weight, turned, U, offsets, y
+    arrays = np.ascontiguousarray(x), filters, turned, U, offsets, y
     products = y.size * C * 9 // PRODUCTS
     run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], block_rows, finite)
     return y if finite.all() else None
@@ -342,5 +343,5 @@ def weight_gradient(
     jobs = chunks * (panels if blocks == chunks else 1)
     run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], block_rows)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
-    run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 1, 9).transpose(1, 0, 2, 3), finite)
+    run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 9), finite)
     return dweight if finite.all() else None

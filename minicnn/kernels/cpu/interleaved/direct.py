@@ -77,7 +77,7 @@ def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, en
     O, L, (OH, OW), PH = len(bias), x.shape[-1], walk.size, how[2]
     height = MANY if O >= MANY else FEW
     panels = pack(weight, turned, bias, walk.down, walk.across, height)
-    scratch = vectors(height, walk.rows, 0 if kept else OW)
+    scratch = vectors((height, walk.rows, 0 if kept else OW))
     blocks, offsets, column = len(walk.blocks) - 1, walk.offsets, walk.column
     for job in range(begin, end):
         b, block = job // blocks, job % blocks

@@ -187,6 +187,24 @@ def rows_gradient(dout, y, index, how, dy, sums, begin, end):
         spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end)
 
 
+@jit
+def add_up(parts, total, begin, end):
+    """total (O, J) = the sum of parts (B, O, at least J), in order, for some of the channels."""
+    for o in range(begin, end):
+        for j in range(total.shape[1]):
+            sum = parts[0, o, j]
+            for b in range(1, len(parts)):
+                sum += parts[b, o, j]
+            total[o, j] = sum
+
+
+def sums_of(sums: np.ndarray) -> np.ndarray:
+    """dbias (O) from the sums (B, O) over groups of pictures."""
+    dbias = np.empty(sums.shape[1], sums.dtype)
+    run(add_up, dbias.size, sums.size, sums[:, :, None], dbias[:, None])
+    return dbias
+
+
 def gradient(
     dout: np.ndarray,
     out: np.ndarray,
@@ -213,4 +231,4 @@ def gradient(
     given = dout, dout if y is None else y, dout if index is None else index
     arrays = [a.reshape(B * O, *a.shape[2:]) for a in given]
     run(rows_gradient, B * O, dy.size, *arrays, how, dy.reshape(B * O, *shape[2:]), sums)
-    return dy, sums.reshape(B, O).sum(axis=0)
+    return dy, sums_of(sums.reshape(B, O))

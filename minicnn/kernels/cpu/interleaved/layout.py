@@ -3,25 +3,15 @@
 x (N, C, H, W)  ->  (B, C, H, W, L), B = N / L
 """
 
-import ctypes
-import math
-
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import empty
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.cpu.transpose import transpose
 
 LANES = BYTES // 4  # pictures in a group: float32 is the only dtype that is laid out like this
-
-
-def empty(shape: tuple[int, ...]) -> np.ndarray:
-    """An array of float32 that begins where a vector does, so that no load crosses two lines of the cache."""
-    size = math.prod(shape)
-    room = np.empty(size + LANES, np.float32)
-    first = -ctypes.addressof(ctypes.c_char.from_buffer(room.data)) % BYTES // 4
-    return room[first : first + size].reshape(shape)
 
 
 @jit

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.rows import squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
 

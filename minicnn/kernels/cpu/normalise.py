@@ -2,12 +2,12 @@
 
     y = f((x - mean) scale + bias + other),    f(v) = min(max(v, low), high),    scale = weight rstd
 
-A channel is read twice for its mean and variance, and once more for the result; and back again, twice. Whoever
+A channel is read twice for its mean and variance, and once more for the result; and back again, twice. Who
 does one of these does the next, too, while the channel is in the cache. It lies in N places of memory, far
 apart; where they are short, a job takes several channels, which lie side by side.
 
-The way back finds out from x where f let the gradient pass, by computing v again; but where `other` was added,
-from y. Then dv, the gradient behind f, is also that of `other`, and is written for it.
+The way back finds out from x where f let the gradient pass, by computing v again; but where `other` was
+added, from y. Then dv, the gradient behind f, is also that of `other`, and is written for it.
 
 limits = (low, high), where NaN is none: no number is below it. The variance as mean(x*x) - mean(x)**2 would
 save reading a channel once, and lose all digits where the mean is large. Each channel is one thread's, so
@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, lanes, load, load_part, store_part
@@ -29,7 +29,7 @@ FREE = (math.nan, math.nan)  # limits that let everything pass
 Limits = tuple[float, float]
 
 
-@jit
+@inner
 def total(x, n, c):
     """The sum of x[n, c], for x (N, C, P)."""
     L, P, out = lanes(x), x.shape[2], 0.0
@@ -43,7 +43,7 @@ def total(x, n, c):
     return out
 
 
-@jit
+@inner
 def squares(x, n, c, mean):
     """The sum of the squared distances of x[n, c] from the mean, for x (N, C, P)."""
     L, P, out = lanes(x), x.shape[2], 0.0
@@ -60,7 +60,7 @@ def squares(x, n, c, mean):
     return out
 
 
-@jit
+@inner
 def moments(x, begin, end, mean, var):
     """mean and var (C) of x (N, C, P), for some of the channels."""
     N, _, P = x.shape
@@ -78,7 +78,7 @@ def moments(x, begin, end, mean, var):
         var[c] = sums[c - begin] / (N * P)
 
 
-@jit
+@inner
 def normalise_row(x, other, n, c, mean, scale, bias, limits, y):
     """y[n, c] = f(x[n, c] scaled and shifted, + other[n, c]), where other may be empty."""
     L, P, (low, high) = lanes(x), x.shape[2], limits
@@ -121,7 +121,7 @@ def normalise_channels(x, other, weight, bias, eps, limits, together, mean, var,
                 normalise_row(x, other, n, c, mean[c], weight[c] * rstd[c], bias[c], limits, y)
 
 
-@jit
+@inner
 def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
     """The sums of dv[n, c] and dv[n, c] (x[n, c] - mean). If y is given, dv is written."""
     L, P, (low, high), out, products = lanes(x), x.shape[2], limits, 0.0, 0.0
@@ -145,7 +145,7 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
     return out, products
 
 
-@jit
+@inner
 def gradient_row(dv, x, n, c, mean, scale, bias, limits, slope, shift, dx):
     """dx[n, c] from the gradient dv[n, c], to which the limits may still apply."""
     L, P, (low, high) = lanes(x), x.shape[2], limits
@@ -221,11 +221,20 @@ def normalise(
     limits: Limits = FREE,
 ) -> np.ndarray:
     """y (N, C, P) from x and other (N, C, P), and weight, bias, mean and rstd (C)."""
-    x, y = np.ascontiguousarray(x), np.empty(x.shape, x.dtype)
-    N, C, _ = x.shape
+    x, y, (N, C, _) = np.ascontiguousarray(x), np.empty(x.shape, x.dtype), x.shape
     scale = per_channel(weight, 1, x) * rstd
     of_channel = np.ascontiguousarray(mean), scale, per_channel(bias, 0, x)
     run(normalise_rows, N * C, x.size, x, given(other, x), *of_channel, numbers(limits, x), y)
+    return y
+
+
+def limit(x: np.ndarray, other: np.ndarray | None, limits: Limits, y: np.ndarray | None = None) -> np.ndarray:
+    """y = f(x + other), all (N, C, P); in new memory if there is no y, which may also be x."""
+    (N, C, _), dtype = x.shape, x.dtype
+    y = np.empty(x.shape, dtype) if y is None else y
+    zeros, ones = np.zeros(C, dtype), np.ones(C, dtype)
+    arrays = np.ascontiguousarray(x), given(other, x), zeros, ones, zeros
+    run(normalise_rows, N * C, x.size, *arrays, numbers(limits, x), y)
     return y
 
 
@@ -267,7 +276,12 @@ def gradients(
     y = given(y, x)
     dv = np.empty(y.shape, dtype)
     dx, dweight, dbias = np.empty(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
-    of_channel = per_channel(weight, 1, x) * rstd, per_channel(bias, 0, x), *map(np.ascontiguousarray, (mean, rstd))
+    of_channel = (
+        per_channel(weight, 1, x) * rstd,
+        per_channel(bias, 0, x),
+        np.ascontiguousarray(mean),
+        np.ascontiguousarray(rstd),
+    )
     jobs, together = grouped(x)
     how = numbers(limits, x), constant, together
     run(gradient, jobs, x.size, dy, y, x, *of_channel, *how, dv, dx, dweight, dbias)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.device import kernels_for
-from minicnn.plan.fused import FusedAdd, Dense, FoldedConv2d, Limits, FusedBatchNorm, PooledConv2d
+from minicnn.plan.fused import Dense, FoldedConv2d, FusedAdd, FusedBatchNorm, Limits, PooledConv2d
 from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 

@@ -95,7 +95,8 @@ def kernels_for(x: Any) -> ModuleType:
 
 def telling(name: str) -> ModuleType:
     """The package of kernels of that name."""
-    return _tellings.setdefault(name, importlib.import_module(f"minicnn.kernels.{name}"))
+    found = _tellings.get(name)
+    return found or _tellings.setdefault(name, importlib.import_module(f"minicnn.kernels.{name}"))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu import winograd
+from minicnn.kernels.cpu.graph import all_set
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.winograd_tiles import (
@@ -194,7 +195,7 @@ def forward(
     arrays = np.ascontiguousarray(x), U, offsets, how, y, out, index
     numbers = B * O * OH * OW * L * C * 9 // PRODUCTS
     run(convolve, len(finite), numbers, *arrays, *top_left(window), block_rows, at_once, finite)
-    if not finite.all():
+    if not all_set(finite):
         return None
     return out, y if keeps(how) else None, index if pool == MAX else None
 
@@ -230,13 +231,13 @@ def gradients(
     arrays = np.ascontiguousarray(dy), dx if x is None else np.ascontiguousarray(x), U, dx, partial
     numbers = dy.size * C * 9 // PRODUCTS
     run(differentiate, chunks, numbers, *arrays, *top_left(window), block_rows, at_once, finite)
-    if not finite.all():
+    if not all_set(finite):
         return None
     if x is None:
         return dx, None
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(O, np.bool_)
     run(add_up, O, partial.size, partial, dweight.reshape(O, C, 9), finite)
-    return (None if weight is None else dx, dweight) if finite.all() else None
+    return (None if weight is None else dx, dweight) if all_set(finite) else None
 
 
 def top_left(window: Window) -> tuple[int, int]:

@@ -214,9 +214,10 @@ X86 = pytest.mark.skipif(
 def test_tile_stays_in_registers(name, dtype):
     tiles = compiled(getattr(gemm, name).py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    A, panel, start, C = (np.ones(s, dtype) for s in ((gemm.MR, 9), (9, width), gemm.MR, (gemm.MR, width)))
+    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, (gemm.MR, width)
+    A, panels, start, C = (np.ones(shape, dtype) for shape in shapes)
     expected = 11 if name == "tiles" else 10  # which adds
-    tiles(A, panel, start, C, 0, *((width, True) if name == "tiles" else ()))
+    tiles(A, panels, start, C, 0, width, *([True] if name == "tiles" else []))
     assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]

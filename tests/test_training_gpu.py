@@ -9,7 +9,8 @@ from minicnn.cli import main
 from minicnn.data import MNIST, DataLoader, TensorDataset, datasets, transforms
 from minicnn.data.resident import Resident, resident
 from minicnn.device import placed
-from minicnn.training import Trainer, trainer
+from minicnn.training import Trainer
+from minicnn.training import batches as feeding
 
 RNG = np.random.default_rng(9)
 X = RNG.normal(size=(22, 5)).astype(np.float32)
@@ -59,7 +60,7 @@ def test_learns_what_the_cpu_learns(cuda):
 def test_steps_are_captured_and_change_nothing(cuda, monkeypatch):
     model, twin = Net(), Net()
     ours = trained(model, cuda)
-    monkeypatch.setattr(trainer, "Captured", lambda step: step)
+    monkeypatch.setattr(feeding, "Captured", lambda step: step)
     theirs = trained(twin, cuda)
     assert ours["loss"] == theirs["loss"] and ours["accuracy"] == theirs["accuracy"]
     for name, x in values(twin).items():
@@ -74,6 +75,41 @@ def test_batches_of_one_size_are_captured(cuda):
     cuts = [(0, 4), (4, 6), (6, 10), (10, 12), (12, 16), (16, 18)]
     own.fit([(mc.tensor(X[a:b]), mc.tensor(Y[a:b])) for a, b in cuts], 1, verbose=False)
     assert model.calls == 2 + 3  # a step as it is and the capture; and all of the other size
+
+
+def test_a_graph_gathers_its_batch(cuda, monkeypatch):
+    """What lies on the GPU is not taken apart by Python: a step is one launch."""
+    gathered, batch = [], Resident.batch
+    monkeypatch.setattr(Resident, "batch", lambda data, rows: gathered.append(len(rows)) or batch(data, rows))
+    trained(Net(), cuda, epochs=2)
+    assert gathered == 2 * [4, 4, 2, 22]  # as it is, the capture, the smaller last one; and the validation
+
+
+@pytest.mark.parametrize("metrics", [("accuracy",), (lambda outputs, targets: outputs.detach().mean(),)])
+def test_measuring_is_captured_unless_a_metric_is_the_users(metrics, cuda):
+    """Of a function by the user nobody knows whether it does more than to compute."""
+    models = Net(), Net()
+    loader = DataLoader(DATA, 4)
+    ours, theirs = (
+        Trainer(m, metrics=metrics, device=d).evaluate(loader)
+        for m, d in zip(models, (cuda, "cpu"), strict=True)
+    )
+    assert ours == pytest.approx(theirs, rel=1e-4) and models[0].calls == (3 if "accuracy" in metrics else 6)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "error", "message"),
+    [
+        ([[0, 1], []], ValueError, "evaluate: batch 2 is empty"),
+        (type("Promise", (list,), {"__len__": lambda self: 3})(), ValueError, "there are no batches"),
+        ([[0, 21], [22]], IndexError, "numbers of 22 samples, got 22"),
+        ([[-1, -23]], IndexError, "numbers of 22 samples, got -23"),
+    ],
+)
+def test_batches_that_are_none(chosen, error, message, cuda):
+    """A GPU by itself would take another sample for one that does not exist."""
+    with pytest.raises(error, match=message):
+        Trainer(Net(), device=cuda).evaluate(DataLoader(DATA, batch_sampler=chosen))
 
 
 def test_nothing_waits_for_the_gpu_within_an_epoch(cuda, real_gpu, monkeypatch):

@@ -1,6 +1,6 @@
 """Pictures that lie on the GPU as bytes, where batches of them are gathered, padded and normalised."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
@@ -35,13 +35,46 @@ class Resident(Dataset):
     def __len__(self) -> int:
         return len(self.columns[0])
 
-    def batch(self, indices: np.ndarray) -> tuple[Tensor, ...]:
-        """The samples `indices`, as Tensors there."""
+    def batch(self, indices: Any) -> tuple[Tensor, ...]:
+        """The samples `indices`, which may be there already, as Tensors there."""
         chosen = move(indices, self.where)
         first, *others = [column[chosen] for column in self.columns]
         for step in self.steps:
             first = step(first)
         return Tensor(first), *map(Tensor, others)
+
+
+class Numbers(Dataset):
+    """In the place of `count` samples their numbers."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """The numbers themselves."""
+        return indices
+
+
+def numbers_of(data: Resident, loader: Any) -> Iterator[Tensor]:
+    """The numbers (n,) of the samples of each batch of a loader of them, brought there all at once.
+
+    They are drawn as the loader draws them. A step that is captured as a CUDA graph takes them for its
+    argument, and gathers the samples by itself.
+    """
+    orders = copy(loader)
+    orders.dataset = Numbers(len(data))
+    batches = [*orders]
+    together = np.concatenate(batches) if batches else np.empty(0, np.int64)
+    wrong = together[(together < -len(data)) | (together >= len(data))]
+    if len(wrong):
+        raise IndexError(f"DataLoader: expected numbers of {len(data)} samples, got {wrong[0]}")
+    there, begin = move(together, data.where), 0
+    for batch in batches:
+        yield Tensor(there[begin : begin + len(batch)])
+        begin += len(batch)
 
 
 def resident(batches: Iterable[Any], where: device) -> Iterable[Any]:
@@ -103,16 +136,30 @@ def pictures_as_they_are(data: PicturesInMemory) -> bool:
 def there(transform: Any, channels: int) -> Step | None:
     """A transform as a function of arrays on the GPU, if it is one of the few."""
     if type(transform) is ToTensor:
-        return lambda x: x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else x
+        return scaled
     if type(transform) is Pad and transform.padding_mode == "constant" and np.ndim(transform.fill) == 0:
         left, top, right, bottom = arrays.sides_of("Pad", transform.padding)
-        widths, fill = ((0, 0), (0, 0), (top, bottom), (left, right)), transform.fill or 0
-        return lambda x: array_module(x).pad(x, widths, constant_values=fill)
+        return lambda x: padded(x, (top, bottom, left, right), transform.fill or 0)
     if type(transform) is Grayscale and channels == 1:
         return lambda x: x.repeat(transform.num_output_channels, 1)
     if type(transform) is Normalize:
         return normalise(transform, channels)
     return None
+
+
+def scaled(x: Any) -> Any:
+    """Bytes as float32 from 0 to 1."""
+    if x.dtype != np.uint8:
+        return x
+    return array_module(x).true_divide(x, np.float32(255), dtype=np.float32)
+
+
+def padded(x: Any, sides: tuple[int, int, int, int], fill: float) -> Any:
+    """Pictures with rows above and below, and columns left and right."""
+    (N, C, H, W), (top, bottom, left, right) = x.shape, sides
+    out = array_module(x).full((N, C, top + H + bottom, left + W + right), fill, x.dtype)
+    out[:, :, top : top + H, left : left + W] = x
+    return out
 
 
 def normalise(transform: Normalize, channels: int) -> Step:

@@ -1,14 +1,15 @@
-"""A recorded function, repeated: forward in a plain loop over arrays, backward as one node of the graph."""
+"""A recorded function, repeated in a plain loop over arrays. The way back is in replayed.py."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minicnn.autograd import IGNORED, Function, clock, errors
-from minicnn.autograd.graph import unbroadcast
+from minicnn.autograd import IGNORED, errors
+from minicnn.plan.captured import Captured, fits
 from minicnn.plan.fusion import fuse
 from minicnn.plan.interleaving import backward_with, interleave
+from minicnn.plan.replayed import Part, Replayed
 from minicnn.plan.step import Same, Slot, Step, filled, slots_in
 from minicnn.tensor import Tensor
 
@@ -65,6 +66,7 @@ class Plan:
         passed = {step.out for step in backward}
         self.inputs = sources  # for outputs that are inputs
         self.tracked = [slot for slot in slots_in(outputs) if type(slot) is Slot and slot in passed]
+        self.captured = Captured() if fits(self) else None
 
     def call(self, step: Step) -> tuple[tuple, list[int] | None, bool]:
         """How a step is called: `needs`, the places of its arguments, whether its settings have Slots.
@@ -83,9 +85,14 @@ class Plan:
 
     def __call__(self, given: Sequence[Tensor]) -> Any:
         """The outputs for these arguments."""
+        out = None if self.captured is None else self.captured(self, given)
+        return self.wrapped(*self.run([x.array for x in given]), given) if out is None else out
+
+    def run(self, given: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Step by step: all values that outputs may be, and a node for each step, None without gradient."""
         values = self.blank.copy()
         for slot, place in self.arguments:
-            values[slot] = given[place].array
+            values[slot] = given[place]
         for slot, tensor in self.tensors:
             values[slot] = tensor.array
         find = values.__getitem__
@@ -104,7 +111,7 @@ class Plan:
                     values[slot] = None
         finally:
             errors.reset(before)
-        return self.wrapped(values, nodes, given)
+        return values, nodes
 
     def wrapped(self, values: list[Any], nodes: list[Any], given: Sequence[Tensor]) -> Any:
         """The outputs as Tensors; those that gradients reach know the one node of the whole call."""
@@ -122,82 +129,3 @@ class Plan:
             return Tensor.wrap(values[slot], node if alone else Part(node, slot))
 
         return filled(self.outputs, tensor)
-
-
-class Replayed(Function):
-    """The node of a compiled call. Its inputs are those arguments and parameters that want gradients."""
-
-    def __init__(self, plan: Plan, nodes: list[Any], given: Sequence[Tensor]) -> None:
-        self.plan, self.nodes = plan, nodes
-        self.arrived: list[tuple[Slot, Any]] = []  # the gradients of several outputs
-        leaves = [given[x] if isinstance(x, int) else x for _, x, _ in plan.leaves]
-        self.needs = [(x.node or x, shape) for x, (_, _, shape) in zip(leaves, plan.leaves, strict=True)]
-        self.time = clock[0]
-
-    def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
-        """Walk back through the steps as the engine would through their nodes."""
-        self.check()
-        waiting: list[Any] = [None] * len(self.plan.blank)
-        own = [False] * len(waiting)  # whether we may write into a gradient
-        for slot, arrived in self.arrived or [(self.plan.tracked[0], grad)]:
-            waiting[slot] = arrived if waiting[slot] is None else waiting[slot] + arrived
-        self.arrived = []
-        nodes = self.nodes.copy() if retain_graph else self.nodes
-        for number, out, needs in self.plan.backward:
-            grad, waiting[out] = waiting[out], None
-            if grad is None:
-                continue
-            node, nodes[number] = nodes[number], None
-            if node is None:
-                raise RuntimeError(self.freed())
-            gradients = node.backward(grad if type(grad) is np.ndarray else np.asarray(grad))
-            if type(gradients) is not tuple:
-                gradients = (gradients,)
-            pairs = [
-                (to, g if g.shape == shape else unbroadcast(g, shape, node.name()))
-                for (to, shape), g in zip(needs, gradients, strict=False)
-                if to is not None and g is not None
-            ]
-            distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
-            for to, g in pairs:
-                if waiting[to] is None:
-                    waiting[to], own[to] = g, distinct and g.base is None and g is not grad
-                elif own[to]:
-                    waiting[to] += g
-                else:
-                    waiting[to], own[to] = waiting[to] + g, True
-        found = [
-            (need[0], waiting[slot] if own[slot] else waiting[slot].copy())
-            for need, (slot, _, _) in zip(self.needs, self.plan.leaves, strict=True)
-            if waiting[slot] is not None
-        ]
-        if not retain_graph and len(self.plan.tracked) == 1:  # else the other outputs may go other ways
-            self.free()
-        return found
-
-    def _check_kept(self) -> None:
-        for node in filter(None, self.nodes):
-            node.time = self.time
-            node._check_kept()
-
-    def name(self) -> str:
-        return "Compiled"
-
-
-class Part(Function):
-    """One of several outputs: it brings its gradient to the node of the call."""
-
-    def __init__(self, whole: Replayed, slot: Slot) -> None:
-        self.whole, self.slot = whole, slot
-        self.needs, self.time = [(whole, ())], clock[0]
-
-    def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
-        self.check()
-        whole = self.whole
-        whole.arrived.append((self.slot, grad))
-        if not retain_graph:
-            self.free()
-        return [(whole, np.zeros(()))]  # the engine adds up gradients of one shape
-
-    def name(self) -> str:
-        return "Compiled"

@@ -19,9 +19,9 @@ from minicnn.optim import Optimizer
 from minicnn.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from minicnn.plan import CompiledFunction
 from minicnn.tensor import Tensor, cat
-from minicnn.training.batches import Batches, Captured, as_tensor, batches_of, move_state, pairs_of
+from minicnn.training.batches import Batches, as_tensor, batches_of, each, move_state
 from minicnn.training.history import History
-from minicnn.training.measures import Means, Metric, best_kept, classification_loss, named
+from minicnn.training.measures import METRICS, Means, Metric, best_kept, classification_loss, named
 from minicnn.training.progress import Progress, figures
 
 
@@ -218,12 +218,10 @@ class Trainer:
             optimizer.step()
             means.add(len(x), loss.detach(), outputs, y)
 
-        take = Captured(learn) if on_gpu else learn
         try:
             with _mode(self.model, training=True):
-                for x, y in pairs_of(batches, "fit", self.device):
-                    take(x, y)
-                    means.count += len(x)
+                for count in each(learn, batches, "fit", self.device):
+                    means.count += count
                     progress.step(means.values, means.count / (time.perf_counter() - start))
         finally:
             progress.close()
@@ -236,12 +234,17 @@ class Trainer:
         self._place()
         means = Means(self.metrics, self.device)
         forward, measure = self._fast(self.model), self._fast(self.loss)
+        known = all(metric in METRICS.values() for metric in self.metrics.values())  # for they only compute
+
+        def look(x: Tensor, y: Any) -> None:
+            outputs = forward(x)
+            means.add(len(x), measure(outputs, y), outputs, y)
+
         with no_grad(), _mode(self.model, training=False):
             batches = batches_of(data, batch_size, shuffle=False, name="data")
-            for x, y in pairs_of(batches, "evaluate", self.device):
-                outputs = forward(x)
-                means.add(len(x), measure(outputs, y), outputs, y)
-                means.count += len(x)
+            batches = batches if self.device is CPU else resident(batches, self.device)
+            for count in each(look, batches, "evaluate", self.device, capture=known):
+                means.count += count
         return means.values()
 
     def predict(self, data: Any, *, batch_size: int = 64) -> Tensor:

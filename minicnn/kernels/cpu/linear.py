@@ -8,6 +8,7 @@ import numpy as np
 
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.gemm import CHAIN, DEPTH, column, jobs_of, matmul, matmuls, room_for_panel, turned
+from minicnn.kernels.cpu.graph import leave
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
@@ -68,6 +69,7 @@ def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
     if x.size * len(weight) <= FEW:
+        leave()
         y = x.dot(weight.T)
         y = y if bias is None else y + bias
         return activated(y, activation) if activation else y

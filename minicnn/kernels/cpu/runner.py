@@ -33,6 +33,7 @@ from minicnn.kernels.cpu.jit import jit
 
 SHARE = 1 << 16  # work that goes through fewer numbers is not worth another thread
 PRODUCTS = 4  # products of a matrix product that take as long as one number of other kernels
+ROOM = 4096  # bytes for a kernel's arguments
 POOL = 1 if config.DISABLE_JIT else config.NUMBA_NUM_THREADS  # the most threads there will ever be
 LOCK = threading.Lock()  # Numba's simplest threading layer aborts when two threads enter parallel kernels
 
@@ -83,71 +84,102 @@ def call_numba(context: Any, builder: Any, address: Any, tys: Any, values: Any) 
     return context.call_conv.call_function(builder, function, types.none, tys, values)[0]
 
 
-@intrinsic
-def launch_with(typing, kernel, share, jobs, count, arguments):
-    """Have `share` call the kernel on parts of the jobs; False if the kernel's address is not known yet.
+def borrowed(context: Any, builder: Any, ty: Any, value: Any) -> Any:
+    """An argument without its arrays' owners, whom kernels need not know: whoever calls keeps them alive."""
+    if isinstance(ty, types.Array):
+        array = context.make_array(ty)(context, builder, value)
+        array.meminfo = array.parent = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(ty, types.BaseTuple):
+        for i, part in enumerate(ty.types):
+            there = builder.extract_value(value, i)
+            value = builder.insert_value(value, borrowed(context, builder, part, there), i)
+    return value
 
-    kernel, if it is not 0, is that address, to be kept for the next time. An error in a part is raised
-    here, after all parts have ended.
+
+@intrinsic
+def launch_with(typing, kernel, room, share, jobs, count, arguments):
+    """Have `share` call the kernel on parts of the jobs.
+
+    kernel, if it is not 0, is the kernel's address, to be kept for the next time. An error in a part is
+    raised here, after all parts have ended. With the address of ROOM bytes nothing is called, but what the
+    parts share is stored there (see graph.py). The result is the address of `part`, or 0 while the kernel's
+    is not known.
     """
 
     def emit(context, builder, sig, values):
         module, convention = builder.module, context.call_conv
-        kernel, share, jobs, count, arguments = values
+        kernel, room, share, jobs, count, arguments = values
         known = cgutils.add_global_variable(module, INT, "address_of_kernel")
         known.linkage, known.initializer = "internal", INT(0)
         with builder.if_then(builder.icmp_unsigned("!=", kernel, INT(0))):
             builder.store(kernel, known)
 
-        # what the parts share: the kernel's arguments, and the error of one that failed
+        # what the parts share: the error of one that failed, and the kernel's arguments
         no_error = ir.LiteralStructType([ir.IntType(32), POINTER])
-        block_type = ir.LiteralStructType([arguments.type, no_error])
+        block_type = ir.LiteralStructType([no_error, arguments.type])
+        assert context.get_abi_sizeof(block_type) <= ROOM, "a kernel of so many arguments"
+        stay = builder.icmp_unsigned("!=", room, INT(0))
         block = cgutils.alloca_once(builder, block_type)
-        builder.store(arguments, cgutils.gep_inbounds(builder, block, 0, 0))
-        builder.store(ir.Constant(no_error, None), cgutils.gep_inbounds(builder, block, 0, 1))
+        block = builder.select(stay, builder.inttoptr(room, block.type), block)
+        lent = borrowed(context, builder, sig.args[5], arguments)
+        builder.store(ir.Constant(no_error, None), cgutils.gep_inbounds(builder, block, 0, 0))
+        builder.store(lent, cgutils.gep_inbounds(builder, block, 0, 1))
 
         part_type = ir.FunctionType(ir.VoidType(), [INT, INT, INT])
         part = ir.Function(module, part_type, module.get_unique_name("part"))
         part.linkage = "internal"
         inside = ir.IRBuilder(part.append_basic_block())
         shared = inside.inttoptr(part.args[0], block_type.as_pointer())
-        passed = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, shared, 0, 0)))
-        tys = [*sig.args[4].types, types.int64, types.int64]
+        passed = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, shared, 0, 1)))
+        tys = [*sig.args[5].types, types.int64, types.int64]
         status = call_numba(context, inside, inside.load(known), tys, [*passed, *part.args[1:]])
         with cgutils.if_unlikely(inside, status.is_error):
             error = ir.Constant(no_error, ir.Undefined)
             error = inside.insert_value(error, status.code, 0)
             error = inside.insert_value(error, inside.bitcast(status.excinfoptr, POINTER), 1)
-            inside.store(error, cgutils.gep_inbounds(inside, shared, 0, 1))
+            inside.store(error, cgutils.gep_inbounds(inside, shared, 0, 0))
         inside.ret_void()
 
         ready = builder.icmp_unsigned("!=", builder.load(known), INT(0))
-        with builder.if_then(ready):
-            places = builder.ptrtoint(part, INT), builder.ptrtoint(block, INT)
-            call_numba(context, builder, share, (types.int64,) * 4, [*places, jobs, count])
-            error = builder.load(cgutils.gep_inbounds(builder, block, 0, 1))
+        address = builder.ptrtoint(part, INT)
+        with builder.if_then(builder.and_(ready, builder.not_(stay))):
+            given = [address, builder.ptrtoint(block, INT), jobs, count]
+            call_numba(context, builder, share, (types.int64,) * 4, given)
+            error = builder.load(cgutils.gep_inbounds(builder, block, 0, 0))
             excinfo = builder.bitcast(builder.extract_value(error, 1), status.excinfoptr.type)
             status = convention._get_return_status(builder, builder.extract_value(error, 0), excinfo)
             with cgutils.if_unlikely(builder, status.is_error):
-                context.nrt.decref(builder, sig.args[4], arguments)
+                context.nrt.decref(builder, sig.args[5], arguments)
                 convention.return_status_propagate(builder, status)
-        return ready
+        return builder.select(ready, address, INT(0))
 
-    return signature(types.boolean, kernel, share, jobs, count, arguments), emit
+    return signature(types.int64, kernel, room, share, jobs, count, arguments), emit
 
 
 @functools.cache
 def launcher(kernel: Any) -> Callable:
     """The `launch` of a kernel, which is compiled for the types of its arguments."""
 
-    def launch(address, share, jobs, count, *arguments):
-        return launch_with(address, share, jobs, count, arguments)
+    def launch(address, room, share, jobs, count, *arguments):
+        return launch_with(address, room, share, jobs, count, arguments)
 
     launch.__module__ = kernel.__module__  # these two are its name in the cache
     launch.__qualname__ = f"{kernel.__qualname__}.launch"
     return jit(launch)
 
 
+def launch(kernel: Any, room: int, jobs: int, count: int, arguments: tuple) -> int:
+    """See `launch_with`; the address of the kernel's `part`."""
+    begin, share = launcher(kernel), address_of_share()
+    part = begin(0, room, share, jobs, count, *arguments)
+    if not part:
+        tys = (*map(typeof, arguments), types.int64, types.int64)
+        part = begin(address_of(kernel, tys), room, share, jobs, count, *arguments)
+    return part
+
+
+recorder: Callable | None = None  # told of each call, if it is there (see graph.py)
 forked = False
 
 
@@ -171,14 +203,13 @@ def run(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
     numbers : how many numbers the jobs go through together.
     arguments : arrays, numbers and tuples.
     """
+    if recorder is not None:
+        recorder(kernel, jobs, numbers, arguments)
     if numbers >= SHARE and not forked:
         count = min(threads.count, POOL, jobs)
         if count > 1 and LOCK.acquire(blocking=False):  # else other threads of the program have the cores
             try:
-                launch, share = launcher(kernel), address_of_share()
-                if not launch(0, share, jobs, count, *arguments):
-                    tys = (*map(typeof, arguments), types.int64, types.int64)
-                    launch(address_of(kernel, tys), share, jobs, count, *arguments)
+                launch(kernel, 0, jobs, count, arguments)
                 return
             finally:
                 LOCK.release()

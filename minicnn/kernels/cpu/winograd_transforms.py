@@ -31,20 +31,17 @@ tile. Done to all rows, and then to all rows of that result, it is the transform
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
-from minicnn.kernels.cpu.jit import OPTIONS, jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, store_part, tile
 from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
 L = LANES  # numbers in a vector of float32
 POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 1.0, -1.0, 0.5, -2.0)}  # of F(m x m), beside infinity
-# compiled as part of the kernels that use it, which are cached; only they can call it
-inline = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
 
-@inline
+@inner
 def input_2(d, v, r):
     """v = B' d"""
     d0, d1, d2, d3 = d[r, 0], d[r, 1], d[r, 2], d[r, 3]
@@ -54,7 +51,7 @@ def input_2(d, v, r):
     v[3, r] = d1 - d3
 
 
-@inline
+@inner
 def filter_2(g, u, r):
     """u = G g"""
     g0, g1, g2 = g[r, 0], g[r, 1], g[r, 2]
@@ -65,7 +62,7 @@ def filter_2(g, u, r):
     u[3, r] = g2
 
 
-@inline
+@inner
 def output_2(m, y, r):
     """y = A' m"""
     m0, m1, m2, m3 = m[r, 0], m[r, 1], m[r, 2], m[r, 3]
@@ -73,7 +70,7 @@ def output_2(m, y, r):
     y[1, r] = (m1 - m2) - m3
 
 
-@inline
+@inner
 def gradient_2(y, m, r):
     """m = A y"""
     y0, y1 = y[r, 0], y[r, 1]
@@ -83,7 +80,7 @@ def gradient_2(y, m, r):
     m[3, r] = y1 * -1.0
 
 
-@inline
+@inner
 def filter_gradient_2(u, g, r):
     """g = G' u"""
     u0, u1, u2, u3 = u[r, 0], u[r, 1], u[r, 2], u[r, 3]
@@ -93,7 +90,7 @@ def filter_gradient_2(u, g, r):
     g[2, r] = half + u3
 
 
-@inline
+@inner
 def input_4(d, v, r):
     """v = B' d; a, b, c, e are d times x^2 + 3/2 x - 1, a factor of all rows for the points 0, 1, -1."""
     d0, d1, d2, d3, d4, d5 = d[r, 0], d[r, 1], d[r, 2], d[r, 3], d[r, 4], d[r, 5]
@@ -108,7 +105,7 @@ def input_4(d, v, r):
     v[5, r] = e - b
 
 
-@inline
+@inner
 def filter_4(g, u, r):
     """u = G g"""
     g0, g1, g2 = g[r, 0], g[r, 1], g[r, 2]
@@ -121,7 +118,7 @@ def filter_4(g, u, r):
     u[5, r] = g2
 
 
-@inline
+@inner
 def output_4(m, y, r):
     """y = A' m"""
     m0, m1, m2, m3, m4, m5 = m[r, 0], m[r, 1], m[r, 2], m[r, 3], m[r, 4], m[r, 5]
@@ -132,7 +129,7 @@ def output_4(m, y, r):
     y[3, r] = (q + m5) + m3 * 0.125 - m4 * 8.0
 
 
-@inline
+@inner
 def gradient_4(y, m, r):
     """m = A y"""
     y0, y1, y2, y3 = y[r, 0], y[r, 1], y[r, 2], y[r, 3]
@@ -145,7 +142,7 @@ def gradient_4(y, m, r):
     m[5, r] = y3
 
 
-@inline
+@inner
 def filter_gradient_4(u, g, r):
     """g = G' u"""
     u0, u1, u2, u3, u4, u5 = u[r, 0], u[r, 1], u[r, 2], u[r, 3], u[r, 4], u[r, 5]
@@ -159,7 +156,7 @@ def filter_gradient_4(u, g, r):
 def either(two: Any, four: Any) -> Any:
     """One kernel for both sizes, with points as first argument: only the size they are for is compiled."""
 
-    @inline
+    @inner
     def kernel(points, *arguments):
         if len(points) == 5:
             four(*arguments)
@@ -172,12 +169,12 @@ def either(two: Any, four: Any) -> Any:
 def to_places(formula: Callable, n: int, a: int) -> Any:
     """A kernel that transforms the n x n vectors of a grid (rows, columns, L) from (i, j) on.
 
-    The a x a results go to E[:, b, t] (a*a, blocks, rows, L): one matrix for each.
+    The a x a results go to E[b, :, t] (blocks, a*a, rows, L): one matrix for each.
     """
 
-    @inline
+    @inner
     def kernel(grid, i, j, E, b, t):
-        source, half, result = tile(n, n, grid), tile(a, n, grid), tile(a, a, grid)
+        source, half, result = tile(a, a, grid), tile(a, a, grid), tile(a, a, grid)
         for s in range(n):
             for r in range(n):
                 source[s, r] = load(grid, i + r, j + s, 0)
@@ -185,20 +182,20 @@ def to_places(formula: Callable, n: int, a: int) -> Any:
         for r in range(a):
             formula(half, result, r)
             for s in range(a):
-                store(E, r * a + s, b, t, 0, result[s, r])
+                store(E, b, r * a + s, t, 0, result[s, r])
 
     return kernel
 
 
 def from_places(formula: Callable, a: int, n: int) -> Any:
-    """The way back: a kernel that transforms E[:, b, t] to n x n vectors of a grid."""
+    """The way back: a kernel that transforms E[b, :, t] to n x n vectors of a grid."""
 
-    @inline
+    @inner
     def kernel(E, b, t, grid, i, j):
-        source, half, result = tile(a, a, grid), tile(n, a, grid), tile(n, n, grid)
+        source, half, result = tile(a, a, grid), tile(a, a, grid), tile(a, a, grid)
         for s in range(a):
             for r in range(a):
-                source[s, r] = load(E, r * a + s, b, t, 0)
+                source[s, r] = load(E, b, r * a + s, t, 0)
             formula(source, half, s)
         for r in range(n):
             formula(half, result, r)
@@ -217,17 +214,19 @@ transform_filter_gradient = either(from_places(filter_gradient_2, 4, 3), from_pl
 
 # Strips: rows of L channels of a picture as a grid (rows, columns, L), and the picture again
 
+MARGIN = 2  # columns before the picture, room for its padding
 
-@jit
-def vectors(rows, blocks, count):
-    """Zeros (rows, blocks, count, L), each vector in a cache line of its own."""
-    size = rows * blocks * count * L
+
+@inner
+def vectors(shape):
+    """Zeros (three of them, L), each vector in a cache line of its own."""
+    size = shape[0] * shape[1] * shape[2] * L
     memory = np.zeros(size + L, np.float32)
     first = -(memory.ctypes.data // 4) % L
-    return memory[first : first + size].reshape(rows, blocks, count, L)
+    return memory[first : first + size].reshape((shape[0], shape[1], shape[2], L))
 
 
-@jit
+@inner
 def read_block(picture, b, h, w, grid, r, s):
     """grid[r, s:s+L] = the L pixels of picture (C, H, W) from (h, w) on, channels bL to bL + L."""
     noinline()
@@ -242,7 +241,7 @@ def read_block(picture, b, h, w, grid, r, s):
         store(grid, r, s + i, 0, t[i, 0])
 
 
-@jit
+@inner
 def write_block(grid, r, s, bias, b, picture, h, w):
     """The way back, with bias[b] added; returns 0, or NaN if a number is not finite."""
     noinline()
@@ -262,9 +261,9 @@ def write_block(grid, r, s, bias, b, picture, h, w):
     return hsum(finite)
 
 
-@jit
-def read_strip(picture, b, row0, rows, left, grid):
-    """grid[:rows, left:] = rows row0 to row0 + rows of picture (C, H, W), channels bL to bL + L.
+@inner
+def read_strip(picture, b, row0, rows, grid):
+    """grid[:rows, MARGIN:] = rows row0 to row0 + rows of picture (C, H, W), channels bL to bL + L.
 
     Rows outside of the picture are zeros, as is what stands beside it.
     """
@@ -272,12 +271,12 @@ def read_strip(picture, b, row0, rows, left, grid):
     for r in range(rows):
         if 0 <= row0 + r < H:
             for w in range(0, W, L):
-                read_block(picture, b, row0 + r, w, grid, r, left + w)
+                read_block(picture, b, row0 + r, w, grid, r, MARGIN + w)
         else:
             grid[r] = 0
 
 
-@jit
+@inner
 def write_strip(grid, bias, b, picture, row0, rows):
     """Rows row0 to row0 + rows of picture = grid[:rows], where it has such rows; 0, or NaN as above."""
     _, H, W = picture.shape
@@ -288,45 +287,47 @@ def write_strip(grid, bias, b, picture, row0, rows):
     return finite
 
 
-@jit
-def strip(rows, across, left, W, m):
-    """A grid for `rows` tile rows, `across` in each, and for pictures W wide beside `left` zeros."""
-    return vectors(1, rows * m + 2, max(across * m + 2, left + (W + L - 1) // L * L))[0]
+@inner
+def strip(rows, across, W, m):
+    """A grid for `rows` tile rows, `across` in each, and for pictures W wide."""
+    columns = MARGIN + max(across * m + 2, (W + L - 1) // L * L)
+    return vectors((1, rows * m + 2, columns))[0]
 
 
-# Filters, which lie in memory as pictures of one row: nine numbers beside each other
+# Filters, which lie in memory as pictures of rows of nine numbers
 
 
-@jit
-def transform_filters(weight, turned, panel, begin, end, points, U):
-    """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+@inner
+def transform_filters(filters, turned, panel, begin, end, points, U):
+    """U (blocks, a*a, rows, L)[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
 
-    weight is (C, O, 1, 9). Turned, its filters lead from O to C, upside down and back to front.
+    filters is (1, O, C, 9); or, to be turned upside down and back to front, (C, O, 1, 9).
     """
-    line, grid = vectors(1, 1, 9 + L)[0], vectors(1, 3, 3)[0]
-    for b in range(U.shape[1]):
+    rows = filters.shape[2]
+    line, grid = vectors((1, 1, MARGIN + 9 + L))[0], vectors((1, 3, 3))[0]
+    for b in range(len(U)):
         for k in range(begin, end):
-            filters = weight[:, k] if turned else weight[k]
-            read_strip(filters, panel * U.shape[1] + b, 0, 1, 0, line)
+            read_strip(filters[k // rows], panel * len(U) + b, k % rows, len(line), line)
             for tap in range(9):
                 place = 8 - tap if turned else tap
-                store(grid, place // 3, place % 3, 0, load(line, 0, tap, 0))
+                store(grid, place // 3, place % 3, 0, load(line, 0, MARGIN + tap, 0))
             transform_filter(points, grid, 0, 0, U, b, k - begin)
 
 
 @jit
-def transform_all_filters(weight, turned, points, U, begin, end):
-    """U (panels, a*a, blocks, channels, L) for some panels."""
+def transform_all_filters(filters, turned, first, last, points, U, begin, end):
+    """U (panels, blocks, a*a, channels, L) for some panels, and the channels from first to last."""
     for panel in range(begin, end):
-        transform_filters(weight, turned, panel, 0, weight.shape[1 if turned else 0], points, U[panel])
+        transform_filters(filters, turned, panel, first, last, points, U[panel])
 
 
-@jit
-def add_filters(U, points, sums):
-    """sums (blocks, channels, 9, L) += G' U G, the gradients of as many filters."""
-    grid = vectors(1, 3, 3)[0]
+@inner
+def add_filters(U, points, sums, more):
+    """sums (blocks, channels, 9, L) (+)= G' U G, the gradients of as many filters."""
+    grid = vectors((1, 3, 3))[0]
     for b in range(sums.shape[0]):
         for c in range(sums.shape[1]):
             transform_filter_gradient(points, U, b, c, grid, 0, 0)
             for tap in range(9):
-                store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))
+                before = load_part(L if more else 0, sums, b, c, tap, 0)
+                store(sums, b, c, tap, 0, before + load(grid, tap // 3, tap % 3, 0))

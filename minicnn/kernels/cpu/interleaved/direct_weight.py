@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
-from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, gradient, rows_gradient
+from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gradient, rows_gradient, sums_of
 from minicnn.kernels.cpu.interleaved.layout import LANES
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
@@ -67,7 +67,7 @@ def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], 
     return Sweep(places, padded, (top, left), size, offsets, steps, chunks, min(panels, -(-JOBS // chunks)))
 
 
-@jit
+@inner
 def pad(x, padding, size, padded):
     """x (C, H, W, L) into the middle of zeros; what does not fit is cut off."""
     (C, H, W, L), (rows, columns, plane), (top, left) = x.shape, size, padding
@@ -78,7 +78,7 @@ def pad(x, padding, size, padded):
                 store(padded, (at + w) * L, load(x, c, h, w, 0))
 
 
-@jit
+@inner
 def sum_over_rows(lines, OW, begin, end, source, offsets, k, steps, sums):
     """sums (DOWN, K, L)[:, k : k + TAPS] += rows of lines (O, OH * OW, L), O <= DOWN, times the source."""
     noinline()
@@ -103,9 +103,9 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
     """
     (B, O, _, _, L), (OH, OW), (chunks, _, K), C = dout.shape, sweep.places, partial.shape, x.shape[1]
     panels, blocks, rows = (O + DOWN - 1) // DOWN, sweep.blocks, max(TERMS // OW, 1)
-    sums = vectors(panels, DOWN, K)
-    made = vectors(DOWN, OH, OW if finished else 0)
-    around = vectors(1, C, sweep.size[2] if sweep.padded else 0).reshape(-1)
+    sums = vectors((panels, DOWN, K))
+    made = vectors((DOWN, OH, OW if finished else 0))
+    around = vectors((1, C, sweep.size[2] if sweep.padded else 0)).reshape(-1)
     for job in range(begin, end):
         chunk, block = job // blocks, job % blocks
         first, last = block * panels // blocks, (block + 1) * panels // blocks
@@ -142,7 +142,7 @@ def run_gradients(
     size: tuple[int, int],
     window: Window,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """dweight and dbias; without `how`, the latter is not computed."""
+    """dweight, and sums (B, O) of dy, which are not computed without `how`."""
     (B, O), C, (OH, OW) = dout.shape[:2], x.shape[1], size
     sweep = sweep_of(B, O, size, x.shape, window)
     partial, sums = np.empty((sweep.chunks, O, sweep.offsets.size), np.float32), np.empty((B, O), np.float32)
@@ -150,7 +150,9 @@ def run_gradients(
     given = dout, y, index, how, how != PLAIN, x, sweep, partial, sums
     run(correlate_gradients, sweep.chunks * sweep.blocks, products // PRODUCTS, *given)
     KH, KW = window.kernel
-    return partial.sum(axis=0)[:, : C * KH * KW].reshape(O, C, KH, KW), sums
+    dweight = np.empty((O, C, KH, KW), np.float32)
+    run(add_up, O, partial.size, partial, dweight.reshape(O, C * KH * KW))
+    return dweight, sums
 
 
 def weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
@@ -185,4 +187,4 @@ def parameter_gradients(
         return weight_gradient(dy, x, window), dbias
     given = dout if y is None else y, dout if index is None else index
     dweight, sums = run_gradients(dout, *given, how, x, size, window)
-    return dweight, sums.sum(axis=0)
+    return dweight, sums_of(sums)

@@ -14,7 +14,7 @@ from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activation_gradient
 from minicnn.kernels.cpu.conv import conv2d_bias_gradient
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
@@ -30,7 +30,7 @@ pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 
 
-@jit
+@inner
 def activate_row(row, activation):
     """The activation of numbers in a row, in place."""
     if activation == RELU:
@@ -45,7 +45,7 @@ def activate_row(row, activation):
             row[i] = elementary.sigmoid(row[i])
 
 
-@jit
+@inner
 def activate(rows, activation):
     """The activation of rows (O, R, OW, L), in place."""
     noinline()
@@ -187,6 +187,24 @@ def rows_gradient(dout, y, index, how, dy, sums, begin, end):
         spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end)
 
 
+@jit
+def add_up(parts, total, begin, end):
+    """total (O, J) = the sum of parts (B, O, at least J), in order, for some of the channels."""
+    for o in range(begin, end):
+        for j in range(total.shape[1]):
+            sum = parts[0, o, j]
+            for b in range(1, len(parts)):
+                sum += parts[b, o, j]
+            total[o, j] = sum
+
+
+def sums_of(sums: np.ndarray) -> np.ndarray:
+    """dbias (O) from the sums (B, O) over groups of pictures."""
+    dbias = np.empty(sums.shape[1], sums.dtype)
+    run(add_up, dbias.size, sums.size, sums[:, :, None], dbias[:, None])
+    return dbias
+
+
 def gradient(
     dout: np.ndarray,
     out: np.ndarray,
@@ -213,4 +231,4 @@ def gradient(
     given = dout, dout if y is None else y, dout if index is None else index
     arrays = [a.reshape(B * O, *a.shape[2:]) for a in given]
     run(rows_gradient, B * O, dy.size, *arrays, how, dy.reshape(B * O, *shape[2:]), sums)
-    return dy, sums.reshape(B, O).sum(axis=0)
+    return dy, sums_of(sums.reshape(B, O))

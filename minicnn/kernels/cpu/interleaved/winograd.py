@@ -17,6 +17,7 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu import winograd
+from minicnn.kernels.cpu.graph import all_set
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.winograd_tiles import (
@@ -91,7 +92,7 @@ def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, fin
     down, across, PH = -(-OH // STEP), -(-OW // STEP), how[2]
     blocks = -(-down // block_rows)
     V, M = places(block_rows * across, C), places(block_rows * across, at_once * L)
-    half, scratch = vectors(1, PATCH, across * STEP + 2)[0], vectors(at_once * L, block_rows * STEP, OW)
+    half, scratch = vectors((1, PATCH, across * STEP + 2))[0], vectors((at_once * L, block_rows * STEP, OW))
     for job in range(begin, end):
         b, row = job // blocks, job % blocks * block_rows
         rows, first = min(block_rows, down - row), row * STEP
@@ -119,11 +120,11 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
     blocks, filters = partial.shape[1], -(-O // MR) * MR
     D, M = places(block_rows * across, filters), places(block_rows * across, at_once * L)
     V, sums = places(block_rows * across, blocks * L), places(blocks, filters)
-    half = vectors(1, PATCH, across * STEP + 2)[0]
+    half = vectors((1, PATCH, across * STEP + 2))[0]
     for chunk in range(begin, end):
         total, first = np.float32(0), chunk * B // chunks
         for b in range(first, (chunk + 1) * B // chunks):
-            carry = vectors(C, 2, W)
+            carry = vectors((C, 2, W))
             for row in range(0, down, block_rows):
                 rows = min(block_rows, down - row)
                 gradient_tiles(dy[b], row, rows, across, 0, 0, half, D)
@@ -147,7 +148,7 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
 def add_up(partial, dweight, finite, begin, end):
     """dweight (O, C, 9) = the sum of the chunks, in order, for some of the filters."""
     chunks, C = len(partial), dweight.shape[1]
-    line = vectors(1, 1, 9)[0]
+    line = vectors((1, 1, 9))[0]
     for o in range(begin, end):
         total = load_part(0, line, 0, 0, 0)
         for block in range(-(-C // L)):
@@ -194,7 +195,7 @@ def forward(
     arrays = np.ascontiguousarray(x), U, offsets, how, y, out, index
     numbers = B * O * OH * OW * L * C * 9 // PRODUCTS
     run(convolve, len(finite), numbers, *arrays, *top_left(window), block_rows, at_once, finite)
-    if not finite.all():
+    if not all_set(finite):
         return None
     return out, y if keeps(how) else None, index if pool == MAX else None
 
@@ -230,13 +231,13 @@ def gradients(
     arrays = np.ascontiguousarray(dy), dx if x is None else np.ascontiguousarray(x), U, dx, partial
     numbers = dy.size * C * 9 // PRODUCTS
     run(differentiate, chunks, numbers, *arrays, *top_left(window), block_rows, at_once, finite)
-    if not finite.all():
+    if not all_set(finite):
         return None
     if x is None:
         return dx, None
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(O, np.bool_)
     run(add_up, O, partial.size, partial, dweight.reshape(O, C, 9), finite)
-    return (None if weight is None else dx, dweight) if finite.all() else None
+    return (None if weight is None else dx, dweight) if all_set(finite) else None
 
 
 def top_left(window: Window) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numba import literally
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, splat, store, tile
 from minicnn.kernels.cpu.transpose import STAGES, shuffle
 from minicnn.kernels.cpu.winograd_transforms import (
@@ -28,7 +28,6 @@ from minicnn.kernels.cpu.winograd_transforms import (
     filter_4,
     filter_gradient_4,
     gradient_4,
-    inline,
     input_4,
     output_4,
     vectors,
@@ -39,7 +38,7 @@ MR, NV = 8 if REGISTERS == 32 else 4, 2  # a tile of a product: MR rows of NV, o
 DEPTH = 64  # channels, or pictures of tiles, summed in one go: longer sums round more
 
 
-@inline
+@inner
 def spread_4(v, d, r):
     """d = B v; a, b, c, e, p, q are those of input_4, taken backwards."""
     v0, v1, v2, v3, v4, v5 = v[r, 0], v[r, 1], v[r, 2], v[r, 3], v[r, 4], v[r, 5]
@@ -60,7 +59,7 @@ def to_places(formula: Callable, n: int) -> Any:
     outside of x is zero. half (PATCH, columns, L) is a scratch: as tiles overlap, whole columns come first.
     """
 
-    @inline
+    @inner
     def kernel(x, row, rows, across, top, left, half, E):
         C, H, W, _ = x.shape
         source, result = tile(1, n, x), tile(PATCH, 1, x)
@@ -92,7 +91,7 @@ def to_places(formula: Callable, n: int) -> Any:
     return kernel
 
 
-@jit
+@inner
 def output_tiles(E, rows, across, half, bias, y):
     """y (O, R, OW, L) = rows of tiles of E (places, tiles, O, L), and bias (O).
 
@@ -122,7 +121,7 @@ def output_tiles(E, rows, across, half, bias, y):
     return hsum(finite)
 
 
-@jit
+@inner
 def add_patches(E, row, rows, across, top, left, last, half, carry, dx):
     """dx (C, H, W, L) = the sum of the patches of E (places, tiles, C, L), some rows; returns 0 or NaN, too.
 
@@ -167,7 +166,7 @@ input_tiles = to_places(input_4, PATCH)
 gradient_tiles = to_places(gradient_4, STEP)
 
 
-@jit
+@inner
 def places(tiles, channels):
     """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache."""
     shape = PATCH * PATCH, max(tiles, NV) | 1, channels | 1, L
@@ -184,7 +183,7 @@ def transform_filters(weight, turned, U, begin, end):
     """
     O, C, _ = weight.shape
     K, J = (O, C) if turned else (C, O)
-    taps, half = vectors(1, K, 9)[0], vectors(1, PATCH, 3)[0]
+    taps, half = vectors((1, K, 9))[0], vectors((1, PATCH, 3))[0]
     source, result = tile(1, 3, U), tile(PATCH, 1, U)
     for panel in range(begin, end):
         for lane in range(min(L, J - panel * L)):
@@ -207,10 +206,10 @@ def transform_filters(weight, turned, U, begin, end):
                     store(U, panel, r * PATCH + s, k, 0, result[s, 0])
 
 
-@jit
+@inner
 def filter_gradients(U, taps):
     """taps (blocks, O, 9, L) = G' U G for U (places, blocks, O, L)."""
-    half = vectors(1, 3, PATCH)[0]
+    half = vectors((1, 3, PATCH))[0]
     source, result = tile(1, PATCH, U), tile(3, 1, U)
     for b in range(taps.shape[0]):
         for o in range(taps.shape[1]):
@@ -228,7 +227,7 @@ def filter_gradients(U, taps):
                     store(taps, b, o, r * 3 + s, 0, result[s, 0])
 
 
-@jit
+@inner
 def product(width, U, V, M, C, O, panel, first, last):
     """M[:, first:last, :O] = U[panel:] V[:, first:last, :C], MR channels and some tiles at once."""
     noinline()
@@ -249,7 +248,7 @@ def product(width, U, V, M, C, O, panel, first, last):
                             store(M, e, p + c, o + r, 0, acc[r, c])
 
 
-@jit
+@inner
 def products(U, V, M, C, O, panel, tiles):
     """The same for all tiles: by two, and before that by three, if their number is odd."""
     odd = 3 if tiles % 2 == 1 and tiles > 1 else 0
@@ -258,7 +257,7 @@ def products(U, V, M, C, O, panel, tiles):
     product(2, U, V, M, C, O, panel, odd, tiles)
 
 
-@jit
+@inner
 def turn(V, C, tiles):
     """Each block of L channels, a vector of L pictures for each, to L pictures, a vector of L channels."""
     noinline()
@@ -274,7 +273,7 @@ def turn(V, C, tiles):
                     store(V, e, p, first + i, 0, block[i, 0])
 
 
-@jit
+@inner
 def outer_products(V, M, U, C, O, tiles, more):
     """U (places, blocks of C, O, L) (+)= M (places, tiles, O, L) times turned V, summed over pictures."""
     noinline()

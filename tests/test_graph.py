@@ -1,0 +1,115 @@
+"""Recorded kernel calls: what they repeat, with which arrays, and what keeps them from it."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from minicnn.kernels import threads
+from minicnn.kernels.cpu import graph, runner
+from minicnn.kernels.cpu.graph import Graph, all_set, leave
+from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.runner import run
+
+BIG = 1 << 20  # work that is worth all threads
+
+
+@jit
+def add(a, inside, out, begin, end):
+    """`inside` is a tuple with an array in it."""
+    for i in range(begin, end):
+        out[i] = a[i] + inside[1][i] * inside[0]
+
+
+@jit
+def is_small(a, flags, begin, end):
+    for i in range(begin, end):
+        flags[i] = a[i] < 100
+
+
+@jit
+def refuses(a, begin, end):
+    for i in range(begin, end):
+        if a[i] < 0:
+            raise ValueError("a number is negative")
+
+
+def finished(recorded):
+    assert recorded.repeatable
+    recorded.finish()
+    return recorded
+
+
+@pytest.mark.parametrize("numbers", [1, BIG])
+@pytest.mark.parametrize("count", [1, 2])
+def test_calls_are_repeated_in_order_on_other_arrays(numbers, count, monkeypatch):
+    a, b, c, d = np.arange(5.0), np.ones(5), np.zeros(5), np.zeros(5)
+    with Graph() as recorded:
+        run(add, 5, numbers, a, (2, b), c)
+        run(add, 3, numbers, c[1:4], (10, a[2:]), d[1:4])  # parts of arrays
+    finished(recorded)
+    np.testing.assert_array_equal(c, np.arange(5) + 2)
+    places = recorded.places(a)
+    monkeypatch.setattr(threads, "count", count)
+    for other, another in ((a * 3, b * 5), (a - 7, b + 1)):
+        recorded.move(places, other)
+        b[...] = another
+        assert recorded.replay()
+        np.testing.assert_array_equal(c, other + 2 * another)
+        np.testing.assert_array_equal(d, [0, *(c[1:4] + 10 * other[2:]), 0])
+
+
+def test_conditions_are_looked_at_again():
+    a, flags = np.arange(5.0), np.zeros(5, bool)
+    with Graph() as recorded:
+        run(is_small, 5, 1, a, flags)
+        assert all_set(flags)
+    finished(recorded)
+    a *= 20
+    assert recorded.replay()
+    a *= 2
+    assert not recorded.replay()
+    with Graph() as recorded:
+        run(is_small, 5, 1, a, flags)
+        assert not all_set(flags)
+    assert not recorded.repeatable
+
+
+def test_errors_and_what_is_no_kernel():
+    a = np.ones(3)
+    with Graph() as recorded:
+        run(refuses, 3, 1, a)
+    finished(recorded)
+    a *= -1
+    assert not recorded.replay()
+    a *= -1
+    assert recorded.replay()
+    with Graph() as recorded:
+        run(refuses, 3, 1, a)
+        leave()
+    assert not recorded.repeatable
+    with pytest.raises(KeyError), Graph() as recorded:
+        raise KeyError
+    assert not recorded.repeatable
+    assert runner.recorder is None
+
+
+def test_other_threads_are_not_recorded():
+    a, out = np.ones(3), np.zeros(3)
+    seen = []
+
+    def elsewhere():
+        run(add, 3, 1, a, (1, a), out)
+        with Graph() as second:  # one at a time
+            run(add, 3, 1, a, (1, a), out)
+        seen.append((second.repeatable, graph.recording()))
+
+    with Graph() as recorded:
+        run(refuses, 3, 1, a)
+        other = threading.Thread(target=elsewhere)
+        other.start()
+        other.join()
+        assert graph.recording() is recorded
+    assert [call[0] for call in recorded.calls] == [refuses]
+    assert seen == [(False, None)]
+    assert recorded.nbytes == a.nbytes

@@ -15,7 +15,7 @@ long sum come together, which rounds less.
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
@@ -39,7 +39,7 @@ JOBS = 8  # at least, before a job has several panels
 BLOCK, ROWS = 1 << 17, 256  # numbers of A that stay in cache while panels go by, but so many rows at least
 
 
-@jit
+@inner
 def whole_tiles(A, panels, start, C, j, n):
     """C[:, j:j+n] = A (M, K) panels (n/NV/L, K, NV*L) + start (M), for whole tiles and K up to CHAIN."""
     noinline()
@@ -60,7 +60,7 @@ def whole_tiles(A, panels, start, C, j, n):
                     store(C, i + r, j + (p * NV + c) * L, acc[r, c])
 
 
-@jit
+@inner
 def tiles(A, panels, start, C, j, n, more):
     """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + start (M)."""
     noinline()
@@ -87,7 +87,7 @@ def tiles(A, panels, start, C, j, n, more):
                         store_part(m, C, row, j + column, acc[r, c] + before)
 
 
-@jit
+@inner
 def narrow_tiles(A, panel, part, start, C, j, n, more):
     """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n] + start (M), for n <= L."""
     noinline()
@@ -108,7 +108,7 @@ def narrow_tiles(A, panel, part, start, C, j, n, more):
                 store_part(m, C, row, j, acc[r, 0] + load_part(m if add else 0, C, row, j))
 
 
-@jit
+@inner
 def all_tiles(A, panels, start, C, j, n, more):
     """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + start (M), by tiles of the three kinds."""
     L, (M, K) = lanes(C), A.shape
@@ -124,7 +124,7 @@ def all_tiles(A, panels, start, C, j, n, more):
             narrow_tiles(A, panels[full], c - columns, start, C, j + c, min(L, n - c), more)
 
 
-@jit
+@inner
 def room_for_panels(B, count, depth):
     """Panels (count, depth, NV*L), which begin where a vector does; their numbers are any."""
     L = lanes(B)
@@ -134,15 +134,23 @@ def room_for_panels(B, count, depth):
     return room[start : start + size].reshape(count, depth, NV * L)
 
 
-@jit
+@inner
+def zero_panels(B, count, depth):
+    """The same, all zero: columns that were turned do not fill the last vector."""
+    panels = room_for_panels(B, count, depth)
+    numbers = panels.reshape(panels.size)
+    for i in range(numbers.size):
+        numbers[i] = 0
+    return panels
+
+
+@inner
 def room_for_panel(B, depth):
     """One (depth, NV*L), all zero."""
-    panel = room_for_panels(B, 1, depth)[0]
-    panel[:] = 0
-    return panel
+    return zero_panels(B, 1, depth)[0]
 
 
-@jit
+@inner
 def copy_columns(B, panels):
     """panels (count, K, NV*L), one after the other, from B (K, n)."""
     L, (K, n) = lanes(B), B.shape
@@ -157,7 +165,7 @@ def copy_columns(B, panels):
             store(panels, whole // width, k, c, v)
 
 
-@jit
+@inner
 def columns(A, B, turned, panels, C, j, n, more):
     """C[:, j:j+n] (+)= (A B)[:, j:j+n], for as many columns as the panels hold; B is (N, K) if `turned`."""
     start, width = np.zeros(A.shape[0], C.dtype), panels.shape[2]
@@ -170,13 +178,13 @@ def columns(A, B, turned, panels, C, j, n, more):
         all_tiles(A[:, k : k + DEPTH], panels, start, C, j, n, more or k > 0)
 
 
-@jit
+@inner
 def column(A, B, turned, panel, C, j, n, more):
     """The same with one panel (K, NV*L)."""
     columns(A, B, turned, panel.reshape(1, *panel.shape), C, j, n, more)
 
 
-@jit
+@inner
 def multiply(A, B, bias, C, begin, end):
     """Columns begin to end of C (M, N) = A (M, K) B (K, N) + bias (M)."""
     M, K = A.shape

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import DEPTH, columns, jobs_of_panels, room_for_panels
+from minicnn.kernels.cpu.gemm import DEPTH, columns, jobs_of_panels, zero_panels
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.transpose import transpose
@@ -27,8 +27,7 @@ def stacked_product(x, y, turn_x, turned, z, rows, count, no, begin, end):
     S and T may be 1 in x or y. A job is so many rows of a matrix, which are copied row by row if `turn_x`,
     with the columns of `count` panels; `no` as in gemm.product.
     """
-    panels = room_for_panels(y, count, min(x.shape[3], DEPTH))
-    panels[:] = 0  # turned columns fill no vector's rest
+    panels = zero_panels(y, count, min(x.shape[3], DEPTH))
     (_, T, M, N), K, width = z.shape, x.shape[3], count * panels.shape[2]
     blocks, across = (M + rows - 1) // rows, (N + width - 1) // width
     copied, which = np.empty((min(rows, M) if turn_x else 0, K), x.dtype), -1

@@ -145,12 +145,6 @@ def zero_panels(B, count, depth):
 
 
 @inner
-def room_for_panel(B, depth):
-    """One (depth, NV*L), all zero."""
-    return zero_panels(B, 1, depth)[0]
-
-
-@inner
 def copy_columns(B, panels):
     """panels (count, K, NV*L), one after the other, from B (K, n)."""
     L, (K, n) = lanes(B), B.shape
@@ -176,12 +170,6 @@ def columns(A, B, turned, panels, C, j, n, more):
         else:
             copy_columns(B[k : k + DEPTH, j : j + n], panels)
         all_tiles(A[:, k : k + DEPTH], panels, start, C, j, n, more or k > 0)
-
-
-@inner
-def column(A, B, turned, panel, C, j, n, more):
-    """The same with one panel (K, NV*L)."""
-    columns(A, B, turned, panel.reshape(1, *panel.shape), C, j, n, more)
 
 
 @inner

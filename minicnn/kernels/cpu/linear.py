@@ -16,12 +16,12 @@ from minicnn.kernels.cpu.gemm import (
     DEPTH,
     MR,
     NV,
-    column,
-    jobs_of,
+    columns,
+    jobs_of_panels,
     matmul,
     matmuls,
-    room_for_panel,
     turned,
+    zero_panels,
 )
 from minicnn.kernels.cpu.graph import leave
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
@@ -38,22 +38,22 @@ __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "lin
 
 
 @jit
-def layer(x, weight, turned, bias, activation, y, rows, begin, end):
+def layer(x, weight, turned, bias, activation, y, rows, count, begin, end):
     """Some of the tiles of y (N, O) = f(x (N, I) weight + bias (O)), where bias may be empty.
 
-    The weight is (I, O), or (O, I) if it is `turned`. A job is a panel's width of columns for so many rows.
+    The weight is (I, O), or (O, I) if it is `turned`. A job is so many rows with the columns of some panels.
     """
-    panel = room_for_panel(weight, min(x.shape[1], DEPTH))
-    L, width, O = lanes(y), panel.shape[1], y.shape[1]
-    columns = (O + width - 1) // width
+    panels = zero_panels(weight, count, min(x.shape[1], DEPTH))
+    L, width, O = lanes(y), count * panels.shape[2], y.shape[1]
+    across = (O + width - 1) // width
     for job in range(begin, end):
-        i, j = job // columns * rows, job % columns * width
+        i, j = job // across * rows, job % across * width
         n, block = min(width, O - j), y[i : i + rows]
         for r in range(len(block) if bias.size > 0 else 0):
             for c in range(j, j + n, L):
                 m = min(L, j + n - c)
                 store_part(m, block, r, c, load_part(m, bias, c))
-        column(x[i : i + rows], weight, turned, panel, block, j, n, bias.size > 0)
+        columns(x[i : i + rows], weight, turned, panels, block, j, n, bias.size > 0)
         if activation != NONE:
             for r in range(len(block)):
                 activate_row(block[r, j : j + n], activation)
@@ -139,8 +139,8 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activatio
     if len(x) <= FEW_ROWS:
         run(layer_of_few_rows, -(-O // STRIP), weight.size, x, weight, shift, last, y)
     else:
-        jobs, rows = jobs_of(x, O)
-        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, rows)
+        jobs, *blocks = jobs_of_panels(x, O)
+        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, *blocks)
     return y
 
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from minicnn.capture import CaptureError, graph
 from minicnn.device import device as Device
-from minicnn.device import gpu, placed, start
+from minicnn.device import gpu, kept, placed, start
 from minicnn.memory import OutOfMemoryError, peak
 
 
@@ -97,6 +97,7 @@ def synchronize(device: Any = None) -> None:
 def empty_cache() -> None:
     """Give memory that no Tensor uses back to the GPU, for other programs."""
     if is_available():
+        kept.cache_clear()
         gpu("empty_cache").get_default_memory_pool().free_all_blocks()
         gpu("empty_cache").get_default_pinned_memory_pool().free_all_blocks()
 

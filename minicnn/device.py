@@ -24,6 +24,7 @@ TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
+LARGE = 1 << 20  # bytes of a constant that does not stay on a GPU
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _tellings: dict[str, ModuleType] = {}  # packages of kernels that are in use
 _cupy: Any = None  # CuPy, once it is in use
@@ -231,28 +232,28 @@ def like(x: Any, other: Any) -> Any:
 def constant(x: np.ndarray, where: device) -> Any:
     """An array of NumPy's that follows from shapes and settings alone, on a device.
 
-    On a GPU it stays for the next time, and is not to be changed: so a step that is captured finds there what
-    it has brought before, and copies nothing.
+    On a GPU it stays for the next time, unless it is large, and is not to be changed: so a step that is
+    captured finds there what it has brought before, and copies nothing.
     """
-    if where is CPU:
-        return x
-    there = _kept(x.tobytes(), x.dtype, x.shape, where)
+    if where is CPU or x.nbytes > LARGE:
+        return move(x, where)
+    there = kept(x.tobytes(), x.dtype, x.shape, where)
     if _holding is not None:
         _holding.append(there)
     return there
 
 
 @lru_cache(256)
-def _kept(content: bytes, dtype: np.dtype, shape: tuple[int, ...], where: device) -> Any:
+def kept(content: bytes, dtype: np.dtype, shape: tuple[int, ...], where: device) -> Any:
     """An array on a GPU."""
     return move(np.frombuffer(content, dtype).reshape(shape), where)
 
 
 @contextmanager
-def holding(kept: list[Any]) -> Iterator[None]:
+def holding(constants: list[Any]) -> Iterator[None]:
     """Collect the constants that are used inside a ``with`` block, for a graph that will use them again."""
     global _holding
-    _holding = kept
+    _holding = constants
     try:
         yield
     finally:

@@ -226,12 +226,26 @@ def test_a_mean_over_all_batches(cuda):
     run(layers, [*images(3, count=5)])
 
 
+def test_a_compiled_model(cuda):
+    """It runs as it is on a GPU, whatever it has recorded on the CPU, and is captured like any other."""
+    inputs = [batch() for _ in range(3)]
+
+    def recorded():
+        model = mc.compile(net().cpu())
+        for x, y in inputs:
+            F.cross_entropy(model(x.cpu()), y.cpu()).backward()
+        return model
+
+    run(recorded, inputs)
+
+
 def test_an_embedding(cuda):
     words = mc.tensor([[0, 2, 2], [4, 2, 0]], device="cuda"), mc.tensor([1, 0], device="cuda")
     run(lambda: nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(12, 3)), [words] * 3)
 
 
 def test_the_memory_of_graphs_is_told(cuda):
+    gc.collect()  # what other tests have left
     before = mc.cuda.memory_allocated()
     step = mc.cuda.graph(lambda x: x * 2, warmup=1)
     x = mc.ones(1000, device="cuda")

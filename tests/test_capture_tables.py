@@ -1,7 +1,6 @@
 """Tables that an operation makes on the CPU, and that a captured step finds on the GPU."""
 
 import gc
-import importlib
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ def test_tables_that_follow_from_shapes(name, cuda):
     for _ in range(4):
         x = mc.tensor(RNG.standard_normal((2, 4, 5), np.float32), device="cuda")
         np.testing.assert_array_equal(graph(x).numpy(force=True), step(x.cpu().to("cuda")).numpy(force=True))
-        importlib.import_module("minicnn.device")._kept.cache_clear()
+        mc.cuda.empty_cache()
         gc.collect()
         others = [mc.full((n,), 7.0, device="cuda") for n in range(1, 60)]
         del others
@@ -41,3 +40,11 @@ def test_numbers_from_the_cpu_are_copies(cuda):
     first = mc.linspace(0, 1, 3, device="cuda")
     first += 1
     assert mc.linspace(0, 1, 3, device="cuda").tolist() == [0, 0.5, 1]
+
+
+def test_large_tables_do_not_stay(cuda):
+    before = mc.cuda.memory_allocated()
+    numbers = mc.linspace(0, 1, (1 << 18) + 1, device=cuda)
+    assert numbers[-1].item() == 1
+    del numbers
+    assert mc.cuda.memory_allocated() == before

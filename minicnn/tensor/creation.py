@@ -160,7 +160,7 @@ def arange(
 def settled(array: np.ndarray, where: Any, requires_grad: bool = False) -> Tensor:
     """A Tensor on a device of numbers that follow from settings alone, which a captured step may make."""
     there = constant(array, where)
-    return Tensor(there if there is array else there.copy(), requires_grad)
+    return Tensor(there if there is array else there.copy(), requires_grad)  # a constant is not to be changed
 
 
 def linspace(

@@ -1,6 +1,7 @@
 """Each method of convolution on its own, also for layers that conv.py would give to another one."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -238,9 +239,6 @@ def tiles():
     yield "direct, sum over places", direct.sum_over_places, given, few * many
     given = (2, ones(outer.ROWS, 9), ones(9, 2 * LANES), ones(outer.ROWS, 2 * LANES), 0)
     yield "outer", outer.outer_tile, given, 2 * outer.ROWS
-    y, weight = ones(1, 14, LANES), ones(1, 3, 3)
-    given = (1, (0,) * 3, np.arange(3), strip, 1024, 32, weight, bias[:1], y, 0, 1, 0, 14)
-    yield "depthwise", depthwise.sum_over_taps, given, 3 * depthwise.ROWS
 
 
 @X86
@@ -253,6 +251,19 @@ def test_tiles_stay_in_registers(kernel, given, products):
     loop = innermost_loop("\n".join(function.inspect_asm().values()))
     assert sum("vfm" in line for line in loop) >= products
     assert spills(loop) == []
+
+
+@X86
+def test_depthwise_stays_in_registers():
+    """Both ways, with masks and without."""
+    window, x, y = Window((3, 3), padding=(1, 1, 1, 1)), ones(1, 40, 40), ones(1, 40, 40)
+    sees, sizes = depthwise.sight_of(40, 40, 40, 40, window, x.dtype), depthwise.tuples(window)
+    function = compiled(depthwise.correlate.py_func)
+    function(x, ones(9), False, ones(1), y, *sizes, sees.across, sees.lanes, sees.rows, 1, 0, 1)
+    blocks = re.split(r"^\S+:$", "\n".join(function.inspect_asm().values()), flags=re.MULTILINE)
+    blocks = [block.splitlines() for block in blocks if block.count("vfm") >= 3 * depthwise.ROWS]
+    assert len(blocks) == 2
+    assert [spills([line.strip() for line in block]) for block in blocks] == [[], []]
 
 
 OTHER_CPU = """

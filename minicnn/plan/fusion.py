@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.autograd import Function
-from minicnn.device import array_module, kernels_for, telling
+from minicnn.device import kernels_for
+from minicnn.plan.fused import Dense, FoldedConv2d, FusedAdd, FusedBatchNorm, Limits, PooledConv2d
 from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 
 ACTIVATIONS = {ops.ReLU: "relu", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid"}
 MAXIMA = ops.MaxPool2d, ops.AdaptiveMaxPool2d, InterleavedMaxPool2d
+NAMES = {ops.Add: "add", ops.ReLU: "ReLU", ops.HardTanh: "limits"}
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
 
 
@@ -54,6 +55,7 @@ def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list
     pool_before_relu(steps, shapes, Readers(steps, outputs))
     steps = pool_with_convolution(steps, Readers(steps, outputs))
     steps = fold_batch_norm(steps, shapes, Readers(steps, outputs))
+    steps = with_limits(steps, shapes, Readers(steps, outputs))
     return linear_with_activation(steps, Readers(steps, outputs))
 
 
@@ -111,6 +113,86 @@ def fold_batch_norm(steps: list[Step], shapes: list[tuple[int, ...]], readers: R
     return kept
 
 
+def with_limits(steps: list[Step], shapes: list[tuple[int, ...]], readers: Readers) -> list[Step]:
+    """Let ReLU, and an addition before it, be one step with the batch norm or folded convolution before them.
+
+    In a residual block two of them may be added: the later one takes the addition along.
+    """
+    if not hasattr(kernels_for(np.empty(0)), "normalise"):  # only the fast kernels have it
+        return steps
+    chains = Chains(shapes, readers)
+    for step in reversed(steps):
+        if step.function in (ops.BatchNorm, FoldedConv2d):
+            chains.from_norm(step)
+    for step in steps:
+        if step.function is ops.Add and step.out not in chains.gone and len(step.shape) > 2:
+            chains.from_sum(step)
+    return [step for step in steps if step.out not in chains.gone]
+
+
+class Chains:
+    """Steps that are read by the next one alone, and become one where the last of them stands.
+
+    Attributes
+    ----------
+    gone : set of Slot
+        The results of those that are now part of another.
+    """
+
+    def __init__(self, shapes: list[tuple[int, ...]], readers: Readers) -> None:
+        self.shapes, self.readers = shapes, readers
+        self.gone: set[Slot] = set()
+
+    def after(self, step: Step) -> Step | None:
+        """The step that alone reads a result."""
+        reader = self.readers.only(step.out)
+        return reader if reader and reader.out not in self.gone and reader.tracked == step.tracked else None
+
+    def equal(self, add: Step) -> bool:
+        """Whether both summands are arrays of the sum's shape."""
+        return [isinstance(x, Slot) and self.shapes[x] == add.shape for x in add.args] == [True, True]
+
+    def limits_after(self, step: Step) -> tuple[list[Step], Limits | None]:
+        """The ReLU after a step, or another of its kind, if there is one; and its limits."""
+        after = self.after(step)
+        if after is not None and after.function is ops.ReLU:
+            return [after], (0.0, math.nan)
+        if after is not None and after.function is ops.HardTanh:
+            return [after], (after.settings["low"], after.settings["high"])
+        return [], None
+
+    def from_norm(self, norm: Step) -> None:
+        """Batch norm, or a folded convolution, with what follows it."""
+        chain, other, need, limits = [norm], None, None, None
+        # running statistics that several steps share have to move in the program's order
+        if all(self.readers.only(slot) is norm for slot in slots_in(norm.settings)):
+            add = self.after(norm)
+            if add is not None and add.function is ops.Add and self.equal(add):
+                place = 1 if add.args[0] == norm.out else 0
+                chain, other, need = [norm, add], add.args[place], add.needs[place]
+            some, limits = self.limits_after(chain[-1])
+            chain += some
+        last = self.joined(chain)
+        last.args, last.needs = (*norm.args, other), (*norm.needs, need)
+        last.settings = norm.settings | {"limits": limits}
+        last.function = FusedBatchNorm if norm.function is ops.BatchNorm else FoldedConv2d
+
+    def from_sum(self, add: Step) -> None:
+        """An addition and the ReLU after it."""
+        some, limits = self.limits_after(add)
+        if some and self.equal(add):
+            last = self.joined([add, *some])
+            last.function, last.args, last.settings = FusedAdd, add.args, {"limits": limits}
+            last.needs = add.needs
+
+    def joined(self, chain: list[Step]) -> Step:
+        """The last step of a chain, of which the others are now part."""
+        *others, last = chain
+        last.notes = [*chain[0].notes, *[NAMES[step.function] for step in chain[1:]]]
+        self.gone |= {step.out for step in others}
+        return last
+
+
 def linear_with_activation(steps: list[Step], readers: Readers) -> list[Step]:
     """Let a linear layer and the activation after it, if there is one, be one step."""
     if not hasattr(kernels_for(np.empty(0)), "linear_gradients"):  # only the fast kernels have it
@@ -126,68 +208,3 @@ def linear_with_activation(steps: list[Step], readers: Readers) -> list[Step]:
         last.settings = {"activation": ACTIVATIONS.get(last.function, "")}
         last.function = Dense
     return kept
-
-
-class FoldedConv2d(Function):
-    """A convolution and the batch normalisation of its result with constant statistics.
-
-    (w x + b - mean) gamma / sqrt(var + eps) + beta is a convolution with another weight and bias. They are
-    computed at each call, so that they are those of the parameters of now.
-    """
-
-    def forward(  # the convolution's arguments, then those of the normalisation
-        self, x: Any, weight: Any, bias: Any, gamma: Any, beta: Any, **settings: Any
-    ) -> Any:
-        (mean, var, *_), eps = settings["running"], settings["eps"]
-        scale = 1 / array_module(x).sqrt(var + x.dtype.type(eps))
-        if gamma is not None:
-            scale = scale * gamma
-        shift = -mean if bias is None else bias - mean
-        shift = shift * scale if beta is None else shift * scale + beta
-        weight = weight * scale[:, None, None, None]
-        return kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])
-
-
-class PooledConv2d(Function):
-    """A convolution and the max pooling of its result, whose arguments are the convolution's and a window.
-
-    Pooling passes each gradient on to one place, so the bias's gradient is the sum over the pooled result.
-    """
-
-    def forward(self, x: Any, weight: Any, bias: Any, pool: Any, **settings: Any) -> Any:
-        self.convolution = ops.Conv2d()
-        self.convolution.needs = (*self.needs[:2], None)
-        wide = self.convolution.forward(x, weight, bias, **settings)
-        self.shape = wide.shape
-        out, self.index = kernels_for(x).max_pool2d(wide, pool)
-        return out
-
-    def backward(self, grad: Any) -> Any:
-        kernels = kernels_for(grad)
-        by_bias = kernels.conv2d_bias_gradient(grad) if self.needs[2] else None
-        wide = kernels.max_pool2d_gradient(grad, self.index, self.shape)
-        return *self.convolution.backward(wide)[:2], by_bias
-
-    def _check_kept(self) -> None:
-        self.convolution.time = self.time
-        self.convolution._check_kept()
-
-
-class Dense(Function):
-    """A linear layer and an activation, whose arguments are the first's; all gradients at once."""
-
-    def forward(self, x: Any, weight: Any, bias: Any = None, activation: str = "") -> Any:
-        self.shape, self.activation = x.shape, activation
-        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        self.x = rows if self.needs[1] else None
-        self.weight = weight if self.needs[0] else None
-        out = telling("cpu").linear(rows, weight, bias, activation)
-        self.y = out if activation else None
-        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
-
-    def backward(self, grad: Any) -> Any:
-        rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])
-        gradients = telling("cpu").linear_gradients(rows, self.y, self.x, self.weight, self.activation)
-        if gradients[0] is None or grad.ndim == 2:
-            return gradients
-        return gradients[0].reshape(self.shape), *gradients[1:]

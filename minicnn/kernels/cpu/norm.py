@@ -1,8 +1,7 @@
 """Normalisation: one pass for the mean, one for the variance around it, one for the result.
 
-The variance as mean(x*x) - mean(x)**2 would save a pass and lose all digits where the mean is large. Batch
-normalisation shares the channels among the threads, group normalisation the groups of all samples, so the
-results do not depend on their number.
+Here is what works on groups of channels of one sample, or on lines; threads share the groups of all samples,
+so results do not depend on their number. normalise.py is what works on channels of all samples.
 """
 
 import math
@@ -10,6 +9,7 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.rows import squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
 
@@ -17,54 +17,6 @@ __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
     "group_norm_weight_gradient",
 ]  # fmt: skip
-
-
-@jit
-def statistics(x, mean, var, begin, end):
-    """mean and var (C) of x (N, C, P), for some of the channels."""
-    N, _, P = x.shape
-    for c in range(begin, end):
-        out = 0.0
-        for n in range(N):
-            out += total(x[n, c])
-        mean[c] = out / (N * P)
-        out = 0.0
-        for n in range(N):
-            out += squares(x[n, c], mean[c])
-        var[c] = out / (N * P)
-
-
-@jit
-def scale_and_shift(x, scale, mean, bias, y, begin, end):
-    """y = (x - mean) scale + bias, for x and y (N, C, P) and the others (C); some of the N*C rows."""
-    C = x.shape[1]
-    for j in range(begin, end):
-        n, c = j // C, j % C
-        row, out, m, s, b = x[n, c], y[n, c], mean[c], scale[c], bias[c]
-        for p in range(row.size):
-            out[p] = (row[p] - m) * s + b
-
-
-@jit
-def batch_gradient(dy, x, scale, mean, rstd, constant, dx, dweight, dbias, begin, end):
-    """dx (N, C, P), dweight and dbias (C), for some of the channels."""
-    N, _, P = x.shape
-    number = x.dtype.type
-    for c in range(begin, end):
-        by_bias, by_weight, m, s = 0.0, 0.0, mean[c], scale[c]
-        for n in range(N):
-            sum, products = total_and_products(dy[n, c], x[n, c], m)
-            by_bias += sum
-            by_weight += products
-        dbias[c], dweight[c] = by_bias, by_weight * rstd[c]
-        slope, shift = number(0), number(0)
-        if not constant:
-            slope = number(by_weight * rstd[c] * rstd[c] / (N * P))
-            shift = number(by_bias / (N * P))
-        for n in range(N):
-            grad, row, out = dy[n, c], x[n, c], dx[n, c]
-            for p in range(P):
-                out[p] = (grad[p] - shift - (row[p] - m) * slope) * s
 
 
 @jit
@@ -168,23 +120,14 @@ def channels(values: np.ndarray | None, default: float, like: np.ndarray) -> np.
 
 def batch_norm_statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """mean and var (C) of x (N, C, P)."""
-    C = x.shape[1]
-    mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    run(statistics, C, x.size, np.ascontiguousarray(x), mean, var)
-    return mean, var
+    return mean_and_var(x)
 
 
 def batch_norm(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, rstd: np.ndarray
 ) -> np.ndarray:
     """y (N, C, P), from x (N, C, P) and weight, bias, mean and rstd (C)."""
-    y = np.empty(x.shape, x.dtype)
-    scale = np.ascontiguousarray(rstd if weight is None else weight * rstd)
-    bias, mean = channels(bias, 0, x), np.ascontiguousarray(mean)
-    N, C, _ = x.shape
-    arrays = np.ascontiguousarray(x), scale, mean, bias, y
-    run(scale_and_shift, N * C, x.size, *arrays)
-    return y
+    return normalise(x, None, weight, bias, mean, rstd)
 
 
 def batch_norm_gradient(
@@ -196,13 +139,7 @@ def batch_norm_gradient(
     constant: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx (N, C, P), dweight (C) and dbias (C); with `constant`, mean and rstd do not depend on x."""
-    C = x.shape[1]
-    dx, dweight, dbias = np.empty(x.shape, dy.dtype), np.empty(C, dy.dtype), np.empty(C, dy.dtype)
-    scale = np.ascontiguousarray(rstd if weight is None else weight * rstd)
-    dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
-    arrays = dy, x, scale, mean, rstd, constant, dx, dweight, dbias
-    run(batch_gradient, C, x.size, *arrays)
-    return dx, dweight, dbias
+    return gradients(dy, None, x, weight, None, mean, rstd, constant)[:3]
 
 
 def group_norm(

@@ -1,0 +1,148 @@
+"""What fused steps do: several operations in one Function, forward and back (fusion.py says where)."""
+
+import math
+from typing import Any
+
+from minicnn import ops
+from minicnn.autograd import Function
+from minicnn.device import array_module, kernels_for, telling
+from minicnn.ops.conv import FLOATS
+from minicnn.ops.norm import update_and_invert
+
+Limits = tuple[float, float]  # low and high; NaN is none (kernels/cpu/normalise.py)
+FREE: Limits = (math.nan, math.nan)
+
+
+def rows(x: Any) -> Any:
+    """x (N, C, ...) as (N, C, P)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+
+
+class FusedBatchNorm(Function):
+    """Batch normalisation, perhaps plus another value, perhaps within limits: relu(norm(x) + other).
+
+    Forward and back are one pass over memory each. The gradient behind the limits is computed once, for the
+    normalisation and for the other value; where it passed, y tells, or x where nothing was added.
+    """
+
+    def forward(
+        self, x: Any, weight: Any, bias: Any, other: Any = None, limits: Limits | None = None, **settings: Any
+    ) -> Any:
+        kernels, running = telling("cpu").normalise, settings["running"]
+        self.shape, self.weight, self.limits = x.shape, weight, limits or FREE
+        self.constant = not settings["batch"]
+        arrays = rows(x), None if other is None else rows(other), weight, bias
+        if self.constant:
+            mean, var = running[:2]
+            rstd = update_and_invert(mean, var, None, None, settings["eps"], 0)
+            mean = mean.copy() if any(self.needs) else mean  # the running one moves on
+            y = kernels.normalise(*arrays, mean, rstd, self.limits)
+        else:
+            y, mean, var, rstd = kernels.normalise_batch(*arrays, settings["eps"], self.limits)
+            if running is not None:
+                count = x.size // max(len(mean), 1)
+                update_and_invert(mean, var, running, settings["momentum"], settings["eps"], count)
+        if any(self.needs):
+            self.x, self.mean, self.rstd = arrays[0], mean, rstd
+            self.bias = bias if limits and other is None else None
+            self.y = y if limits and other is not None else None
+        return y.reshape(self.shape)
+
+    def backward(self, grad: Any) -> Any:
+        kept = self.x, self.weight, self.bias, self.mean, self.rstd, self.constant, self.limits
+        found = telling("cpu").normalise.gradients(rows(grad), self.y, *kept)
+        by_x, by_weight, by_bias, by_other = found
+        if self.y is None:  # nothing stops the gradient of the other value
+            return by_x.reshape(self.shape), by_weight, by_bias, grad
+        return by_x.reshape(self.shape), by_weight, by_bias, by_other.reshape(self.shape)
+
+
+class FusedAdd(Function):
+    """The sum of two values of one shape within limits: relu(x + y)."""
+
+    def forward(self, x: Any, y: Any, limits: Limits) -> Any:
+        self.limits, shape = limits, x.shape
+        if x.dtype not in FLOATS:
+            low, high = (None if math.isnan(limit) else x.dtype.type(limit) for limit in limits)
+            return (x + y).clip(low, high)
+        out = telling("cpu").normalise.limit(rows(x), rows(y), limits)
+        self.out = out = out.reshape(shape)
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        kernels = telling("cpu")
+        if self.limits[1] != self.limits[1]:
+            shared = kernels.relu_gradient(grad, self.out)
+        else:
+            shared = kernels.activation_gradient("hardtanh", grad, self.out, self.limits)
+        return shared, shared
+
+
+class FoldedConv2d(Function):
+    """A convolution and the batch normalisation of its result with constant statistics.
+
+    (w x + b - mean) gamma / sqrt(var + eps) + beta is a convolution with another weight and bias. They are
+    computed at each call, so that they are those of the parameters of now. What follows, another value added
+    and limits, is done in the result's memory.
+    """
+
+    def forward(  # the convolution's arguments, those of the normalisation, what is added
+        self, x: Any, weight: Any, bias: Any, gamma: Any, beta: Any, other: Any = None, **settings: Any
+    ) -> Any:
+        (mean, var, *_), eps, limits = settings["running"], settings["eps"], settings.get("limits")
+        scale = 1 / array_module(x).sqrt(var + x.dtype.type(eps))
+        if gamma is not None:
+            scale = scale * gamma
+        shift = -mean if bias is None else bias - mean
+        shift = shift * scale if beta is None else shift * scale + beta
+        weight = weight * scale[:, None, None, None]
+        y = kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])
+        if other is not None or limits:
+            more = None if other is None else rows(other)
+            telling("cpu").normalise.limit(rows(y), more, limits or FREE, rows(y))
+        return y
+
+
+class PooledConv2d(Function):
+    """A convolution and the max pooling of its result, whose arguments are the convolution's and a window.
+
+    Pooling passes each gradient on to one place, so the bias's gradient is the sum over the pooled result.
+    """
+
+    def forward(self, x: Any, weight: Any, bias: Any, pool: Any, **settings: Any) -> Any:
+        self.convolution = ops.Conv2d()
+        self.convolution.needs = (*self.needs[:2], None)
+        wide = self.convolution.forward(x, weight, bias, **settings)
+        self.shape = wide.shape
+        out, self.index = kernels_for(x).max_pool2d(wide, pool)
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        kernels = kernels_for(grad)
+        by_bias = kernels.conv2d_bias_gradient(grad) if self.needs[2] else None
+        wide = kernels.max_pool2d_gradient(grad, self.index, self.shape)
+        return *self.convolution.backward(wide)[:2], by_bias
+
+    def _check_kept(self) -> None:
+        self.convolution.time = self.time
+        self.convolution._check_kept()
+
+
+class Dense(Function):
+    """A linear layer and an activation, whose arguments are the first's; all gradients at once."""
+
+    def forward(self, x: Any, weight: Any, bias: Any = None, activation: str = "") -> Any:
+        self.shape, self.activation = x.shape, activation
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        self.x = rows if self.needs[1] else None
+        self.weight = weight if self.needs[0] else None
+        out = telling("cpu").linear(rows, weight, bias, activation)
+        self.y = out if activation else None
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+
+    def backward(self, grad: Any) -> Any:
+        rows = grad if grad.ndim == 2 else grad.reshape(-1, grad.shape[-1])
+        gradients = telling("cpu").linear_gradients(rows, self.y, self.x, self.weight, self.activation)
+        if gradients[0] is None or grad.ndim == 2:
+            return gradients
+        return gradients[0].reshape(self.shape), *gradients[1:]

@@ -215,7 +215,7 @@ def phases(K: int, stride: int, before: int, dilation: int, size: int) -> tuple[
     reached = places % stride == 0
     most = reached.sum(1).max()
     taps = np.sort(np.where(reached, np.arange(K), K))[:, :most]
-    off = np.take_along_axis(np.pad(places // stride, ((0, 0), (0, 1)), constant_values=size), taps, 1)
+    off = np.take_along_axis(np.append(places // stride, [[size]] * stride, 1), taps, 1)
     return taps, off
 
 
@@ -260,7 +260,8 @@ def conv2d_input_gradient(
     (down, below), (across, beside) = phases(KH, SH, top, DH, OH), phases(KW, SW, left, DW, OW)
     margin, count = -int(below.min()), -(-H // SH) + PAIRS + int(below.max() - below.min())
     sees = sight(OH, OW, -(-W // SW), tuple(beside.ravel().tolist()), 1, margin, count, dy.dtype.name)
-    padded = np.pad(weight[:, 0], ((0, 0), (0, 1), (0, 1)))  # tap K is zero
+    padded = np.zeros((C, KH + 1, KW + 1), dy.dtype)  # tap K is zero
+    padded[:, :KH, :KW] = weight[:, 0]
     filters = np.ascontiguousarray(padded[:, down.reshape(-1, 1), across.ravel()])
     planes, products = np.ascontiguousarray(dy).reshape(-1, OH, OW), dy.size * KH * KW // PRODUCTS
     given = planes, filters, dx.reshape(-1, H, W), tuples(window)[0]

@@ -1,6 +1,7 @@
 """Each method of convolution on its own, also for layers that conv.py would give to another one."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,16 @@ import pytest
 import kernel_cases
 from kernel_cases import assert_near, numbers, run
 from minicnn.kernels import cpu
-from minicnn.kernels.cpu import conv, depthwise, direct, im2col_gemm, outer, pointwise, strips
+from minicnn.kernels.cpu import (
+    conv,
+    depthwise,
+    depthwise_large,
+    direct,
+    im2col_gemm,
+    outer,
+    pointwise,
+    strips,
+)
 from minicnn.kernels.cpu.conv import Layer
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.cpu.transpose import transpose
@@ -65,18 +75,25 @@ PLANES = [(2, 3, 5, 7), (3, 9, 8, 40), (1, 1, 1, 1), (9, 2, 33, 17)]
 FILTERS = [(1, 1), (3, 3), (3, 2), (5, 5), (7, 7), (9, 1)]
 
 
-@pytest.mark.parametrize(("x_shape", "kernel"), [*itertools.product(PLANES, FILTERS)])
-def test_depthwise(x_shape, kernel):
+LARGE = [(x_shape, kernel, depthwise_large) for x_shape in PLANES[:2] for kernel in [(3, 2), (5, 5), (9, 1)]]
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "kernel", "method"), [*itertools.product(PLANES, FILTERS, [depthwise]), *LARGE]
+)
+def test_depthwise(x_shape, kernel, method):
     down, across = kernel[0] // 2, kernel[1] // 2
     for stride, padding, dilation in itertools.product(
         [(1, 1), (2, 2), (1, 2)], [(down, down, across, across), (0, down, across, 0)], [(1, 1), (1, 2)]
     ):
         window = Window(kernel, stride, padding, dilation)
         if min(window.output_size(*x_shape[2:])) > 0:
-            check(depthwise, x_shape, (x_shape[1], 1, *kernel), window, x_shape[1])
+            check(method, x_shape, (x_shape[1], 1, *kernel), window, x_shape[1])
 
 
-def test_depthwise_in_bands():
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_depthwise_of_large_planes(small, monkeypatch):
+    monkeypatch.setattr(depthwise, "SMALL", small)
     window = Window((5, 3), (2, 2), (2, 2, 1, 1))
     check(depthwise, (1, 2, 151, 149), (2, 1, 5, 3), window, 2)
 
@@ -102,6 +119,7 @@ NOT_FINITE = {
     "direct, few filters": (direct, (2, 3, 6, 19), (4, 3, 3, 3), ANY, 1),
     "direct, many filters": (direct, (2, 3, 6, 19), (11, 3, 3, 3), ANY, 1),
     "depthwise": (depthwise, (2, 3, 6, 19), (3, 1, 3, 3), ANY, 3),
+    "depthwise, large": (depthwise_large, (2, 3, 6, 19), (3, 1, 3, 3), ANY, 3),
     "pointwise": (pointwise, (2, 3, 6, 19), (11, 3, 1, 1), Window((1, 1)), 1),
     "im2col": (im2col_gemm, (2, 3, 6, 19), (11, 3, 3, 3), ANY, 1),
 }
@@ -255,13 +273,27 @@ def test_tiles_stay_in_registers(kernel, given, products):
     assert spills(loop) == []
 
 
+@X86
+def test_large_depthwise_stays_in_registers():
+    """Both ways, with masks and without."""
+    window, x, y = Window((3, 3), padding=(1, 1, 1, 1)), ones(1, 40, 40), ones(1, 40, 40)
+    sees, sizes = depthwise_large.sight_of(40, 40, 40, 40, window, x.dtype), depthwise_large.tuples(window)
+    function = compiled(depthwise_large.correlate.py_func)
+    function(x, ones(9), False, ones(1), y, *sizes, sees.across, sees.lanes, sees.rows, 1, 0, 1)
+    blocks = re.split(r"^\S+:$", "\n".join(function.inspect_asm().values()), flags=re.MULTILINE)
+    blocks = [block.splitlines() for block in blocks if block.count("vfm") >= 3 * depthwise_large.ROWS]
+    assert len(blocks) == 2
+    assert [spills([line.strip() for line in block]) for block in blocks] == [[], []]
+
+
 OTHER_CPU = """
 import test_conv_methods as t
 for layer in t.DIRECT.values():
     t.check(t.direct, *layer)
     t.check(t.im2col_gemm, *layer)
-t.test_depthwise_in_bands()
-t.test_depthwise((3, 9, 8, 40), (3, 3))
+t.test_depthwise((1, 2, 151, 149), (5, 3), t.depthwise)
+t.test_depthwise((3, 9, 8, 40), (3, 3), t.depthwise)
+t.test_depthwise((3, 9, 8, 40), (3, 3), t.depthwise_large)
 t.test_pointwise(2, 70, 33, 9, 31)
 t.test_transpose(t.np.float32, 50, 33)
 print(t.LANES)

@@ -6,7 +6,7 @@ Each goes through some of the numbers: FUNCTION(x, y, ...) and FUNCTION_gradient
 import math
 
 from minicnn.kernels.cpu import elementary
-from minicnn.kernels.cpu.elementary import exp, expm1, inlined
+from minicnn.kernels.cpu.elementary import exp, expm1, inlined, whole_registers
 from minicnn.kernels.cpu.jit import jit
 
 DENSITY = 1 / math.sqrt(2 * math.pi)  # of the normal distribution, at 0
@@ -15,6 +15,7 @@ BEND = 0.044715  # of GELU's approximation
 
 @jit
 def exponential(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = exp(x[i])
@@ -29,6 +30,7 @@ def exponential_gradient(dy, y, dx, begin, end):
 
 @jit
 def tanh(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = elementary.tanh(x[i])
@@ -44,6 +46,7 @@ def tanh_gradient(dy, y, dx, begin, end):
 
 @jit
 def sigmoid(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = elementary.sigmoid(x[i])
@@ -59,6 +62,7 @@ def sigmoid_gradient(dy, y, dx, begin, end):
 
 @jit
 def erf(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = elementary.erf(x[i])
@@ -66,6 +70,7 @@ def erf(x, y, begin, end):
 
 @jit
 def erf_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     scale = x.dtype.type(2 / math.sqrt(math.pi))
     for i in range(x.size):
@@ -74,13 +79,15 @@ def erf_gradient(dy, x, dx, begin, end):
 
 @jit
 def gelu(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
-        y[i] = x[i] * elementary.normal(x[i])[0]
+        y[i] = elementary.gelu(x[i])
 
 
 @jit
 def gelu_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     density = x.dtype.type(DENSITY)
     for i in range(x.size):
@@ -96,6 +103,7 @@ def bent(x):
 
 @jit
 def gelu_tanh(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     half, one = x.dtype.type(0.5), x.dtype.type(1)
     for i in range(x.size):
@@ -104,6 +112,7 @@ def gelu_tanh(x, y, begin, end):
 
 @jit
 def gelu_tanh_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     half, one = x.dtype.type(0.5), x.dtype.type(1)
     linear, cubic = x.dtype.type(2 * DENSITY), x.dtype.type(6 * DENSITY * BEND)
@@ -115,6 +124,7 @@ def gelu_tanh_gradient(dy, x, dx, begin, end):
 
 @jit
 def silu(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = x[i] * elementary.sigmoid(x[i])
@@ -122,6 +132,7 @@ def silu(x, y, begin, end):
 
 @jit
 def silu_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     one = x.dtype.type(1)
     for i in range(x.size):
@@ -139,6 +150,7 @@ def mish_gate(x):
 
 @jit
 def mish(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = x[i] * mish_gate(x[i])
@@ -146,6 +158,7 @@ def mish(x, y, begin, end):
 
 @jit
 def mish_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     one = x.dtype.type(1)
     for i in range(x.size):
@@ -155,6 +168,7 @@ def mish_gradient(dy, x, dx, begin, end):
 
 @jit
 def elu(x, y, alpha, scale, rate, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     zero, below = x.dtype.type(0), alpha * scale
     for i in range(x.size):
@@ -163,6 +177,7 @@ def elu(x, y, alpha, scale, rate, begin, end):
 
 @jit
 def elu_gradient(dy, x, dx, alpha, scale, rate, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     zero, below = x.dtype.type(0), alpha * scale * rate
     for i in range(x.size):
@@ -171,6 +186,7 @@ def elu_gradient(dy, x, dx, alpha, scale, rate, begin, end):
 
 @jit
 def softplus(x, y, beta, threshold, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         scaled = x[i] * beta
@@ -179,6 +195,7 @@ def softplus(x, y, beta, threshold, begin, end):
 
 @jit
 def softplus_gradient(dy, x, dx, beta, threshold, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     one = x.dtype.type(1)
     for i in range(x.size):
@@ -188,6 +205,7 @@ def softplus_gradient(dy, x, dx, beta, threshold, begin, end):
 
 @jit
 def log_sigmoid(x, y, begin, end):
+    whole_registers()
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
         y[i] = -elementary.softplus(-x[i])
@@ -195,6 +213,7 @@ def log_sigmoid(x, y, begin, end):
 
 @jit
 def log_sigmoid_gradient(dy, x, dx, begin, end):
+    whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     for i in range(x.size):
         dx[i] = dy[i] * elementary.sigmoid(-x[i])

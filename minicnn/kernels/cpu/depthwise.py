@@ -6,12 +6,16 @@ registers, each row of the picture, shifted by the column, is loaded once for al
 
 The gradient of x is the same sum over y's gradient, spread as far apart as the stride is, with the filters
 turned by half a turn. That of the weight is summed over the planes of a channel, places in the lanes.
+
+Here planes are copied and padded in the cache before, which pays while they are small; larger ones, whose
+numbers have to come from memory, go to depthwise_large.py.
 """
 
 import numpy as np
 from numba import literally
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu import depthwise_large
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     REGISTERS,
@@ -29,6 +33,7 @@ from minicnn.kernels.geometry import Window
 
 ROWS = 7 if REGISTERS == 32 else 4  # output rows of a tile
 TAPS = 9 if REGISTERS == 32 else 6  # weights whose gradient is summed at once
+SMALL = 1 << 10  # numbers in a plane of x that is copied
 PLANES = 1 << 12  # numbers in the planes that are filled before they are read: what an L1 cache holds
 
 
@@ -81,7 +86,7 @@ def correlate(x, weight, bias, y, lines, across, shape, pitch, numbers, band, sp
                 )
 
 
-@jit
+@inner
 def sum_over_places(dy, strips, size, offsets, step, k, dweight):
     """dweight (K)[k:k+TAPS] += dy (N, rows, OW) times the shifted strips of as many planes."""
     noinline()
@@ -126,6 +131,8 @@ def conv2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
 ) -> np.ndarray:
     """y (N, C, OH, OW) from x (N, C, H, W), weight (C, 1, KH, KW) and bias (C) or None; C groups."""
+    if x.shape[2] * x.shape[3] > SMALL:
+        return depthwise_large.conv2d(x, weight, bias, window, groups)
     (N, C, H, W), (KH, KW) = x.shape, window.kernel
     OH, OW = window.output_size(H, W)
     y = np.empty((N, C, OH, OW), x.dtype)
@@ -143,6 +150,8 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, C, OH, OW)."""
+    if x_shape[2] * x_shape[3] > SMALL:
+        return depthwise_large.conv2d_input_gradient(dy, weight, x_shape, window, groups)
     (N, C, H, W), (KH, KW), (OH, OW), (tall, wide) = x_shape, window.kernel, dy.shape[2:], window.extent()
     top, _, left, _ = window.padding
     dx = np.empty(x_shape, dy.dtype)
@@ -159,6 +168,8 @@ def conv2d_input_gradient(
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (C, 1, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W)."""
+    if x.shape[2] * x.shape[3] > SMALL:
+        return depthwise_large.conv2d_weight_gradient(dy, x, window, groups)
     (N, C, _, W), (OH, OW) = x.shape, dy.shape[2:]
     strip, band = strip_of_planes(OH, OW, W, window, N)
     K = strip.offsets.size // strip.shape[0]

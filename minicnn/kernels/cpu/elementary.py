@@ -23,10 +23,23 @@ from numba import types
 from numba.extending import overload
 
 from minicnn.kernels.cpu.jit import OPTIONS, jit
+from minicnn.kernels.cpu.simd import BYTES, define
 
 # Not reassociated: what is added, to round, and then taken away must not cancel before.
 EXACT: dict[str, Any] = {"fastmath": {"contract"}, "forceinline": True}
 inlined: Any = partial(jit, **EXACT)
+
+
+def whole_registers():
+    """Called in a kernel: let LLVM fill its registers, though it spares those of 512 bits by itself."""
+
+
+def emit_whole_registers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    set.add(builder.function.attributes, f'"prefer-vector-width"="{BYTES * 8}"')  # `add` knows no such ones
+    return context.get_dummy_value()
+
+
+define(whole_registers, lambda: types.none, emit_whole_registers)
 
 
 def single(double: Callable) -> Callable:
@@ -50,7 +63,7 @@ def constants(*numbers: float) -> tuple[np.float32, ...]:
     return tuple(np.float32(number) for number in numbers)
 
 
-HALF, ONE, INFINITY = constants(0.5, 1, math.inf)
+ZERO, HALF, ONE, INFINITY = constants(0, 0.5, 1, math.inf)
 
 
 @inlined
@@ -137,7 +150,6 @@ ERF_BY_X = constants(
 TAIL_HIGH = np.float32(9.8)  # from here on exp(-x*x) is 0
 TAIL_TOP = constants(3.253083702e-2, 2.279519225e-1, 7.289447769e-1, 1.235869326, 1.000000005)
 TAIL_BOTTOM = constants(5.765866361e-2, 4.040619374e-1, 1.320404476, 2.396705257, 2.364249041, 1)
-ROOT_HALF = np.float32(math.sqrt(0.5))
 
 
 @single(math.tanh)
@@ -162,6 +174,29 @@ def erf(x):
     return near if abs(x) < NEAR else (-far if x < 0 else far)
 
 
+# The normal distribution, of which beyond |x| there is exp(-x*x / 2) tail(|x| / sqrt(2)) / 2; and GELU.
+
+BEYOND_HIGH = np.float32(13.28)  # from here on exp(-x*x / 2) is 0
+BEYOND_TOP = constants(*(0.5 * float(c) * 0.5 ** ((4 - i) / 2) for i, c in enumerate(TAIL_TOP)))
+BEYOND_BOTTOM = constants(*(float(c) * 0.5 ** ((5 - i) / 2) for i, c in enumerate(TAIL_BOTTOM)))
+BEYOND_STEPS, BEYOND_STEP, BEYOND_REST = constants(-0.5 / math.log(2), 355 / 512, math.log(2) - 355 / 512)
+EXP_BY_R = constants(1.3888889e-3, 8.3333333e-3, 4.1666667e-2, 1.6666667e-1, 0.5, 1, 1)
+
+
+@inlined
+def beyond(x):
+    """How much of the normal distribution is beyond |x|; and exp(-x*x / 2), 0 for less than 2 ** -126."""
+    x = abs(x)
+    x = BEYOND_HIGH if x > BEYOND_HIGH else x
+    square = x * x
+    sum = np.float32(square * BEYOND_STEPS + ROUNDER)
+    n = sum - ROUNDER
+    r = -HALF * square - n * BEYOND_STEP - n * BEYOND_REST
+    power = np.int32(sum.view(np.int32) << np.int32(23)).view(np.float32)
+    e = polynomial(r, EXP_BY_R) * power
+    return e * (polynomial(x, BEYOND_TOP) / polynomial(x, BEYOND_BOTTOM)), e
+
+
 @inlined
 def normal_in_double(x):
     return (1 + math.erf(x * math.sqrt(0.5))) * 0.5, math.exp(-0.5 * x * x)
@@ -170,9 +205,19 @@ def normal_in_double(x):
 @single(normal_in_double)
 def normal(x):
     """How much of the normal distribution is below x, (1 + erf(x / sqrt(2))) / 2; and exp(-x*x / 2)."""
-    e = exp(-HALF * x * x)
-    beyond = HALF * e * tail(abs(x) * ROOT_HALF)
-    return (beyond if x < 0 else ONE - beyond), e
+    rest, e = beyond(x)
+    return (rest if x < 0 else ONE - rest), e
+
+
+@inlined
+def gelu_in_double(x):
+    return x * normal_in_double(x)[0]
+
+
+@single(gelu_in_double)
+def gelu(x):
+    """x times how much of the normal distribution is below x."""
+    return (x if x > 0 else ZERO * x) - abs(within(x, -BEYOND_HIGH, BEYOND_HIGH)) * beyond(x)[0]
 
 
 # in either precision

@@ -3,6 +3,7 @@
     v > w, v < w, v <= w, v == w, v != w    a mask: true or false for each lane; either side may be a number
     m | n                                   true where m or n is
     select(m, v, w)                         v where m is true, else w; either may be a number
+    load_where(m, a, i)                     a[i : i+L] where m is true, else 0; the rest is not even touched
 
 A comparison with NaN is false, but for v != w, which is true. So v != v tells where v is NaN.
 """
@@ -15,11 +16,19 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from minicnn.kernels.cpu.simd import Vector, arithmetic, define, vectors
+from minicnn.kernels.cpu.simd import I32, Vector, arithmetic, call, define, element_pointer, masked, vectors
 
 
 def select(mask, v, w):
     return np.where(mask, v, w)
+
+
+def load_where(mask, a, *index):
+    *rows, i = index
+    places = np.flatnonzero(mask)
+    v = np.zeros(len(mask), a.dtype)
+    v[places] = a[(*rows, i + places)]
+    return v
 
 
 class Mask(types.Type):
@@ -58,6 +67,14 @@ def emit_select(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.select(args[0], *vectors(context, builder, sig.return_type, sig.args[1:], args[1:]))
 
 
+def emit_load_where(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    vector = context.get_value_type(sig.return_type)
+    pointer = element_pointer(context, builder, sig.args[1], args[1], sig.args[2:], args[2:])
+    pointer = builder.bitcast(pointer, vector.as_pointer())
+    align, zero = I32(sig.args[1].dtype.bitwidth // 8), ir.Constant(vector, None)
+    return call(builder, masked("load", vector), vector, pointer, align, args[0], zero)
+
+
 for symbol, sign in (
     (operator.gt, ">"), (operator.lt, "<"), (operator.le, "<="), (operator.eq, "=="), (operator.ne, "!="),
 ):  # fmt: skip
@@ -70,3 +87,4 @@ define(
     (Mask, Mask),
 )
 define(select, chosen, emit_select)
+define(load_where, lambda m, a, *index: m.vector if isinstance(m, Mask) else None, emit_load_where)

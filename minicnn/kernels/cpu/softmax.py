@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from minicnn.kernels.cpu.elementary import exp, log
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.elementary import exp, log, whole_registers
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
 
@@ -21,7 +21,7 @@ STRIP = 256  # columns
 exactly = partial(jit, fastmath={"contract"})
 
 
-@jit
+@inner
 def exponentials(z, largest, e):
     """e = exp(z - largest) for a row, and its sum. A NaN that `highest` has missed makes a NaN of it."""
     for k in range(z.size):
@@ -32,6 +32,7 @@ def exponentials(z, largest, e):
 @exactly
 def rows(x, logarithm, y, begin, end):
     """y and x (A, K), for some of the A rows."""
+    whole_registers()
     for a in range(begin, end):
         z, out = x[a], y[a]
         largest = highest(z)

@@ -33,8 +33,9 @@ class FusedBatchNorm(Function):
         self.constant = not settings["batch"]
         arrays = rows(x), None if other is None else rows(other), weight, bias
         if self.constant:
-            mean = running[0].copy() if any(self.needs) else running[0]  # the running one moves on
-            rstd = update_and_invert(*running[:2], None, None, settings["eps"], 0)
+            mean, var = running[:2]
+            mean = mean.copy() if any(self.needs) else mean  # the running one moves on
+            rstd = update_and_invert(mean, var, None, None, settings["eps"], 0)
             y = kernels.normalise(*arrays, mean, rstd, self.limits)
         else:
             y, mean, var, rstd = kernels.normalise_batch(*arrays, settings["eps"], self.limits)

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-from minicnn.device import CPU, allocated, device_of, gpu, is_array, peak
+from minicnn.device import CPU, device_of, gpu, holding, is_array
+from minicnn.memory import allocated, peak
 
 HINT = (
     "while a step is captured, no number can be read on the CPU (item(), float(loss), print(loss)) "
@@ -52,7 +53,8 @@ class Recording:
         self.fresh = True
         stream = xp.cuda.Stream(non_blocking=True)
         own = xp.cuda.using_allocator(lambda size: allocated(xp, self.pool, size))
-        with stream, own, nothing_from_the_cpu(xp), self.changing.noting():
+        self.constants: list[Any] = []
+        with stream, own, nothing_from_the_cpu(xp), holding(self.constants), self.changing.noting():
             token = _recording.set(self)
             stream.begin_capture()
             try:

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from minicnn.capture import CaptureError, graph
-from minicnn.device import OutOfMemoryError, gpu, peak, placed, start
 from minicnn.device import device as Device
+from minicnn.device import gpu, placed, start
+from minicnn.memory import OutOfMemoryError, peak
 
 
 class Properties(NamedTuple):

@@ -10,14 +10,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 from numpy import ndarray  # a look-up less for what every operation asks
 
+from minicnn.memory import allocated, peak
 from minicnn.tape import looked
 
 TYPES = ("cpu", "cuda")
@@ -27,6 +27,7 @@ NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PR
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _tellings: dict[str, ModuleType] = {}  # packages of kernels that are in use
 _cupy: Any = None  # CuPy, once it is in use
+_holding: list[Any] | None = None  # the constants of the graph that is being captured
 
 
 class device:  # noqa: N801 (PyTorch's name)
@@ -71,10 +72,6 @@ class device:  # noqa: N801 (PyTorch's name)
 
 
 CPU = device("cpu")
-
-
-class OutOfMemoryError(RuntimeError):
-    """The GPU's memory does not suffice."""
 
 
 # the seams
@@ -139,64 +136,6 @@ def start() -> str:
         return f"CuPy does not work here: {type(error).__name__}: {error}"
     _cupy = cupy
     return ""
-
-
-def allocated(cupy: Any, pool: Any, size: int) -> Any:
-    """Memory of the GPU: where all that CuPy takes comes from."""
-    try:
-        memory = pool.malloc(size)
-    except cupy.cuda.memory.OutOfMemoryError as error:
-        free, total = cupy.cuda.runtime.memGetInfo()
-        raise OutOfMemoryError(
-            f"CUDA out of memory: {size / 2**20:.1f} MiB are wanted, of {total / 2**20:.1f} MiB "
-            f"{free / 2**20:.1f} are free, and {pool.used_bytes() / 2**20:.1f} are held by Tensors of this "
-            "program; take smaller batches, or let go of Tensors (loss.item() rather than loss)"
-        ) from error
-    peak.note(size)
-    return memory
-
-
-class Peak:
-    """The most bytes that were occupied at one time.
-
-    A pool adds up what is occupied when it is asked, one Tensor after the other. So it is asked only when
-    there may be a new peak: if there is one should nothing have been given back since the last time.
-
-    Attributes
-    ----------
-    pool : cupy.cuda.MemoryPool
-        Where Tensors come from.
-    graphs : WeakSet
-        Captured steps, each with a `pool` of its own that it occupies as a whole.
-    most : int
-        Bytes, as of the last count.
-    """
-
-    BLOCK = 512  # bytes, of which CuPy gives whole ones
-
-    def __init__(self) -> None:
-        self.graphs: WeakSet[Any] = WeakSet()
-        self.pool: Any = None
-        self.most = self.bound = 0
-
-    def note(self, size: int) -> None:
-        """So many bytes have been taken."""
-        self.bound += -(-size // self.BLOCK) * self.BLOCK
-        if self.bound > self.most:
-            self.count()
-
-    def count(self) -> int:
-        """The bytes that are occupied."""
-        self.bound = self.pool.used_bytes() + self.of_graphs()
-        self.most = max(self.most, self.bound)
-        return self.bound
-
-    def of_graphs(self) -> int:
-        """Those of captured steps."""
-        return sum(one.pool.total_bytes() for one in self.graphs)
-
-
-peak = Peak()
 
 
 def gpu(name: str) -> Any:
@@ -287,6 +226,37 @@ def move(x: Any, to: device) -> Any:
 def like(x: Any, other: Any) -> Any:
     """An array of NumPy's (an index, say) moved to where another array lives."""
     return x if type(other) is np.ndarray else move(x, device_of(other))
+
+
+def constant(x: np.ndarray, where: device) -> Any:
+    """An array of NumPy's that follows from shapes and settings alone, on a device.
+
+    On a GPU it stays for the next time, and is not to be changed: so a step that is captured finds there what
+    it has brought before, and copies nothing.
+    """
+    if where is CPU:
+        return x
+    there = _kept(x.tobytes(), x.dtype, x.shape, where)
+    if _holding is not None:
+        _holding.append(there)
+    return there
+
+
+@lru_cache(256)
+def _kept(content: bytes, dtype: np.dtype, shape: tuple[int, ...], where: device) -> Any:
+    """An array on a GPU."""
+    return move(np.frombuffer(content, dtype).reshape(shape), where)
+
+
+@contextmanager
+def holding(kept: list[Any]) -> Iterator[None]:
+    """Collect the constants that are used inside a ``with`` block, for a graph that will use them again."""
+    global _holding
+    _holding = kept
+    try:
+        yield
+    finally:
+        _holding = None
 
 
 def number(value: Any, dtype: Any, other: Any) -> Any:

@@ -64,6 +64,7 @@ def without_gpu() -> None:
     device.start.cache_clear()
     assert device.start()
     device._cupy = None
+    device._kept.cache_clear()
     importlib.import_module("minicnn.random").default_generator.on_gpu = None  # what is kept there
     importlib.import_module("minicnn.autograd.graph")._ones.clear()
     if before is None:

@@ -20,7 +20,7 @@ FLOORS = (
     {"nn", "optim"},
     {"tensor", "random"},
     {"ops"},
-    {"autograd", "device", "capture", "cuda", "accelerator", "tape", "backends", "outside"},
+    {"autograd", "device", "memory", "capture", "cuda", "accelerator", "tape", "backends", "outside"},
     {"kernels"},
 )
 TELLINGS = {"reference", "cpu", "cuda"}  # of kernels; none imports another

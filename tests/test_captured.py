@@ -1,6 +1,8 @@
 """Plans replayed by one call each way: the same as step by step, bit for bit, and what a program keeps."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -242,6 +244,18 @@ def test_threads_of_the_program():
     for worker in workers:
         worker.join()
     assert wrong == []
+
+
+def test_memory_goes_with_the_model():
+    compiled, x = compiled_with(network())
+    array = captured(compiled).out
+    gone = weakref.ref(array)
+    gc.disable()
+    try:
+        del compiled, array
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_not_captured():

@@ -6,6 +6,7 @@ The GPU is that of the machine with ``--device cuda``, and else the emulated one
 import importlib
 import re
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,8 @@ MIXED = {
     "embedding: table is on cpu but index is on cuda:0": lambda x, y: F.embedding(x.long(), y),
     "grad: the Tensor is on cuda:0 but its gradient is on cpu": lambda x, y: setattr(x, "grad", y),
     "SGD: a parameter is on cpu but its gradient is on cuda:0": lambda x, y: stale_step(x, y),
+    "Adam.step: a parameter is on cuda:0 but its exp_avg is on cpu": lambda x, y: moved_late(x, y),
+    "Adam.step: a parameter is on cpu but its exp_avg is on cuda:0": lambda x, y: moved_late(y, x),
 }
 
 
@@ -126,6 +129,16 @@ def stale_step(x: mc.Tensor, y: mc.Tensor) -> None:
     parameter.grad = x
     parameter.data = y
     mc.optim.SGD([parameter], lr=0.1).step()
+
+
+def moved_late(there: mc.Tensor, here: mc.Tensor) -> None:
+    """A step of a parameter that was moved after its optimizer's first step."""
+    parameter = nn.Parameter(here)
+    optimizer = mc.optim.Adam([parameter])
+    for place in (here, there):
+        parameter.data = place
+        parameter.grad = place
+        optimizer.step()
 
 
 @pytest.mark.parametrize("message", MIXED)
@@ -178,6 +191,22 @@ def test_memory_has_an_end(cuda, real_gpu):
     with pytest.raises(mc.cuda.OutOfMemoryError, match=r"CUDA out of memory: .* MiB are wanted, of"):
         mc.empty(mc.cuda.get_device_properties().total_memory, device=cuda)
     assert "free on the GPU" in mc.cuda.memory_summary()
+
+
+def test_a_graph_gets_what_the_steps_before_it_left(cuda, monkeypatch):
+    """Its pool is another one: CuPy by itself empties only that one when memory is short."""
+    memory, xp, idle = importlib.import_module("minicnn.memory"), sys.modules["cupy"], [1]
+
+    class Pool:
+        def malloc(self, size):
+            if idle:
+                raise xp.cuda.memory.OutOfMemoryError(size, 0)
+            return "memory"
+
+    default = SimpleNamespace(free_all_blocks=idle.clear, used_bytes=lambda: 0, total_bytes=lambda: 0)
+    monkeypatch.setattr(memory, "peak", memory.Peak())
+    memory.peak.pool = default
+    assert memory.allocated(xp, Pool(), 8) == "memory"
 
 
 def test_the_most_memory(cuda):

@@ -17,6 +17,16 @@ def test_a_vector_holds_the_same_pixel_of_each_picture(shape):
     np.testing.assert_array_equal(separate(y), x)
 
 
+@pytest.mark.parametrize("N", [1, LANES - 1, LANES + 3])
+def test_a_group_that_is_not_full(N):
+    x = np.random.default_rng(0).standard_normal((N, 3, 5, 7)).astype(np.float32)
+    y = interleave(x)
+    B = -(-N // LANES)
+    padded = np.concatenate([x, np.zeros((B * LANES - N, 3, 5, 7), np.float32)])
+    np.testing.assert_array_equal(y, padded.reshape(B, LANES, 3, 5, 7).transpose(0, 2, 3, 4, 1))
+    np.testing.assert_array_equal(separate(y, N), x)
+
+
 def test_also_of_views():
     x = np.random.default_rng(0).standard_normal((4, 3, 5, LANES)).astype(np.float32).T
     np.testing.assert_array_equal(separate(interleave(x)), x)

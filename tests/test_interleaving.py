@@ -59,6 +59,9 @@ def step_of(model, x, target):
 CASES = {
     "lenet5": (models.lenet5, (2 * LANES, 1, 32, 32), 2),
     "simplecnn": (models.simplecnn, (LANES, 1, 28, 28), 2),
+    "lenet5, not full": (models.lenet5, (2 * LANES - 3, 1, 32, 32), 2),
+    "simplecnn, not full": (models.simplecnn, (LANES - 2, 1, 28, 28), 2),
+    "branches, not full": (Branches, (LANES - 1, 3, 21, 19), 3),
     "branches": (Branches, (LANES, 3, 21, 19), 3),
     "normed": (Normed, (2 * LANES, 3, 35, 29), 3),
 }

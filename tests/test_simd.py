@@ -210,12 +210,14 @@ X86 = pytest.mark.skipif(
 
 @X86
 @DTYPE
-def test_tile_stays_in_registers(dtype):
-    tiles = compiled(gemm.tiles.py_func)
+@pytest.mark.parametrize("name", ["tiles", "whole_tiles"])
+def test_tile_stays_in_registers(name, dtype):
+    tiles = compiled(getattr(gemm, name).py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    A, panel, C = np.ones((gemm.MR, 9), dtype), np.ones((9, width), dtype), np.ones((gemm.MR, width), dtype)
-    tiles(A, panel, C, 0, width, True)
-    assert (C == 10).all()
+    A, panel, start, C = (np.ones(s, dtype) for s in ((gemm.MR, 9), (9, width), gemm.MR, (gemm.MR, width)))
+    expected = 11 if name == "tiles" else 10  # which adds
+    tiles(A, panel, start, C, 0, *((width, True) if name == "tiles" else ()))
+    assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
     products = [line for line in loop if re.match(r"vfm\w+", line)]

@@ -21,7 +21,8 @@ STEPS = ["benchmarks.train_step", "--device", "cuda"]
 SMALL, LARGE = ["--models", "lenet5", "simplecnn"], ["--models", "resnet18_cifar", "resnet50"]
 KERNELS = ["benchmarks.kernels", "--device", "cuda", "--seconds", "0.2"]
 TESTS = [
-    f"tests/test_{name}.py" for name in ("capture", "training_gpu", "device", "cuda_products", "cuda_kernels")
+    f"tests/test_{name}.py"
+    for name in ("capture", "capture_tables", "training_gpu", "device", "cuda_products", "cuda_kernels")
 ]
 PARTS = {  # in the order of their worth: a module and its arguments
     "smoke": ["benchmarks.on_gpu.smoke"],

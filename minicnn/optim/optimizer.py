@@ -175,6 +175,10 @@ class Optimizer:
                 kinds.setdefault(kind, []).append((array, grad, state))
             for alike in kinds.values():
                 arrays, gradients, states = zip(*alike, strict=True)
+                for key, value in states[0].items():
+                    if isinstance(value, Tensor) and type(value.array) is not type(arrays[0]):
+                        roles = "a parameter", f"its {key}"
+                        check_same(f"{type(self).__name__}.step", roles, (arrays[0], value.array))
                 self.update(arrays, gradients, states, self.param_groups[number])
                 note_write(*arrays)  # so that a graph recorded before this step is known to be stale
 

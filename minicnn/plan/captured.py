@@ -32,16 +32,9 @@ TRIES = 4  # recordings, each for other parameters' arrays
 
 
 class Captured:
-    """The recorded calls of a plan.
+    """The recorded calls of a plan, which is given each time: it has this, so this does not have it."""
 
-    Parameters
-    ----------
-    plan : Plan
-        One for which `fits` holds.
-    """
-
-    def __init__(self, plan: "Plan") -> None:
-        self.plan = plan
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self.tries = 0
         self.forward: Any = None  # Graphs
@@ -49,16 +42,16 @@ class Captured:
         self.references: list[int] = []
         self.last: Any = lambda: None  # the node of the last replay, as long as somebody has it
 
-    def __call__(self, given: Sequence[Tensor]) -> Tensor | None:
+    def __call__(self, plan: "Plan", given: Sequence[Tensor]) -> Tensor | None:
         """The plan's result; None if the plan has to go step by step."""
         if not self.lock.acquire(blocking=False):
             return None
         try:
             if self.under_way():
                 return None
-            if self.forward is not None and self.holds():
-                return self.replay(given)
-            return self.record(given)
+            if self.forward is not None and self.holds(plan):
+                return self.replay(plan, given)
+            return self.record(plan, given)
         finally:
             self.lock.release()
 
@@ -67,14 +60,14 @@ class Captured:
         node = self.last()
         return node is not None and node.needs is not None
 
-    def holds(self) -> bool:
+    def holds(self, plan: "Plan") -> bool:
         """Whether all is as it was recorded for, but the arguments."""
-        same = all(x.array is array for (_, x), array in zip(self.plan.tensors, self.parameters, strict=True))
+        same = all(x.array is array for (_, x), array in zip(plan.tensors, self.parameters, strict=True))
         return same and cpu.winograd == self.winograd
 
-    def record(self, given: Sequence[Tensor]) -> Any:
+    def record(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
         """Go step by step, and have a graph of it for the next time if one can do it."""
-        plan, self.forward, self.backward = self.plan, None, None
+        self.forward = self.backward = None
         self.tries += 1
         self.inputs = [x.array.copy() for x in given]
         with telling("cpu.graph").Graph() as graph:
@@ -87,26 +80,26 @@ class Captured:
             return plan.wrapped(values, self.nodes, given)
         graph.finish()
         self.forward, self.winograd, self.parameters = graph, cpu.winograd, parameters
-        return self.wrapped(given)
+        return self.wrapped(plan, given)
 
-    def replay(self, given: Sequence[Tensor]) -> Any:
+    def replay(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
         """All steps in one call."""
         for own, x in zip(self.inputs, given, strict=True):
             own[...] = x.array
-        return self.wrapped(given) if self.forward.replay() else None
+        return self.wrapped(plan, given) if self.forward.replay() else None
 
-    def wrapped(self, given: Sequence[Tensor]) -> Tensor:
+    def wrapped(self, plan: "Plan", given: Sequence[Tensor]) -> Tensor:
         """The result, and where gradients go from it."""
-        if not self.plan.tracked:
+        if not plan.tracked:
             return Tensor.wrap(self.out.copy())
-        node = CapturedCall(self, given)
+        node = CapturedCall(self, plan, given)
         self.last = weakref.ref(node)
         return Tensor.wrap(self.out.copy(), node)
 
-    def gradients(self, grad: np.ndarray) -> list[Any] | None:
+    def gradients(self, plan: "Plan", grad: np.ndarray) -> list[Any] | None:
         """Those of the leaves; None if the backward pass has to go step by step."""
         if self.backward is None:
-            return self.record_backward(grad)
+            return self.record_backward(plan, grad)
         if self.backward is False:
             return None
         self.grad[...] = grad
@@ -127,11 +120,11 @@ class Captured:
         """How often each gradient is referred to when nobody has it."""
         return [sys.getrefcount(x) for x in self.found]
 
-    def record_backward(self, grad: np.ndarray) -> list[Any] | None:
+    def record_backward(self, plan: "Plan", grad: np.ndarray) -> list[Any] | None:
         """As `record`."""
         self.grad = np.array(grad, order="C")
         with telling("cpu.graph").Graph() as graph:
-            found = walk_back(self.plan, self.nodes.copy(), [(self.plan.outputs, self.grad)], str)
+            found = walk_back(plan, self.nodes.copy(), [(plan.outputs, self.grad)], str)
         self.found = [x for x, _ in found]
         del found
         self.backward, alone = False, all(x.base is None and x is not self.grad for x in self.found)
@@ -145,12 +138,12 @@ class Captured:
 class CapturedCall(Replayed):
     """The node of a captured call, whose backward pass is a single call, too."""
 
-    def __init__(self, captured: Captured, given: Sequence[Tensor]) -> None:
-        super().__init__(captured.plan, captured.nodes.copy(), given)
+    def __init__(self, captured: Captured, plan: "Plan", given: Sequence[Tensor]) -> None:
+        super().__init__(plan, captured.nodes.copy(), given)
         self.captured = captured
 
     def gradients(self, arrived: list[tuple[Slot, Any]], retain_graph: bool) -> list[Any]:
-        found = self.captured.gradients(arrived[0][1])
+        found = self.captured.gradients(self.plan, arrived[0][1])
         return super().gradients(arrived, retain_graph) if found is None else found
 
 

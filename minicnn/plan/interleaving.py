@@ -24,6 +24,7 @@ from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 from minicnn.tensor import Tensor
 
 MOST = 128  # channels; with more of them the other methods leave few lanes idle, too
+FILLED = 3 / 4  # of the groups' places must hold a picture, or the others are too much work
 FEW = 32  # channels; with more of them turning pictures is not worth it for batch norm and convolutions alone
 ACTIVATIONS = {ops.ReLU: 1, ops.Tanh: 2, ops.Sigmoid: 3}  # as kernels/cpu/interleaved/finish.py numbers them
 PIXELS = 1 << 24  # of a picture: poolings keep places as float32
@@ -44,17 +45,18 @@ class Interleave(Function):
     """(B, C, H, W, L), groups of pictures, from x (N, C, H, W)."""
 
     def forward(self, x: Any) -> Any:
+        self.pictures = len(x)
         return telling("cpu").interleaved.interleave(x)
 
     def backward(self, grad: Any) -> Any:
-        return telling("cpu").interleaved.separate(grad)
+        return telling("cpu").interleaved.separate(grad, self.pictures)
 
 
 class Separate(Function):
     """(N, C, H, W) from x (B, C, H, W, L)."""
 
-    def forward(self, x: Any) -> Any:
-        return telling("cpu").interleaved.separate(x)
+    def forward(self, x: Any, pictures: int) -> Any:
+        return telling("cpu").interleaved.separate(x, pictures)
 
     def backward(self, grad: Any) -> Any:
         return telling("cpu").interleaved.interleave(grad)
@@ -112,14 +114,19 @@ def interleave(
 
 
 def fits(step: Step, shapes: list[tuple[int, ...]], origins: list[Any], lanes: int) -> bool:
-    """Whether a step is a convolution of whole groups of pictures with few channels, in float32."""
+    """Whether a step is a convolution of few channels in float32, of pictures that fill their groups."""
     if step.function is not ops.Conv2d or step.settings["groups"] != 1:
         return False
     x, weight, _ = step.args
     parameter = origins[weight]
     single = isinstance(parameter, Tensor) and parameter.array.dtype == np.float32
     small = max(shapes[weight][:2]) <= MOST and math.prod(shapes[x][2:]) <= PIXELS
-    return single and small and shapes[x][0] % lanes == 0 and min(step.shape) > 0
+    return single and small and fills(shapes[x][0], lanes) and min(step.shape) > 0
+
+
+def fills(pictures: int, lanes: int) -> bool:
+    """Whether so many pictures fill their groups, about."""
+    return pictures >= FILLED * -(-pictures // lanes) * lanes
 
 
 def chain_from(conv: Step, readers: Readers) -> Chain:
@@ -186,6 +193,8 @@ def on_elements(step: Step, shapes: list[tuple[int, ...]]) -> bool:
 def in_groups(step: Step, shapes: list[tuple[int, ...]]) -> tuple[type[Function], dict[str, Any]] | None:
     """What does a step where the pictures are in groups, and its settings; None if nothing does."""
     function, settings = step.function, step.settings
+    if needs_all_places(step) and math.prod(step.shape[:1]) % telling("cpu").interleaved.LANES:
+        return None
     if function is ops.BatchNorm or on_elements(step, shapes):
         return function, settings
     if function in POOLINGS and len(step.args) == 2 and not settings:
@@ -198,6 +207,11 @@ def in_groups(step: Step, shapes: list[tuple[int, ...]]) -> tuple[type[Function]
         if pictures == slice(None) and all(isinstance(part, slice) for part in rest):
             return function, settings
     return None
+
+
+def needs_all_places(step: Step) -> bool:
+    """Whether groups with empty places would spoil a step: its statistics, or slopes that are not finite."""
+    return step.function is ops.Exp or (step.function is ops.BatchNorm and step.settings["batch"])
 
 
 class Grouping:
@@ -220,7 +234,7 @@ class Grouping:
         """A new value for the same in groups."""
         N, *rest = self.shapes[slot]
         self.inside[slot] = grouped = Slot(len(self.shapes))
-        self.shapes.append((N // self.lanes, *rest, self.lanes))
+        self.shapes.append((-(-N // self.lanes), *rest, self.lanes))
         return grouped
 
     def interleave(self, slot: Slot, wanted: bool) -> None:
@@ -236,7 +250,8 @@ class Grouping:
             grouped = self.inside[slot]
             tracked = any(step.tracked for step in self.steps if step.out == grouped)
             needs = (grouped if tracked else None,)
-            self.steps.append(Step(Separate, (grouped,), {}, needs, slot, tracked, self.shapes[slot]))
+            shape = self.shapes[slot]
+            self.steps.append(Step(Separate, (grouped, shape[0]), {}, needs, slot, tracked, shape))
             self.separated.add(slot)
 
     def change(self, step: Step, args: tuple[Any, ...], needs: tuple[Slot | None, ...]) -> None:

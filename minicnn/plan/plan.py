@@ -66,7 +66,7 @@ class Plan:
         passed = {step.out for step in backward}
         self.inputs = sources  # for outputs that are inputs
         self.tracked = [slot for slot in slots_in(outputs) if type(slot) is Slot and slot in passed]
-        self.captured = Captured(self) if fits(self) else None
+        self.captured = Captured() if fits(self) else None
 
     def call(self, step: Step) -> tuple[tuple, list[int] | None, bool]:
         """How a step is called: `needs`, the places of its arguments, whether its settings have Slots.
@@ -85,7 +85,7 @@ class Plan:
 
     def __call__(self, given: Sequence[Tensor]) -> Any:
         """The outputs for these arguments."""
-        out = None if self.captured is None else self.captured(given)
+        out = None if self.captured is None else self.captured(self, given)
         return self.wrapped(*self.run([x.array for x in given]), given) if out is None else out
 
     def run(self, given: Sequence[Any]) -> tuple[list[Any], list[Any]]:

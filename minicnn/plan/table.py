@@ -42,7 +42,8 @@ def one(plan: Plan, names: dict[int, str]) -> str:
     back = (
         f"backward passes {len(plan.backward)} of {len(plan.steps)} steps" if plan.backward else "no backward"
     )
-    return "\n".join([*lines, f"returns {results}; {back}"])
+    calls = "; kernels alone: one call each way" if plan.captured is not None else ""
+    return "\n".join([*lines, f"returns {results}; {back}{calls}"])
 
 
 def line(number: int, step: Step, known: dict[int, str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import quiet
-from minicnn.device import CPU, device_of, host, is_array, module_at, move, placed
+from minicnn.device import CPU, constant, device_of, host, is_array, module_at, move, placed
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
@@ -154,7 +154,13 @@ def arange(
     exact = float(start).is_integer() and float(step).is_integer()  # all devices agree on the numbers
     if exact and where is not CPU:
         return Tensor(module_at("arange", where).arange(start, end, step, dtype), requires_grad)
-    return Tensor(move(np.arange(start, end, step, dtype=dtype), where), requires_grad)
+    return settled(np.arange(start, end, step, dtype=dtype), where, requires_grad)
+
+
+def settled(array: np.ndarray, where: Any, requires_grad: bool = False) -> Tensor:
+    """A Tensor on a device of numbers that follow from settings alone, which a captured step may make."""
+    there = constant(array, where)
+    return Tensor(there if there is array else there.copy(), requires_grad)
 
 
 def linspace(
@@ -171,7 +177,7 @@ def linspace(
     if steps < 0:
         raise RuntimeError(f"linspace: expected at least 0 steps, got {steps}")
     out = np.linspace(start, end, steps).astype(kind("linspace", dtype, DEFAULT))
-    return Tensor(move(out, where), requires_grad)
+    return settled(out, where, requires_grad)
 
 
 def logspace(
@@ -182,7 +188,7 @@ def logspace(
     if steps < 0:
         raise RuntimeError(f"logspace: expected at least 0 steps, got {steps}")
     out = np.logspace(start, end, steps, base=base).astype(kind("logspace", dtype, DEFAULT))
-    return Tensor(move(out, where))
+    return settled(out, where)
 
 
 def zeros_like(

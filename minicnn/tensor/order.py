@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.device import array_module, check_same, host, like, may_look, number
+from minicnn.device import array_module, check_same, constant, device_of, host, like, may_look, number
 from minicnn.ops.order import places
 from minicnn.tape import looked
 from minicnn.tensor.apply import Variable, apply, apply_view
@@ -124,7 +124,7 @@ class Order(Pieces):
         for shift, dim in zip(shifts, dims, strict=True):
             n = self.array.shape[axis_of("roll", dim, self.array.ndim)]
             places = (np.arange(n) - shift) % max(n, 1)
-            out = out.index_select(dim, Variable.wrap(like(places, self.array)))
+            out = out.index_select(dim, Variable.wrap(constant(places, device_of(self.array))))
         return out
 
     # picked and put by an index Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
-from minicnn.device import array_module, host, like
+from minicnn.device import array_module, constant, device_of, host
 from minicnn.tensor.apply import Variable, apply, apply_to_many, apply_view
 from minicnn.tensor.arithmetic import cast, result_dtype
 from minicnn.tensor.names import numpy_names
@@ -123,7 +123,8 @@ class Pieces(Shape):
             or (times < 0).any()
         ):
             raise RuntimeError(f"repeat_interleave: expected one count or {count}, at least 0, got {repeats}")
-        return self[(*(slice(None),) * axis, np.repeat(np.arange(count), times))]
+        places = np.repeat(np.arange(count), times)
+        return self[(*(slice(None),) * axis, constant(places, device_of(self.array)))]
 
     @numpy_names
     def unfold(self, dimension: int, size: int, step: int) -> "Tensor":
@@ -135,6 +136,7 @@ class Pieces(Shape):
         if not (0 < size <= count and step > 0):
             raise RuntimeError(f"unfold: expected a size from 1 to {count} and a step, got {size} and {step}")
         windows = np.arange(0, count - size + 1, step)[:, None] + np.arange(size)
+        windows = constant(windows, device_of(self.array))
         return self[(*(slice(None),) * axis, windows)].movedim(axis + 1, -1)
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> "Tensor":
@@ -161,7 +163,7 @@ class Pieces(Shape):
         here = np.arange(len(self.array))
         spot = (here - min(diagonal, 0), here + max(diagonal, 0))
         zeros = array_module(self.array).zeros((n, n), self.array.dtype)
-        index = tuple(like(i, self.array) for i in spot)
+        index = tuple(constant(i, device_of(self.array)) for i in spot)
         return apply(ops.Put, Variable.wrap(zeros), self, view=..., index=index)
 
     def trace(self) -> "Tensor":

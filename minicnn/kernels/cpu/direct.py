@@ -14,7 +14,7 @@ channels in the lanes; or, if it has few, over places, the lanes added up at the
 import numpy as np
 from numba import literally
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
@@ -41,7 +41,7 @@ PART = 1 << 13  # numbers of dy that are summed at once: what an L1 cache holds
 BAND = 1 << 14  # numbers in a strip: what an L1 or L2 cache holds
 
 
-@jit
+@inner
 def pack(weight, rows):
     """weight (G, M, K) as panels of some rows (G, M/rows, K, rows); missing rows are 0."""
     G, M, K = weight.shape
@@ -53,7 +53,7 @@ def pack(weight, rows):
     return panels
 
 
-@jit
+@inner
 def band_of_tiles(rows, cols, panel, offsets, strip, step, bias, y, i, begin, end):
     """y[i:i+rows, begin:end] from a strip that starts at output row `begin`."""
     noinline()
@@ -95,7 +95,7 @@ def correlate(x, weight, bias, y, shape, step, offsets, numbers, band, begin, en
                 band_of_tiles(MR, NV, panel, offsets, strip, step, bias[g], out, p * MR, row0, last)
 
 
-@jit
+@inner
 def band_of_pixels(weight, offsets, strip, step, bias, OW, rows, pixels, o):
     """pixels (rows*OW, W)[:, o:o+L] of a band, from weight (K, W) and bias (W): channels in the lanes.
 
@@ -123,8 +123,9 @@ def correlate_short_rows(x, weight, bias, y, shape, step, offsets, numbers, band
     wide = (M + L - 1) // L * L
     turned, offset = np.zeros((G, offsets.size, wide), x.dtype), np.zeros((G, wide), x.dtype)
     for g in range(G):
-        transpose(weight[g], turned[g])
-        offset[g, :M] = bias[g]
+        transpose(weight[g, :, : offsets.size], turned[g])  # a slice: of another type, it compiles anew
+        for i in range(M):
+            offset[g, i] = bias[g, i]
     strip, pixels = empty_strip(shape, x), np.empty(((band + DOWN - 1) * OW, wide), x.dtype)
     bands = (OH + band - 1) // band
     for job in range(begin, end):
@@ -188,7 +189,7 @@ def conv2d_input_gradient(
     return dx
 
 
-@jit
+@inner
 def pack_gradient(dy, panel):
     """Some rows of dy (M, rows, OW) as vectors (rows, OW/L, FEW, L), the last one of a row filled with 0."""
     L, (M, rows, OW) = lanes(dy), dy.shape
@@ -198,7 +199,7 @@ def pack_gradient(dy, panel):
                 store(panel, h, w // L, i, 0, load_part(min(L, OW - w), dy, i, h, w))
 
 
-@jit
+@inner
 def sum_over_places(panel, strip, offsets, step, rows, OW, sums, k):
     """sums (FEW, K, L)[:, k:k+MANY] += dy's vectors (rows, OW/L, FEW, L) times the shifted strip."""
     noinline()
@@ -221,7 +222,7 @@ def sum_over_places(panel, strip, offsets, step, rows, OW, sums, k):
             store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
 
 
-@jit
+@inner
 def sum_over_pixels(cols, pixels, strip, offsets, step, OW, sums, k, o):
     """sums (K, O)[k:k+TAPS, o:o+cols*L] += dy's pixels (rows*OW, O) times the shifted strip."""
     noinline()

@@ -7,6 +7,9 @@ see simd.py.)
 A column of tiles reads NV vectors of each row of B again and again. So they are copied first, as a panel: one
 piece of memory that stays in cache and begins where a vector does. On the way the rows of a weight can be
 turned into columns. A is read as it lies.
+
+Sums begin with a number for each row, `start`. With `more` they are added to what is in C; so the parts of a
+long sum come together, which rounds less.
 """
 
 import numpy as np
@@ -30,17 +33,42 @@ from minicnn.kernels.cpu.transpose import transpose
 MR, NV = (8, 3) if REGISTERS == 32 else (4, 3)  # a tile of C: MR rows of NV vectors
 CHAIN = 256  # products that are added up one by one: a longer sum rounds more
 DEPTH = 1024  # rows of B in a panel
+PANELS = 4  # copied at once if B is shallow: of rows that lie far apart, memory gives long pieces sooner
 BLOCK, ROWS = 1 << 17, 256  # numbers of A that stay in cache while panels go by, but so many rows at least
 
 
 @jit
-def tiles(A, panel, C, j, n, more):
-    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, :n]; `more` adds."""
+def whole_tiles(A, panel, start, C, j):
+    """C[:, j:j+NV*L] = A (M, K) panel (K, NV*L) + start (M), for M a multiple of MR and K up to CHAIN."""
     noinline()
     L, (M, K) = lanes(C), A.shape
     for i in range(0, M, MR):
-        for k0 in range(0, K, CHAIN):
+        acc = tile(MR, NV, C)
+        for r in range(MR):
+            for c in range(NV):
+                acc[r, c] += splat(start, i + r)
+        for k in range(K):
+            for r in range(MR):
+                a = splat(A, i + r, k)
+                for c in range(NV):
+                    acc[r, c] += a * load(panel, k, c * L)
+        for r in range(MR):
+            for c in range(NV):
+                store(C, i + r, j + c * L, acc[r, c])
+
+
+@jit
+def tiles(A, panel, start, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, :n] + start (M)."""
+    noinline()
+    L, (M, K) = lanes(C), A.shape
+    for i in range(0, M, MR):
+        for k0 in range(0, max(K, 1), CHAIN):
             acc = tile(MR, NV, C)
+            if k0 == 0:
+                for r in range(MR):
+                    for c in range(NV):
+                        acc[r, c] += splat(start, min(i + r, M - 1))
             for k in range(k0, min(k0 + CHAIN, K)):
                 for r in range(MR):
                     a = splat(A, min(i + r, M - 1), k)
@@ -55,13 +83,16 @@ def tiles(A, panel, C, j, n, more):
 
 
 @jit
-def narrow_tiles(A, panel, part, C, j, n, more):
-    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n], for n <= L."""
+def narrow_tiles(A, panel, part, start, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n] + start (M), for n <= L."""
     noinline()
     M, K = A.shape
     for i in range(0, M, MR):
-        for k0 in range(0, K, CHAIN):
+        for k0 in range(0, max(K, 1), CHAIN):
             acc = tile(MR, 1, C)
+            if k0 == 0:
+                for r in range(MR):
+                    acc[r, 0] += splat(start, min(i + r, M - 1))
             for k in range(k0, min(k0 + CHAIN, K)):
                 v = load(panel, k, part)
                 for r in range(MR):
@@ -73,50 +104,78 @@ def narrow_tiles(A, panel, part, C, j, n, more):
 
 
 @jit
-def room_for_panel(B, depth):
-    """A panel (depth, NV*L), which begins where a vector does."""
-    L = lanes(B)
-    room = np.zeros(depth * NV * L + L, B.dtype)
-    start = -(room.ctypes.data // B.itemsize) % L
-    return room[start : start + depth * NV * L].reshape(depth, NV * L)
+def column_of_tiles(A, panel, start, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, :n] + start (M)."""
+    L, (M, K) = lanes(C), A.shape
+    if n > 2 * L:
+        whole = M // MR * MR if n == NV * L and K <= CHAIN and not more else 0
+        whole_tiles(A[:whole], panel, start, C, j)
+        if whole < M:
+            tiles(A[whole:], panel, start[whole:], C[whole:], j, n, more)
+    else:
+        for part in range(0, n, L):
+            narrow_tiles(A, panel, part, start, C, j + part, min(L, n - part), more)
 
 
 @jit
-def copy_columns(B, panel):
-    """panel[:K, :n] = B (K, n)."""
+def room_for_panels(B, count, depth):
+    """Panels (count, depth, NV*L), which begin where a vector does; their numbers are any."""
+    L = lanes(B)
+    size = count * depth * NV * L
+    room = np.empty(size + L, B.dtype)
+    start = -(room.ctypes.data // B.itemsize) % L
+    return room[start : start + size].reshape(count, depth, NV * L)
+
+
+@jit
+def room_for_panel(B, depth):
+    """One (depth, NV*L), all zero."""
+    panel = room_for_panels(B, 1, depth)[0]
+    panel[:] = 0
+    return panel
+
+
+@jit
+def copy_columns(B, panels):
+    """panels (count, K, NV*L), one after the other, from B (K, n)."""
     L, (K, n) = lanes(B), B.shape
+    width = NV * L
+    whole = n // width * width
     for k in range(K):
-        for c in range(0, n, L):
-            store(panel, k, c, load_part(min(L, n - c), B, k, c))
+        for j in range(0, whole, width):
+            for c in range(NV):
+                store(panels, j // width, k, c * L, load(B, k, j + c * L))
+        for c in range(0, n - whole, L):
+            v = load_part(min(L, n - whole - c), B, k, whole + c)
+            store(panels, whole // width, k, c, v)
 
 
 @jit
 def column(A, B, turned, panel, C, j, n, more):
     """C[:, j:j+n] (+)= (A B)[:, j:j+n], for n <= NV*L."""
-    L = lanes(C)
+    start = np.zeros(A.shape[0], C.dtype)
     for k in range(0, A.shape[1], DEPTH):
         if turned:
             transpose(B[j : j + n, k : k + DEPTH], panel)
         else:
-            copy_columns(B[k : k + DEPTH, j : j + n], panel)
-        a, add = A[:, k : k + DEPTH], more or k > 0
-        if n > 2 * L:
-            tiles(a, panel, C, j, n, add)
-        else:
-            for part in range(0, n, L):
-                narrow_tiles(a, panel, part, C, j + part, min(L, n - part), add)
+            copy_columns(B[k : k + DEPTH, j : j + n], panel.reshape(1, *panel.shape))
+        column_of_tiles(A[:, k : k + DEPTH], panel, start, C, j, n, more or k > 0)
 
 
 @jit
 def multiply(A, B, bias, C, begin, end):
     """Columns begin to end of C (M, N) = A (M, K) B (K, N) + bias (M)."""
-    panel = room_for_panel(B, min(A.shape[1], DEPTH))
-    for i in range(C.shape[0]):
-        row, value = C[i, begin:end], bias[i]
-        for j in range(row.size):
-            row[j] = value
-    for j in range(begin, end, panel.shape[1]):
-        column(A, B, False, panel, C, j, min(panel.shape[1], end - j), True)
+    M, K = A.shape
+    count, none = max(1, min(PANELS, DEPTH // max(K, 1))), np.zeros(M, C.dtype)
+    panels = room_for_panels(B, count, min(K, DEPTH))
+    width = panels.shape[2]
+    for j in range(begin, end, count * width):
+        n = min(count * width, end - j)
+        for k in range(0, max(K, 1), DEPTH):
+            copy_columns(B[k : k + DEPTH, j : j + n], panels)
+            a, start = A[:, k : k + DEPTH], none if k > 0 else bias
+            for c in range(0, n, width):
+                column_of_tiles(a, panels[c // width], start, C, j + c, min(width, n - c), k > 0)
 
 
 @jit

@@ -13,17 +13,17 @@ import numpy as np
 from minicnn.kernels.cpu.simd import BYTES
 
 # of glibc's malloc.h
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Let malloc keep up to 256 MB of freed memory, where the C library is glibc."""
+    """Let malloc keep up to 1 GB of freed memory, and large arrays, too, where the C library is glibc."""
     if not sys.platform.startswith("linux"):
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "gnu_get_libc_version"):
-        library.mallopt(M_MMAP_THRESHOLD, 32 << 20)
-        library.mallopt(M_TRIM_THRESHOLD, 256 << 20)
+        library.mallopt(M_MMAP_MAX, 0)  # else arrays of 32 MB and more are the system's, and new each time
+        library.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 keep_freed_memory()

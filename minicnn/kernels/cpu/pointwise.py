@@ -9,7 +9,7 @@ they would not fill the tiles: of those, several are laid side by side.
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import NV, multiply, turned
+from minicnn.kernels.cpu.gemm import NV, PANELS, multiply, turned
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.outer import PIXELS, add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
@@ -17,7 +17,6 @@ from minicnn.kernels.cpu.simd import BYTES, lanes
 from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
 
-TILES = 4  # tiles in the columns of a job
 SUM = 1024  # pixels of a chunk of the weight gradient, at least
 
 
@@ -47,7 +46,7 @@ def apart(columns, pictures):
 def multiply_pictures(x, weight, bias, y, together, begin, end):
     """y (N, O, P) from x (N, C, P), weight (O, C) and bias (O); some blocks of P."""
     (_, C, P), O = x.shape, y.shape[1]
-    width = TILES * NV * lanes(x)
+    width = PANELS * NV * lanes(x)
     blocks = (P + width - 1) // width
     columns, products = np.empty((C, together * P), x.dtype), np.empty((O, together * P), x.dtype)
     for job in range(begin, end):
@@ -80,7 +79,7 @@ def weight_gradient(rows, turned, partial, begin, end):
 def run_multiply(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
     """y (N, O, H, W) from x (N, C, H, W), weight (O, C) and bias (O)."""
     (N, C, H, W), O = x.shape, y.shape[1]
-    P, width = H * W, TILES * NV * BYTES // x.itemsize
+    P, width = H * W, PANELS * NV * BYTES // x.itemsize
     together = max(1, min(width // P, N))
     jobs = -(-N // together) if together > 1 else N * -(-P // width)
     x, y = np.ascontiguousarray(x).reshape(N, C, P), y.reshape(N, O, P)

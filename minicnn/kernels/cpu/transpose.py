@@ -4,7 +4,7 @@
 the other way round.
 """
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.simd import (
     BYTES,
     evens,
@@ -22,7 +22,7 @@ LANES = BYTES // 4
 STAGES = LANES.bit_length() - 1
 
 
-@jit
+@inner
 def shuffle(block, other):
     """Deal the numbers of neighbouring vectors out: the even ones to the upper half, the odd ones below.
 
@@ -36,7 +36,7 @@ def shuffle(block, other):
         block[i, 0] = other[i, 0]
 
 
-@jit
+@inner
 def transpose_squares(source, target, i, cols):
     """target[:cols, i:i+LANES] = source[i:i+LANES, :cols]', for cols a multiple of LANES."""
     noinline()
@@ -50,7 +50,7 @@ def transpose_squares(source, target, i, cols):
             store(target, j + r, i, block[r, 0])
 
 
-@jit
+@inner
 def transpose_block(source, target, i, j, rows, cols):
     """target[j:j+cols, i:i+rows] = source[i:i+rows, j:j+cols]', at most LANES of each."""
     noinline()

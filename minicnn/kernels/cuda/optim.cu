@@ -27,11 +27,13 @@ struct Slots {
     Slot slot[SLOTS];
 };
 
-// The numbers for the next launch, at most ten: 40 bytes out for no operation. grid: 1; block: 1 thread.
-extern "C" __global__ void put(real* numbers, real a, real b, real c, real d, real e, real f, real g, real h,
-                               real i, real j) {
-    const real all[] = {a, b, c, d, e, f, g, h, i, j};
-    for (int k = 0; k < 10; k++) numbers[k] = all[k];
+struct Numbers {
+    real number[10];  // as in replay.py
+};
+
+// The numbers for the next launch: 40 bytes out for no operation. grid: 1; block: 1 thread.
+extern "C" __global__ void put(real* numbers, Numbers given) {
+    for (int k = 0; k < 10; k++) numbers[k] = given.number[k];
 }
 
 // Without momentum. sign: -1 to maximize. 5 operations for 12 bytes.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ def update(name: str, numbers: tuple[float, ...], *lists: Arrays | None) -> None
     """Take a step of parameters; the lists are theirs, of their gradients, and of up to three states."""
     params: Any = lists[0]
     dtype, values = params[0].dtype, tuple(map(float, numbers))
-    rows = [*zip(*(repeat(None) if one is None else one for one in lists), strict=False)]
-    places = tuple(None if a is None else a.data.ptr for row in rows for a in row)
-    where = numbers_for((name, dtype, places), values, dtype)
+    arrays = [*chain.from_iterable(one for one in lists if one is not None)]
+    where = numbers_for((name, dtype), arrays, values, dtype)
     if where is None:
         return
+    rows = [*zip(*(repeat(None) if one is None else one for one in lists), strict=False)]
     for first in range(0, len(rows), SLOTS):
         start(name, dtype, where, rows[first : first + SLOTS])
 

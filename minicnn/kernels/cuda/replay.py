@@ -5,15 +5,16 @@ a launch finds them; and before each replay the CPU goes through what it would h
 the numbers there that are other ones by now.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cuda.launch import cupy, launch
+from minicnn.kernels.cuda.launch import by_value, cupy, launch
 
 Array = Any  # of CuPy
 NUMBERS = 10  # of a launch, as the kernel `put` in optim.cu takes them
@@ -24,9 +25,15 @@ class Launch:
     """One of a graph: what tells it from others, where its numbers are, which come there, which are there."""
 
     what: Hashable
+    arrays: Sequence[Array]
     numbers: Array
     wanted: tuple[float, ...]
     there: tuple[float, ...] | None = None
+
+    def is_of(self, what: Hashable, arrays: Sequence[Array]) -> bool:
+        """Whether it works on the very same arrays."""
+        alike = self.what == what and len(self.arrays) == len(arrays)
+        return alike and all(map(is_, self.arrays, arrays))
 
 
 class Changing:
@@ -60,18 +67,21 @@ class Changing:
             yield
         self.same = self.same and self.place == len(self.launches)
 
-    def meet(self, what: Hashable, values: tuple[float, ...], dtype: np.dtype) -> Array | None:
+    def meet(
+        self, what: Hashable, arrays: Sequence[Array], values: tuple[float, ...], dtype: np.dtype
+    ) -> Array | None:
         """A launch comes: where it finds its numbers, or None if a replay does it."""
         if self.place is None:
             xp = cupy()  # not from the graph's memory, where a replay may write to the same place before
             with xp.cuda.using_allocator(xp.get_default_memory_pool().malloc):
                 numbers = xp.empty(NUMBERS, dtype)
-            self.launches.append(Launch(what, numbers, values))
+            self.launches.append(Launch(what, arrays, numbers, values))
             return numbers
-        self.same = self.same and self.place < len(self.launches) and self.launches[self.place].what == what
-        if self.same:
-            self.launches[self.place].wanted = values
+        known = self.launches[self.place : self.place + 1]  # or nothing, if there are no more
         self.place += 1
+        self.same = self.same and any(one.is_of(what, arrays) for one in known)
+        if self.same:
+            known[0].wanted = values
         return None
 
     def put(self) -> None:
@@ -85,13 +95,17 @@ class Changing:
 _graph: ContextVar[Changing | None] = ContextVar("graph", default=None)
 
 
-def numbers_for(what: Hashable, values: tuple[float, ...], dtype: np.dtype) -> Array | None:
+def numbers_for(
+    what: Hashable, arrays: Sequence[Array], values: tuple[float, ...], dtype: np.dtype
+) -> Array | None:
     """Where a launch finds its numbers; None if it is not to be done now, because a replay does it.
 
     Parameters
     ----------
     what : hashable
-        The kernel, and the addresses of all that it works on.
+        The kernel.
+    arrays : sequence of cupy.ndarray
+        All that it works on.
     values : tuple of float
         Ten at the most.
     dtype : numpy.dtype
@@ -99,7 +113,7 @@ def numbers_for(what: Hashable, values: tuple[float, ...], dtype: np.dtype) -> A
     """
     graph = _graph.get()
     if graph is not None:
-        return graph.meet(what, values, dtype)
+        return graph.meet(what, arrays, values, dtype)
     numbers = cupy().empty(NUMBERS, dtype)
     put(numbers, values)
     return numbers
@@ -107,5 +121,6 @@ def numbers_for(what: Hashable, values: tuple[float, ...], dtype: np.dtype) -> A
 
 def put(numbers: Array, values: tuple[float, ...]) -> None:
     """Bring numbers to the GPU as a kernel's arguments, which nothing waits for."""
-    rest = [0.0] * (NUMBERS - len(values))
-    launch("optim", "put", numbers.dtype, (1,), (1,), [numbers, *values, *rest])
+    table = np.zeros(NUMBERS, numbers.dtype)
+    table[: len(values)] = values
+    launch("optim", "put", numbers.dtype, (1,), (1,), [numbers, by_value(table)])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicnn import ops
+from minicnn.device import constant
 from minicnn.nn.arguments import check_floats, integer
 from minicnn.tensor import Tensor, apply
 
@@ -40,7 +41,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     base = np.ones((OH, OW, 3), theta.dtype)
     base[..., 0] = centres(OW, bool(align_corners), theta.dtype)
     base[..., 1] = centres(OH, bool(align_corners), theta.dtype)[:, None]
-    cells = Tensor(base.reshape(OH * OW, 3)).to(theta.device)
+    cells = Tensor(constant(base.reshape(OH * OW, 3), theta.device))
     return (cells @ theta.transpose(1, 2)).view(N, OH, OW, 2)
 
 

@@ -5,7 +5,7 @@ wasted: LeNet-5's rows are 28, 10 and 5 places long. Here a vector holds the sam
 layout.py). So every kernel does one picture's work, in the plainest order; no lane is ever idle, whatever
 the width, window, stride or padding, and nothing has to be turned or shuffled.
 
-Plans use it where batches have whole groups (see plan/interleaving.py).
+Plans use it where a batch fills its groups, about (see plan/interleaving.py).
 """
 
 from minicnn.kernels.cpu.interleaved.conv import conv2d, conv2d_gradients

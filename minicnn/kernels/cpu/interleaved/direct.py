@@ -15,7 +15,7 @@ from numba import literally
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
@@ -30,7 +30,7 @@ JOBS = 8  # parts of the work, where nothing else says how many
 PLAIN: How = (NONE, NONE, 1, 1)
 
 
-@jit
+@inner
 def pack(weight, turned, bias, down, across, height):
     """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; then the bias."""
     O, C = len(bias), weight.shape[0 if turned else 1]
@@ -48,7 +48,7 @@ def pack(weight, turned, bias, down, across, height):
     return panels
 
 
-@jit
+@inner
 def sum_over_taps(height, places, panel, offsets, column, tiles, source, first_pixel, y):
     """y (O, pixels, L) at the places of some tiles, from a panel (K + 1, height) of O channels."""
     noinline()

@@ -14,7 +14,7 @@ import numpy as np
 from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
 from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gradient, rows_gradient, sums_of
 from minicnn.kernels.cpu.interleaved.layout import LANES
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
@@ -67,7 +67,7 @@ def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], 
     return Sweep(places, padded, (top, left), size, offsets, steps, chunks, min(panels, -(-JOBS // chunks)))
 
 
-@jit
+@inner
 def pad(x, padding, size, padded):
     """x (C, H, W, L) into the middle of zeros; what does not fit is cut off."""
     (C, H, W, L), (rows, columns, plane), (top, left) = x.shape, size, padding
@@ -78,7 +78,7 @@ def pad(x, padding, size, padded):
                 store(padded, (at + w) * L, load(x, c, h, w, 0))
 
 
-@jit
+@inner
 def sum_over_rows(lines, OW, begin, end, source, offsets, k, steps, sums):
     """sums (DOWN, K, L)[:, k : k + TAPS] += rows of lines (O, OH * OW, L), O <= DOWN, times the source."""
     noinline()

@@ -14,7 +14,7 @@ from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activation_gradient
 from minicnn.kernels.cpu.conv import conv2d_bias_gradient
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
@@ -30,7 +30,7 @@ pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 
 
-@jit
+@inner
 def activate_row(row, activation):
     """The activation of numbers in a row, in place."""
     if activation == RELU:
@@ -45,7 +45,7 @@ def activate_row(row, activation):
             row[i] = elementary.sigmoid(row[i])
 
 
-@jit
+@inner
 def activate(rows, activation):
     """The activation of rows (O, R, OW, L), in place."""
     noinline()

@@ -94,7 +94,7 @@ def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
     expected = torch.nn.CrossEntropyLoss()(theirs(torch.from_numpy(x)), torch.from_numpy(y))
     expected.backward()
     bent = any(isinstance(layer, mc.nn.ReLU | mc.nn.MaxPool2d) for layer in model.modules())
-    for network, calls in ((model, 1), (mc.compile(model), 3)):  # whose third call repeats what was recorded
+    for network, calls in ((model, 1), (mc.compile(model), 4)):  # two recordings, a plan, and its replay
         for _ in range(calls):
             model.zero_grad()
             loss = mc.nn.CrossEntropyLoss()(network(mc.from_numpy(x)), mc.from_numpy(y))

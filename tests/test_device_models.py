@@ -246,6 +246,30 @@ def test_a_net_trains_there_as_here(name, cuda):
         np.testing.assert_allclose(there[key], value, rtol=1e-5, atol=1e-7 * largest, err_msg=key)
 
 
+def test_a_detectors_step_is_captured(cuda):
+    """With its targets as cells of one shape; it then gives what it gives with a list of boxes."""
+    x, results = mc.tensor(np.random.default_rng(0).random((2, 3, 8, 8), np.float32), device=cuda), []
+    boxes, cells = some_boxes("cpu"), yolo.yolo_cells(some_boxes("cpu"), 4, 4, 3).to(cuda)
+    for captured in (False, True):
+        mc.manual_seed(1)
+        model = detector(yolo.ConvHead(8, 3, hidden=8)).to(cuda)
+        optimizer = mc.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def step(x, targets, model=model, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = model.loss(model(x), targets)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = mc.cuda.graph(step, warmup=1) if captured else step
+        losses = [step(x, cells if captured else boxes).item() for _ in range(4)]
+        assert not captured or len(step.recordings) == 1
+        results.append([losses, *(value.numpy(force=True) for value in model.state_dict().values())])
+    for eager, replayed in zip(*results, strict=True):
+        np.testing.assert_array_equal(eager, replayed)
+
+
 def test_what_models_are_measured_by(cuda):
     rng = np.random.default_rng(2)
     boxes = np.sort(rng.random((9, 2, 2)), 1).reshape(9, 4)

@@ -219,7 +219,7 @@ def test_automatic_choice(monkeypatch):
 def test_tiles_stay_in_registers():
     L, NV = winograd.L, winograd.NV
     rows = max(winograd.MR, 2 * winograd.DEPTH)
-    V, M, U = (np.ones((count, rows * L), np.float32) for count in (2, NV, NV))
+    V, M, U = (np.ones((count, 3, rows * L), np.float32) for count in (2, NV, NV))
     for kernel, tile, arguments in (
         (winograd.product, winograd.MR * NV, (V, U, M, winograd.MR, 0, 1, 0)),
         (winograd.outer_product, winograd.UR * NV, (V, M, U, rows, 0, 0)),

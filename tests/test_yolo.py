@@ -7,7 +7,7 @@ from torch import nn
 
 import minicnn as mc
 from minicnn.models.detection import mean_average_precision
-from minicnn.models.yolo import YOLO, ConnectedHead, ConvHead, darknet, decode, yolo_loss
+from minicnn.models.yolo import YOLO, ConnectedHead, ConvHead, darknet, decode, yolo_cells, yolo_loss
 from zoo.compare import agree, same_weights
 
 
@@ -231,6 +231,8 @@ def test_errors():
         yolo_loss(output, [{"boxes": box, "labels": label + 2}])
     with pytest.raises(ValueError, match="expected 1 targets, one a picture, got 2"):
         yolo_loss(output, [{"boxes": box, "labels": label}] * 2)
+    with pytest.raises(ValueError, match=r"yolo_loss: expected cells \(1, .*, got \(1, 3, 3, 5\)"):
+        yolo_loss(output, yolo_cells([{"boxes": box, "labels": label}], 3, 3, 2))
 
 
 def test_learns_to_find_squares():

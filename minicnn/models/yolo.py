@@ -11,12 +11,13 @@ of "boxes" (K, 4) and "labels" (K). The output (N, GH, GW, 5 B + C) holds for ea
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from minicnn import nn
 from minicnn.autograd import no_grad
-from minicnn.device import host, like
+from minicnn.device import array_module, check_same, constant, device_of, host, like
 from minicnn.models.detection import batched_nms, overlap
 from minicnn.nn import init
 from minicnn.tensor import Tensor
@@ -117,7 +118,7 @@ class YOLO(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.backbone(x))
 
-    def loss(self, output: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Tensor:
+    def loss(self, output: Tensor, targets: Sequence[Mapping[str, Tensor]] | Tensor) -> Tensor:
         """`yolo_loss` of what `forward` gave."""
         return yolo_loss(output, targets, self.head.num_boxes)
 
@@ -140,7 +141,7 @@ def yolov1(num_classes: int = 20, in_channels: int = 3) -> YOLO:
 
 def yolo_loss(
     output: Tensor,
-    targets: Sequence[Mapping[str, Tensor]],
+    targets: Sequence[Mapping[str, Tensor]] | Tensor,
     num_boxes: int = 2,
     coord: float = 5.0,
     noobj: float = 0.5,
@@ -154,8 +155,9 @@ def yolo_loss(
     Parameters
     ----------
     output : Tensor (N, GH, GW, 5 B + C)
-    targets : sequence of dict, one a picture
-        "boxes" (K, 4) and "labels" (K).
+    targets : sequence of dict, one a picture; or Tensor
+        "boxes" (K, 4) and "labels" (K). Or what `yolo_cells` has made of them, on the output's device: then a
+        step has one shape, and a GPU can take it as one CUDA graph.
     num_boxes : int
         B.
     coord, noobj : float
@@ -166,33 +168,54 @@ def yolo_loss(
     N, GH, GW, numbers = output.shape
     boxes = output[..., : 5 * num_boxes].reshape(N, GH, GW, num_boxes, 5)
     num_classes = numbers - 5 * num_boxes
-    true_boxes, labels = in_cells(targets, GH, GW, num_classes)
+    if not isinstance(targets, Tensor):
+        targets = yolo_cells(targets, GH, GW, num_classes).to(output.device)
+    if targets.shape != (N, GH, GW, 5):
+        raise ValueError(f"yolo_loss: expected cells {(N, GH, GW, 5)}, got {targets.shape}")
+    check_same("yolo_loss", ("output", "targets"), (output.array, targets.array))
+    xp, true_boxes, labels = array_module(output.array), targets.array[..., None, :4], targets.array[..., 4:]
     there = labels >= 0
-    ious = overlap(corners(host(boxes.array)[..., :4]), corners(true_boxes)[..., np.newaxis, :])
-    responsible = there[..., np.newaxis] & (np.arange(num_boxes) == ious.argmax(-1)[..., np.newaxis])
-    classes = np.arange(num_classes) == labels[..., np.newaxis]
+    ious = overlap(corners(boxes.array[..., :4]), corners(true_boxes))
+    responsible = there & (xp.arange(num_boxes) == ious.argmax(-1)[..., None])
+    classes = xp.arange(num_classes) == labels
 
-    def constant(array: np.ndarray) -> Tensor:
-        return Tensor(like(array.astype(output.dtype), output.array))
+    def fixed(array: Any) -> Tensor:
+        return Tensor(array.astype(output.dtype))
 
-    confidence, mine = boxes[..., 4], constant(responsible)
-    box_error = (boxes[..., :4] - constant(true_boxes[..., np.newaxis, :])).square().sum(-1)
+    confidence, mine = boxes[..., 4], fixed(responsible)
+    box_error = (boxes[..., :4] - fixed(true_boxes)).square().sum(-1)
     loss = (
         coord * (mine * box_error).sum()
-        + (mine * (confidence - constant(ious)).square()).sum()
+        + (mine * (confidence - fixed(ious)).square()).sum()
         + noobj * ((1 - mine) * confidence.square()).sum()
-        + (
-            constant(there[..., np.newaxis]) * (output[..., 5 * num_boxes :] - constant(classes)).square()
-        ).sum()
+        + (fixed(there) * (output[..., 5 * num_boxes :] - fixed(classes)).square()).sum()
     )
     return loss / N
 
 
-def in_cells(
-    targets: Sequence[Mapping[str, Tensor]], GH: int, GW: int, num_classes: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each cell's object, (x, y, root w, root h) (N, GH, GW, 4), and its label (N, GH, GW), or -1."""
-    boxes, labels = np.zeros((len(targets), GH, GW, 4)), np.full((len(targets), GH, GW), -1)
+def yolo_cells(targets: Sequence[Mapping[str, Tensor]], GH: int, GW: int, num_classes: int) -> Tensor:
+    """The object that each cell is to tell, for `yolo_loss`: of two whose centres lie in it, the first.
+
+    Parameters
+    ----------
+    targets : sequence of dict, one a picture
+        "boxes" (K, 4) and "labels" (K).
+    GH, GW, num_classes : int
+        The grid's rows and columns, and C.
+
+    Returns
+    -------
+    Tensor (N, GH, GW, 5) float64
+        x, y, root w, root h and label of each cell's object; without one 0, 0, 0, 0 and -1.
+
+    Raises
+    ------
+    ValueError
+        A box is outside the picture, or a label is no class.
+    """
+    cells = np.zeros((len(targets), GH, GW, 5))
+    boxes, labels = cells[..., :4], cells[..., 4]
+    labels[...] = -1
     for n, target in enumerate(targets):
         for box, label in zip(target["boxes"].tolist(), target["labels"].tolist(), strict=True):
             x1, y1, x2, y2 = box
@@ -207,17 +230,19 @@ def in_cells(
             if labels[n, row, column] < 0:
                 boxes[n, row, column] = x - column, y - row, w**0.5, h**0.5
                 labels[n, row, column] = label
-    return boxes, labels
+    return Tensor(cells)
 
 
-def corners(boxes: np.ndarray) -> np.ndarray:
-    """(x, y, root w, root h) of cells (N, GH, GW, ..., 4) as (x1, y1, x2, y2) in parts of the picture."""
-    _, GH, GW = boxes.shape[:3]
+def corners(boxes: Any) -> Any:
+    """(x, y, root w, root h) of cells (N, GH, GW, B, 4) as (x1, y1, x2, y2) in parts of the picture."""
+    (_, GH, GW, _, _), xp, where = boxes.shape, array_module(boxes), device_of(boxes)
     rows, columns = np.mgrid[:GH, :GW]
-    corner = np.stack([columns, rows], -1).reshape(GH, GW, *[1] * (boxes.ndim - 4), 2)
-    centre = (corner + boxes[..., :2]) / [GW, GH]
-    half = np.square(boxes[..., 2:]) / 2
-    return np.concatenate([centre - half, centre + half], -1)
+    corner = constant(np.stack([columns, rows], -1)[:, :, None], where)
+    centre = (corner + boxes[..., :2]) / constant(np.array([GW, GH]), where)
+    half = boxes[..., 2:] * boxes[..., 2:] / 2
+    found = xp.empty(boxes.shape, centre.dtype)
+    found[..., :2], found[..., 2:] = centre - half, centre + half
+    return found
 
 
 def decode(

@@ -21,10 +21,11 @@ def table(function: Callable[..., Any], plans: Sequence[Plan]) -> str:
 
 
 def named(function: Any) -> dict[int, str]:
-    """id of a parameter or buffer -> its name in the module."""
+    """id of a parameter or buffer -> the name of the layer that has it, or its own."""
     if not hasattr(function, "named_parameters"):
         return {}
-    return {id(x): name for name, x in (*function.named_parameters(), *function.named_buffers())}
+    known = *function.named_parameters(), *function.named_buffers()
+    return {id(x): name.rpartition(".")[0] or name for name, x in known}
 
 
 def one(plan: Plan, names: dict[int, str]) -> str:
@@ -53,7 +54,7 @@ def line(number: int, step: Step, known: dict[int, str]) -> tuple[str, ...]:
     return (
         f"%{number}",
         step.function.__name__,
-        ", ".join(known[x] for x in values),
+        ", ".join(dict.fromkeys(known[x] for x in values)),  # each once
         shape,
         "; ".join(step.notes),
     )

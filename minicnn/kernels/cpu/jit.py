@@ -94,9 +94,6 @@ def jit(function: Callable, **options: Any) -> Any:
 class InnerLibrary(JITCodeLibrary):
     """Code that is linked into its callers', and optimized and made machine code only there."""
 
-    def _optimize_functions(self, ll_module: Any) -> None:
-        ll_module.data_layout = self._codegen._data_layout
-
     def finalize(self) -> None:
         for library in dict.fromkeys(self._linking_libraries):
             self._reload_init.update(library._reload_init)

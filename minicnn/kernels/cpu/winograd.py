@@ -25,7 +25,7 @@ import numpy as np
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.memory import empty
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.simd import BYTES, REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
     MARGIN,
     POINTS,
@@ -46,7 +46,9 @@ from minicnn.kernels.geometry import Window
 MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
 UR = 8 if REGISTERS == 32 else 4  # a tile of U: UR rows of NV vectors
 DEPTH = 32  # channels, or half as many tiles, summed in one go: longer sums round more
-SLICE = 64  # channels whose filters stay in an L2 cache
+SLICE = 64  # channels whose V, of a block of tiles, stays in an L2 cache beside their filters and ...
+CACHE = 5 << 17  # ... so many bytes of M
+TILES = 96  # in a block, if there are so many
 CHUNKS = 8  # parts that a weight gradient is summed in
 
 CHOICES = ("auto", "f2", "f4", False)
@@ -70,67 +72,50 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
 
 
 @inner
-def product(V, U, M, tiles, block0, block1, row):
-    """M[:, :tiles] += V[block0:block1] U[:, row:], one matrix each; tiles of MR x NV vectors in registers."""
-    noinline()
-    for t in range(0, tiles, MR):
-        acc = tile(MR, NV, V)
-        for block in range(block0, block1):
-            for k in range(L):
-                for r in range(MR):
-                    v = splat(V, block, (t + r) * L + k)
-                    for c in range(NV):
-                        acc[r, c] += v * load(U, c, (row + (block - block0) * L + k) * L)
-        for r in range(MR):
-            for c in range(NV):
-                if block0 > 0:
-                    acc[r, c] += load(M, c, (t + r) * L)
-                store(M, c, (t + r) * L, acc[r, c])
-
-
-@inner
-def outer_product(V, M, U, tiles, block, row):
-    """U[:, row:row+L] = V[block]' M, one matrix each, summed over the tiles."""
-    noinline()
-    for k in range(0, L, UR):
-        for begin in range(0, tiles, 2 * DEPTH):
-            acc = tile(UR, NV, V)
-            for t in range(begin, min(begin + 2 * DEPTH, tiles)):
-                for r in range(UR):
-                    v = splat(V, block, t * L + k + r)
-                    for c in range(NV):
-                        acc[r, c] += v * load(M, c, t * L)
-            for r in range(UR):
-                for c in range(NV):
-                    if begin > 0:
-                        acc[r, c] += load(U, c, (row + k + r) * L)
-                    store(U, c, (row + k + r) * L, acc[r, c])
-
-
-@inner
 def lines_of(E):
-    """E (places, blocks, rows, L) with the rows of a block in one line, for the products."""
+    """E (blocks, places, rows, L) with the rows of a block in one line, for the products."""
     return E.reshape(E.shape[0], E.shape[1], -1)
 
 
 @inner
-def products(V, U, M, tiles, begin, end):
-    """M[e] += V[e] U[e] for all places e and the channels from begin to end, whose filters U has."""
-    V, U, M = lines_of(V), lines_of(U), lines_of(M)
-    first, last = begin // L, (end + L - 1) // L
-    for e in range(len(V)):
-        for block in range(first, last, DEPTH // L):
-            stop = min(block + DEPTH // L, last)
-            product(V[e], U[e], M[e], tiles, block, stop, (block - first) * L)
+def product(V, U, M, tiles, begin, end, row):
+    """M[:, e, :tiles] += V[begin:end, e] U[:, e, row:] for all places e; tiles of MR x NV vectors in registers."""
+    noinline()
+    for e in range(V.shape[1]):
+        for t in range(0, tiles, MR):
+            for first in range(begin, end, DEPTH // L):
+                acc = tile(MR, NV, V)
+                for block in range(first, min(first + DEPTH // L, end)):
+                    for k in range(L):
+                        for r in range(MR):
+                            v = splat(V, block, e, (t + r) * L + k)
+                            for c in range(NV):
+                                acc[r, c] += v * load(U, c, e, (row + (block - begin) * L + k) * L)
+                for r in range(MR):
+                    for c in range(NV):
+                        if first > 0:
+                            acc[r, c] += load(M, c, e, (t + r) * L)
+                        store(M, c, e, (t + r) * L, acc[r, c])
 
 
 @inner
-def outer_products(V, M, U, tiles, begin, end):
-    """U[e] = V[e]' M[e] for all places e and the channels from begin to end of V."""
-    V, M, U = lines_of(V), lines_of(M), lines_of(U)
-    for e in range(len(V)):
-        for block in range(begin // L, (end + L - 1) // L):
-            outer_product(V[e], M[e], U[e], tiles, block, block * L - begin)
+def outer_product(V, M, U, tiles, block, row):
+    """U[:, e, row:row+L] = V[block, e]' M[:, e] for all places e, summed over the tiles."""
+    noinline()
+    for e in range(V.shape[1]):
+        for k in range(0, L, UR):
+            for begin in range(0, tiles, 2 * DEPTH):
+                acc = tile(UR, NV, V)
+                for t in range(begin, min(begin + 2 * DEPTH, tiles)):
+                    for r in range(UR):
+                        v = splat(V, block, e, t * L + k + r)
+                        for c in range(NV):
+                            acc[r, c] += v * load(M, c, e, t * L)
+                for r in range(UR):
+                    for c in range(NV):
+                        if begin > 0:
+                            acc[r, c] += load(U, c, e, (row + k + r) * L)
+                        store(U, c, e, (row + k + r) * L, acc[r, c])
 
 
 @inner
@@ -147,7 +132,7 @@ def transform_inputs(x, first, last, size, top, left, points, grid, V):
     while row < last:
         n, i, rows = part_of_picture(row, last, down)
         t = (row - first) * across
-        for b in range(V.shape[1]):
+        for b in range(len(V)):
             read_strip(x[n], b, i * m - top, rows * m + 2, grid)
             for r in range(rows):
                 for s in range(across):
@@ -189,63 +174,87 @@ def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
 
 
 @jit
-def convolve(x, filters, turned, U, bias, y, top, left, points, block_rows, finite, begin, end):
+def convolve(x, filters, turned, U, bias, y, top, left, points, block_rows, at_once, finite, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in transform_filters, and bias (panels * NV, L).
 
-    A job is one panel of one block of tile rows. U has the transformed filters of all panels; if it is
-    empty, each job transforms those it needs, slice by slice.
+    A job is some panels, `at_once`, of one block of tile rows: a slice of V is in cache for all of them. U has
+    the transformed filters of all panels; if it is empty, each job transforms those it needs, slice by slice.
     """
     (N, C, _, W), (OH, OW) = x.shape, y.shape[2:]
     m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
+    groups = (panels + at_once - 1) // at_once
     room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or rows would share places in cache
-    V, M, own = vectors((E, blocks, room)), vectors((E, NV, room)), vectors((E, NV, SLICE | 1))
-    step = C if len(U) > 0 else SLICE
+    V, M, own = vectors((blocks, E, room)), vectors((at_once * NV, E, room)), vectors((NV, E, SLICE | 1))
     grid = strip(min(block_rows, down), across, W, m)
     out = strip(min(block_rows, down), across, OW, m)
     for job in range(begin, end):
-        block, panel = job // panels, job % panels
+        block, panel = job // groups, job % groups * at_once
         first, last = block * block_rows, min((block + 1) * block_rows, N * down)
         if job == begin or panel == 0:
             transform_inputs(x, first, last, size, top, left, points, grid, V)
-        tiles = (last - first) * across
-        for k in range(0, C, step):
-            stop = min(k + step, C)
-            if len(U) == 0:
-                transform_filters(filters, turned, panel, k, stop, points, own)
-            products(V, U[panel] if len(U) > 0 else own, M, tiles, k, stop)
-        finite[job] = transform_outputs(M, bias, first, last, size, points, out, y, panel) == 0
+        count, total = min(at_once, panels - panel), np.float32(0)
+        for k in range(0, C, SLICE):
+            stop = min(k + SLICE, C)
+            for p in range(count):
+                if len(U) == 0:
+                    transform_filters(filters, turned, panel + p, k, stop, points, own)
+                product(
+                    lines_of(V),
+                    lines_of(U[panel + p] if len(U) > 0 else own),
+                    lines_of(M[p * NV : (p + 1) * NV]),
+                    (last - first) * across,
+                    k // L,
+                    (stop + L - 1) // L,
+                    k if len(U) > 0 else 0,
+                )
+        for p in range(count):
+            part = M[p * NV : (p + 1) * NV]
+            total += transform_outputs(part, bias, first, last, size, points, out, y, panel + p)
+        finite[job] = total == 0
 
 
 @jit
-def correlate(dy, x, partial, top, left, points, block_rows, begin, end):
-    """partial (chunks, panels, NV, C, 9, L) += the weight gradient of chunks of blocks of tile rows."""
+def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end):
+    """partial (chunks, panels, NV, C, 9, L) = the weight gradient of chunks of blocks of tile rows.
+
+    A job is a chunk, or some of its panels. Those `at_once` share a slice of V in cache.
+    """
     chunks, panels, _, C = partial.shape[:4]
     (N, _, _, W), (OH, OW) = x.shape, dy.shape[2:]
     m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
-    groups = panels if blocks == chunks else 1
+    share = at_once if blocks == chunks else panels
+    groups = (panels + share - 1) // share
     room = block_rows * across | 1
-    V, M, U = vectors((E, (C + L - 1) // L, room)), vectors((E, NV, room)), vectors((E, NV, SLICE | 1))
+    V, M = vectors(((C + L - 1) // L, E, room)), vectors((at_once * NV, E, room))
+    U = vectors((NV, E, SLICE | 1))
     grid = strip(min(block_rows, down), across, W, m)
     out = strip(min(block_rows, down), across, OW, m)
     known = -1
     for job in range(begin, end):
         chunk, group = job // groups, job % groups
-        first_panel, last_panel = group * panels // groups, (group + 1) * panels // groups
-        for block in range(chunk * blocks // chunks, (chunk + 1) * blocks // chunks):
+        first_block = chunk * blocks // chunks
+        for block in range(first_block, (chunk + 1) * blocks // chunks):
             first, last = block * block_rows, min((block + 1) * block_rows, N * down)
             if block != known:
                 transform_inputs(x, first, last, size, top, left, points, grid, V)
             known = block
-            for panel in range(first_panel, last_panel):
-                transform_gradients(dy, panel, first, last, size, points, out, M)
+            for panel in range(group * share, min((group + 1) * share, panels), at_once):
+                count = min(at_once, panels - panel)
+                for p in range(count):
+                    part = M[p * NV : (p + 1) * NV]
+                    transform_gradients(dy, panel + p, first, last, size, points, out, part)
                 for k in range(0, C, SLICE):
                     stop = min(k + SLICE, C)
-                    outer_products(V, M, U, (last - first) * across, k, stop)
-                    add_filters(U, points, partial[chunk, panel, :, k:stop])
+                    for p in range(count):
+                        for b in range(k // L, (stop + L - 1) // L):
+                            part = M[p * NV : (p + 1) * NV]
+                            tiles = (last - first) * across
+                            outer_product(lines_of(V), lines_of(part), lines_of(U), tiles, b, b * L - k)
+                        add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
 
 
 @jit
@@ -266,12 +275,17 @@ def add_up(partial, dweight, finite, begin, end):
         finite[panel] = total == 0
 
 
-def cut(tile_rows: int, across: int, C: int) -> tuple[int, int]:
+def cut(tile_rows: int, across: int) -> tuple[int, int]:
     """How many tile rows make a block, and how many blocks there are, all about as large."""
-    tiles = 96 if C <= 64 else 192
-    blocks = max(round(tile_rows * across / tiles), 1)
+    blocks = max(round(tile_rows * across / TILES), 1)
     block_rows = -(-tile_rows // blocks)
     return block_rows, -(-tile_rows // block_rows)
+
+
+def panels_at_once(tiles: int, panels: int, E: int) -> int:
+    """For how many panels M, of so many tiles at E places, stays in cache."""
+    fit = max(CACHE // (tiles * E * NV * BYTES), 1)
+    return -(-panels // -(-panels // fit))  # groups about as large as each other
 
 
 def convolution(
@@ -286,19 +300,21 @@ def convolution(
     """Fill y (N, O, OH, OW) in; weight is (O, C, 3, 3), or (C, O, 3, 3) if it is to be turned round."""
     (N, O, OH, OW), C = y.shape, x.shape[1]
     panels, E, down, across = -(-O // (NV * L)), (m + 2) ** 2, -(-OH // m), -(-OW // m)
-    block_rows, blocks = cut(N * down, across, C)
+    block_rows, blocks = cut(N * down, across)
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         offsets.ravel()[:O] = bias
     filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, C, 9))
     channels = -(-C // L) * L | 1
-    U = empty((panels if blocks > 1 else 0, E, NV, channels, L))
+    U = empty((panels if blocks > 1 else 0, NV, E, channels, L))
     U[:, :, :, C:] = 0  # so many channels have no filters
     run(transform_all_filters, len(U), U.size, filters, turned, 0, C, POINTS[m], U)
-    finite = np.empty(blocks * panels, np.bool_)
+    at_once = panels_at_once(block_rows * across, panels, E)
+    finite = np.empty(blocks * -(-panels // at_once), np.bool_)
     arrays = np.ascontiguousarray(x), filters, turned, U, offsets, y
     products = y.size * C * 9 // PRODUCTS
-    run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], block_rows, finite)
+    sizes = block_rows, at_once
+    run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], *sizes, finite)
     return y if finite.all() else None
 
 
@@ -336,12 +352,13 @@ def weight_gradient(
     """dweight (O, C, 3, 3) from dy (N, O, OH, OW) and x (N, C, H, W), or None."""
     (N, O, OH, OW), C = dy.shape, x.shape[1]
     panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
-    block_rows, blocks = cut(N * down, across, C)
+    block_rows, blocks = cut(N * down, across)
     chunks = min(blocks, CHUNKS)
-    partial = np.zeros((chunks, panels, NV, C, 9, L), np.float32)
+    partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
     arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
-    jobs = chunks * (panels if blocks == chunks else 1)
-    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], block_rows)
+    sizes = block_rows, panels_at_once(block_rows * across, panels, (m + 2) ** 2)
+    jobs = chunks * (-(-panels // sizes[1]) if blocks == chunks else 1)
+    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], *sizes)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
     run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 9), finite)
     return dweight if finite.all() else None

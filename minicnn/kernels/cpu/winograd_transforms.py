@@ -169,7 +169,7 @@ def either(two: Any, four: Any) -> Any:
 def to_places(formula: Callable, n: int, a: int) -> Any:
     """A kernel that transforms the n x n vectors of a grid (rows, columns, L) from (i, j) on.
 
-    The a x a results go to E[:, b, t] (a*a, blocks, rows, L): one matrix for each.
+    The a x a results go to E[b, :, t] (blocks, a*a, rows, L): one matrix for each.
     """
 
     @inner
@@ -182,20 +182,20 @@ def to_places(formula: Callable, n: int, a: int) -> Any:
         for r in range(a):
             formula(half, result, r)
             for s in range(a):
-                store(E, r * a + s, b, t, 0, result[s, r])
+                store(E, b, r * a + s, t, 0, result[s, r])
 
     return kernel
 
 
 def from_places(formula: Callable, a: int, n: int) -> Any:
-    """The way back: a kernel that transforms E[:, b, t] to n x n vectors of a grid."""
+    """The way back: a kernel that transforms E[b, :, t] to n x n vectors of a grid."""
 
     @inner
     def kernel(E, b, t, grid, i, j):
         source, half, result = tile(a, a, grid), tile(a, a, grid), tile(a, a, grid)
         for s in range(a):
             for r in range(a):
-                source[s, r] = load(E, r * a + s, b, t, 0)
+                source[s, r] = load(E, b, r * a + s, t, 0)
             formula(source, half, s)
         for r in range(n):
             formula(half, result, r)
@@ -299,15 +299,15 @@ def strip(rows, across, W, m):
 
 @inner
 def transform_filters(filters, turned, panel, begin, end, points, U):
-    """U[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+    """U (blocks, a*a, rows, L)[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
 
     filters is (1, O, C, 9); or, to be turned upside down and back to front, (C, O, 1, 9).
     """
     rows = filters.shape[2]
     line, grid = vectors((1, 1, MARGIN + 9 + L))[0], vectors((1, 3, 3))[0]
-    for b in range(U.shape[1]):
+    for b in range(len(U)):
         for k in range(begin, end):
-            read_strip(filters[k // rows], panel * U.shape[1] + b, k % rows, len(line), line)
+            read_strip(filters[k // rows], panel * len(U) + b, k % rows, len(line), line)
             for tap in range(9):
                 place = 8 - tap if turned else tap
                 store(grid, place // 3, place % 3, 0, load(line, 0, MARGIN + tap, 0))
@@ -316,17 +316,18 @@ def transform_filters(filters, turned, panel, begin, end, points, U):
 
 @jit
 def transform_all_filters(filters, turned, first, last, points, U, begin, end):
-    """U (panels, a*a, blocks, channels, L) for some panels, and the channels from first to last."""
+    """U (panels, blocks, a*a, channels, L) for some panels, and the channels from first to last."""
     for panel in range(begin, end):
         transform_filters(filters, turned, panel, first, last, points, U[panel])
 
 
 @inner
-def add_filters(U, points, sums):
-    """sums (blocks, channels, 9, L) += G' U G, the gradients of as many filters."""
+def add_filters(U, points, sums, more):
+    """sums (blocks, channels, 9, L) (+)= G' U G, the gradients of as many filters."""
     grid = vectors((1, 3, 3))[0]
     for b in range(sums.shape[0]):
         for c in range(sums.shape[1]):
             transform_filter_gradient(points, U, b, c, grid, 0, 0)
             for tap in range(9):
-                store(sums, b, c, tap, 0, load(sums, b, c, tap, 0) + load(grid, tap // 3, tap % 3, 0))
+                before = load_part(L if more else 0, sums, b, c, tap, 0)
+                store(sums, b, c, tap, 0, before + load(grid, tap // 3, tap % 3, 0))

@@ -94,17 +94,9 @@ class FoldedConv2d(Function):
         shift = -mean if bias is None else bias - mean
         shift = shift * scale if beta is None else shift * scale + beta
         weight = weight * scale[:, None, None, None]
-        y = kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])
+        how = settings["window"], settings["groups"], settings.get("activation", "")
+        y = kernels_for(x).conv2d(x, weight, shift, *how)
         return y if other is None and not limits else finished(y, other, limits or FREE)
-
-
-class RectifiedConv2d(ops.Conv2d):
-    """A convolution and the ReLU of its result, in that memory."""
-
-    def forward(self, *args: Any, **settings: Any) -> Any:
-        self.y = finished(super().forward(*args, **settings), None, RELU)
-        self.activation = "relu"
-        return self.y
 
 
 class ScaledChannels(Function):

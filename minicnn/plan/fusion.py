@@ -19,7 +19,6 @@ from minicnn.plan.fused import (
     FusedBatchNorm,
     Limits,
     PooledConv2d,
-    RectifiedConv2d,
     ScaledChannels,
 )
 from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
@@ -188,7 +187,9 @@ class Chains:
             chain += some
         last = self.joined(chain)
         last.args, last.needs = (*norm.args, other), (*norm.needs, need)
-        last.settings = norm.settings | {"limits": limits}
+        alone = norm.function is FoldedConv2d and limits is RELU and other is None
+        how = {"activation": "relu"} if alone else {"limits": limits}  # what the convolution does itself
+        last.settings = norm.settings | how
         last.function = FusedBatchNorm if norm.function is ops.BatchNorm else FoldedConv2d
 
     def from_sum(self, add: Step) -> None:
@@ -202,10 +203,10 @@ class Chains:
     def from_convolution(self, conv: Step) -> None:
         """A convolution and the ReLU after it."""
         some, limits = self.limits_after(conv)
-        if limits is RELU:
+        if limits is RELU and not conv.settings.get("activation"):
             last = self.joined([conv, *some])
-            last.function, last.args, last.needs = RectifiedConv2d, conv.args, conv.needs
-            last.settings = conv.settings
+            last.function, last.args, last.needs = ops.Conv2d, conv.args, conv.needs
+            last.settings = conv.settings | {"activation": "relu"}
 
     def from_gate(self, gate: Step) -> None:
         """The sigmoid of a number for each channel, and the product with the channel, in evaluation."""

@@ -20,44 +20,13 @@ import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.rows import STRETCH, squares, total
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.simd import hsum, lanes, load, load_part, store_part
+from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
-STRETCH = 4096  # numbers summed in their own precision; their sums in float64
 RUN = 1024  # numbers that a job reads side by side, at least: a page of memory
 FREE = (math.nan, math.nan)  # limits that let everything pass
 Limits = tuple[float, float]
-
-
-@inner
-def total(x, n, c):
-    """The sum of x[n, c], for x (N, C, P)."""
-    L, P, out = lanes(x), x.shape[2], 0.0
-    for first in range(0, P, STRETCH):
-        last = min(first + STRETCH, P)
-        whole = last - (last - first) % L
-        sums = load_part(last - whole, x, n, c, whole)
-        for p in range(first, whole, L):
-            sums += load(x, n, c, p)
-        out += hsum(sums)
-    return out
-
-
-@inner
-def squares(x, n, c, mean):
-    """The sum of the squared distances of x[n, c] from the mean, for x (N, C, P)."""
-    L, P, out = lanes(x), x.shape[2], 0.0
-    for first in range(0, P, STRETCH):
-        last = min(first + STRETCH, P)
-        whole = last - (last - first) % L
-        sums = load_part(0, x, n, c, first)  # zero
-        for p in range(first, whole, L):
-            distance = load(x, n, c, p) - mean
-            sums += distance * distance
-        for p in range(whole, last):
-            out += (x[n, c, p] - mean) * (x[n, c, p] - mean)
-        out += hsum(sums)
-    return out
 
 
 @inner
@@ -67,13 +36,13 @@ def moments(x, begin, end, mean, var):
     sums = np.zeros(end - begin)
     for n in range(N):
         for c in range(begin, end):
-            sums[c - begin] += total(x, n, c)
+            sums[c - begin] += total(x[n, c])
     for c in range(begin, end):
         mean[c] = sums[c - begin] / (N * P)
         sums[c - begin] = 0
     for n in range(N):
         for c in range(begin, end):
-            sums[c - begin] += squares(x, n, c, mean[c])
+            sums[c - begin] += squares(x[n, c], mean[c])
     for c in range(begin, end):
         var[c] = sums[c - begin] / (N * P)
 

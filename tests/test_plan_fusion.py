@@ -9,21 +9,9 @@ import torch
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn
+from plans import steps_of, with_gradient
 
 RNG = np.random.default_rng(8)
-
-
-def steps_of(compiled):
-    return [step.function.__name__ for plan in compiled.plans.values() for step in plan.steps]
-
-
-def with_gradient(function, x, seed=0):
-    """The result and the gradient of x, for a seeded gradient of the result."""
-    x = mc.tensor(x, requires_grad=True)
-    out = function(x)
-    grad = np.random.default_rng(seed).standard_normal(out.shape).astype(out.dtype)
-    out.backward(mc.tensor(grad))
-    return out.detach().numpy(), x.grad.numpy()
 
 
 @pytest.mark.parametrize("pool", [lambda x: F.max_pool2d(x, 3, 2, 1), lambda x: F.adaptive_max_pool2d(x, 2)])
@@ -213,56 +201,3 @@ def test_the_result_of_a_linear_layer_may_be_written():
         out.sum().backward()
         np.testing.assert_allclose(layer.weight.grad.numpy(), [x.sum(0).numpy()] * 2, rtol=1e-5, atol=1e-6)
     assert steps_of(compiled) == ["Dense"]
-
-
-LIMITS = {"relu": lambda m: m.nn.functional.relu, "relu6": lambda m: m.nn.functional.relu6}
-
-
-def residual(m, norms, limit, x):
-    """What surrounds batch norm in known networks, in minicnn or PyTorch: limits, additions, and both."""
-    first, second, third, last = norms
-    y = LIMITS[limit](m)(first(x * 3))
-    z = LIMITS[limit](m)(second(y + 1) + y)
-    return LIMITS[limit](m)(third(z * y) + last(x)) + LIMITS[limit](m)(x + y)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("train", [True, False])
-@pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("shape", [(3, 4, 7, 9), (2, 3, 80, 60), (5, 70, 2, 2), (40, 3)])
-def test_batch_norm_is_one_step_with_what_follows(shape, limit, train, dtype):
-    def norms(m, kind):
-        affine = True, True, False, True
-        return [getattr(m.nn, kind)(shape[1], affine=a, dtype=getattr(m, dtype)) for a in affine]
-
-    kind = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
-    layers, in_torch = norms(mc, kind), norms(torch, kind)
-    for layer, other in zip(layers, in_torch, strict=True):
-        other.double()
-        for p, q in zip([*layer.parameters()], [*other.parameters()], strict=True):
-            p.array[:] = RNG.uniform(0.5, 1.5, p.shape)
-            q.data = torch.tensor(p.detach().numpy().astype(float))
-        layer.running_mean.array[:] = RNG.standard_normal(shape[1]) * 0.1
-        other.running_mean.data = torch.tensor(layer.running_mean.numpy().astype(float))
-        layer.train(train), other.train(train)
-    compiled = mc.compile(lambda x: residual(mc, layers, limit, x))
-    for seed in range(4):
-        data = RNG.standard_normal(shape).astype(dtype)
-        for module in (*layers, *in_torch):
-            module.zero_grad()
-        out, by_x = with_gradient(compiled, data, seed)
-        x = torch.tensor(data.astype(float), requires_grad=True)
-        expected = residual(torch, in_torch, limit, x)
-        grad = np.random.default_rng(seed).standard_normal(shape).astype(dtype)
-        expected.backward(torch.tensor(grad.astype(float)))
-    ours, theirs = [out, by_x], [expected.detach(), x.grad]
-    for layer, other in zip(layers, in_torch, strict=True):
-        ours += [p.grad.numpy() for p in layer.parameters()] + [b.numpy() for b in layer.buffers()]
-        theirs += [p.grad for p in other.parameters()] + [*other.buffers()]
-    rounding = 2e-5 if dtype == "float32" else 1e-12
-    for a, b in zip(ours, theirs, strict=True):
-        b = b.numpy()
-        np.testing.assert_allclose(a, b, rtol=0, atol=rounding * max(1, abs(b).max()))
-    fused = [name for name in steps_of(compiled) if name.startswith("Fused")]
-    assert fused == ["FusedBatchNorm"] * 4 + ["FusedAdd"] * (len(shape) > 2)
-    assert str(compiled).count("add; ") == 2

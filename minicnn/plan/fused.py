@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.device import array_module, kernels_for, telling
@@ -11,11 +13,13 @@ from minicnn.ops.norm import update_and_invert
 
 Limits = tuple[float, float]  # low and high; NaN is none (kernels/cpu/normalise.py)
 FREE: Limits = (math.nan, math.nan)
+RELU: Limits = (0.0, math.nan)
 
 
-def rows(x: Any) -> Any:
-    """x (N, C, ...) as (N, C, P)."""
-    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+def finished(y: Any, other: Any, limits: Limits) -> Any:
+    """y (N, C, ...), which nobody else has, plus another value, within limits; in its memory."""
+    y = np.ascontiguousarray(y)
+    return telling("cpu").normalise.limit(y, other, limits, y)
 
 
 class FusedBatchNorm(Function):
@@ -29,13 +33,13 @@ class FusedBatchNorm(Function):
         self, x: Any, weight: Any, bias: Any, other: Any = None, limits: Limits | None = None, **settings: Any
     ) -> Any:
         kernels, running = telling("cpu").normalise, settings["running"]
-        self.shape, self.weight, self.limits = x.shape, weight, limits or FREE
+        self.weight, self.limits = weight, limits or FREE
         self.constant = not settings["batch"]
-        arrays = rows(x), None if other is None else rows(other), weight, bias
+        arrays = x, other, weight, bias
         if self.constant:
             mean, var = running[:2]
-            rstd = update_and_invert(mean, var, None, None, settings["eps"], 0)
             mean = mean.copy() if any(self.needs) else mean  # the running one moves on
+            rstd = update_and_invert(mean, var, None, None, settings["eps"], 0)
             y = kernels.normalise(*arrays, mean, rstd, self.limits)
         else:
             y, mean, var, rstd = kernels.normalise_batch(*arrays, settings["eps"], self.limits)
@@ -43,31 +47,25 @@ class FusedBatchNorm(Function):
                 count = x.size // max(len(mean), 1)
                 update_and_invert(mean, var, running, settings["momentum"], settings["eps"], count)
         if any(self.needs):
-            self.x, self.mean, self.rstd = arrays[0], mean, rstd
+            self.x, self.mean, self.rstd = x, mean, rstd
             self.bias = bias if limits and other is None else None
             self.y = y if limits and other is not None else None
-        return y.reshape(self.shape)
+        return y
 
     def backward(self, grad: Any) -> Any:
         kept = self.x, self.weight, self.bias, self.mean, self.rstd, self.constant, self.limits
-        found = telling("cpu").normalise.gradients(rows(grad), self.y, *kept)
-        by_x, by_weight, by_bias, by_other = found
-        if self.y is None:  # nothing stops the gradient of the other value
-            return by_x.reshape(self.shape), by_weight, by_bias, grad
-        return by_x.reshape(self.shape), by_weight, by_bias, by_other.reshape(self.shape)
+        return telling("cpu").normalise.gradients(grad, self.y, *kept)
 
 
 class FusedAdd(Function):
     """The sum of two values of one shape within limits: relu(x + y)."""
 
     def forward(self, x: Any, y: Any, limits: Limits) -> Any:
-        self.limits, shape = limits, x.shape
         if x.dtype not in FLOATS:
             low, high = (None if math.isnan(limit) else x.dtype.type(limit) for limit in limits)
             return (x + y).clip(low, high)
-        out = telling("cpu").normalise.limit(rows(x), rows(y), limits)
-        self.out = out = out.reshape(shape)
-        return out
+        self.limits, self.out = limits, telling("cpu").normalise.limit(x, y, limits)
+        return self.out
 
     def backward(self, grad: Any) -> Any:
         kernels = telling("cpu")
@@ -96,11 +94,19 @@ class FoldedConv2d(Function):
         shift = -mean if bias is None else bias - mean
         shift = shift * scale if beta is None else shift * scale + beta
         weight = weight * scale[:, None, None, None]
-        y = kernels_for(x).conv2d(x, weight, shift, settings["window"], settings["groups"])
-        if other is not None or limits:
-            more = None if other is None else rows(other)
-            telling("cpu").normalise.limit(rows(y), more, limits or FREE, rows(y))
-        return y
+        how = settings["window"], settings["groups"], settings.get("activation", "")
+        y = kernels_for(x).conv2d(x, weight, shift, *how)
+        return y if other is None and not limits else finished(y, other, limits or FREE)
+
+
+class ScaledChannels(Function):
+    """x (N, C, H, W) times sigmoid(scale), for scale (N, C, 1, 1): how squeeze-and-excitation ends."""
+
+    def forward(self, scale: Any, x: Any) -> Any:
+        kernels, (N, C, *size) = telling("cpu"), x.shape
+        lines, share = x.reshape(1, N * C, *size), kernels.activate("sigmoid", scale).reshape(N * C)
+        zeros, ones = np.zeros_like(share), np.ones_like(share)
+        return kernels.normalise.normalise(lines, None, share, None, zeros, ones).reshape(x.shape)
 
 
 class PooledConv2d(Function):

@@ -11,13 +11,22 @@ import numpy as np
 
 from minicnn import ops
 from minicnn.device import kernels_for
-from minicnn.plan.fused import Dense, FoldedConv2d, FusedAdd, FusedBatchNorm, Limits, PooledConv2d
+from minicnn.plan.fused import (
+    RELU,
+    Dense,
+    FoldedConv2d,
+    FusedAdd,
+    FusedBatchNorm,
+    Limits,
+    PooledConv2d,
+    ScaledChannels,
+)
 from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
 
 ACTIVATIONS = {ops.ReLU: "relu", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid"}
 MAXIMA = ops.MaxPool2d, ops.AdaptiveMaxPool2d, InterleavedMaxPool2d
-NAMES = {ops.Add: "add", ops.ReLU: "ReLU", ops.HardTanh: "limits"}
+NAMES = {ops.Add: "add", ops.Mul: "scaling", ops.ReLU: "ReLU", ops.HardTanh: "limits"}
 WORTH = 2  # a result as many times as large as the weight makes folding into the weight worth its time
 
 
@@ -127,6 +136,10 @@ def with_limits(steps: list[Step], shapes: list[tuple[int, ...]], readers: Reade
     for step in steps:
         if step.function is ops.Add and step.out not in chains.gone and len(step.shape) > 2:
             chains.from_sum(step)
+        elif step.function is ops.Conv2d:
+            chains.from_convolution(step)
+        elif step.function is ops.Sigmoid:
+            chains.from_gate(step)
     return [step for step in steps if step.out not in chains.gone]
 
 
@@ -156,7 +169,7 @@ class Chains:
         """The ReLU after a step, or another of its kind, if there is one; and its limits."""
         after = self.after(step)
         if after is not None and after.function is ops.ReLU:
-            return [after], (0.0, math.nan)
+            return [after], RELU
         if after is not None and after.function is ops.HardTanh:
             return [after], (after.settings["low"], after.settings["high"])
         return [], None
@@ -174,7 +187,9 @@ class Chains:
             chain += some
         last = self.joined(chain)
         last.args, last.needs = (*norm.args, other), (*norm.needs, need)
-        last.settings = norm.settings | {"limits": limits}
+        alone = norm.function is FoldedConv2d and limits is RELU and other is None
+        how = {"activation": "relu"} if alone else {"limits": limits}  # what the convolution does itself
+        last.settings = norm.settings | how
         last.function = FusedBatchNorm if norm.function is ops.BatchNorm else FoldedConv2d
 
     def from_sum(self, add: Step) -> None:
@@ -184,6 +199,25 @@ class Chains:
             last = self.joined([add, *some])
             last.function, last.args, last.settings = FusedAdd, add.args, {"limits": limits}
             last.needs = add.needs
+
+    def from_convolution(self, conv: Step) -> None:
+        """A convolution and the ReLU after it."""
+        some, limits = self.limits_after(conv)
+        if limits is RELU and not conv.settings.get("activation"):
+            last = self.joined([conv, *some])
+            last.function, last.args, last.needs = ops.Conv2d, conv.args, conv.needs
+            last.settings = conv.settings | {"activation": "relu"}
+
+    def from_gate(self, gate: Step) -> None:
+        """The sigmoid of a number for each channel, and the product with the channel, in evaluation."""
+        product = self.after(gate)
+        if product is None or product.function is not ops.Mul or gate.tracked or len(product.shape) != 4:
+            return
+        others = [x for x in product.args if x != gate.out]
+        fits = isinstance(others[0], Slot) and self.shapes[others[0]] == product.shape
+        if fits and gate.shape == (*product.shape[:2], 1, 1):
+            last = self.joined([gate, product])
+            last.function, last.args, last.needs = ScaledChannels, (gate.args[0], others[0]), ()
 
     def joined(self, chain: list[Step]) -> Step:
         """The last step of a chain, of which the others are now part."""

@@ -26,6 +26,14 @@ def rectify(x, y, begin, end):
 
 
 @jit
+def rectify_in_place(y, begin, end):
+    y = y[begin:end]
+    zero = y.dtype.type(0)
+    for i in range(y.size):
+        y[i] = zero if y[i] < zero else y[i]
+
+
+@jit
 def gate(dy, y, dx, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     zero = y.dtype.type(0)
@@ -206,5 +214,11 @@ def prelu_gradient(dy: np.ndarray, x: np.ndarray, weight: np.ndarray) -> tuple[n
 
 
 def activated(y: np.ndarray, name: str) -> np.ndarray:
-    """What a layer makes of its result: "relu", "tanh" or "sigmoid" of it, or nothing for ""."""
+    """What a layer makes of a result that nobody else has: "relu", "tanh" or "sigmoid" of it; "" is nothing.
+
+    ReLU works in the result's memory.
+    """
+    if name == "relu" and y.flags.c_contiguous:
+        run(rectify_in_place, y.size, y.size, y.reshape(-1))
+        return y
     return y if not name else relu(y) if name == "relu" else activate(name, y)

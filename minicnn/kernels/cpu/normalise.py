@@ -20,44 +20,13 @@ import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.rows import STRETCH, squares, total
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.simd import hsum, lanes, load, load_part, store_part
+from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
-STRETCH = 4096  # numbers summed in their own precision; their sums in float64
 RUN = 1024  # numbers that a job reads side by side, at least: a page of memory
 FREE = (math.nan, math.nan)  # limits that let everything pass
 Limits = tuple[float, float]
-
-
-@inner
-def total(x, n, c):
-    """The sum of x[n, c], for x (N, C, P)."""
-    L, P, out = lanes(x), x.shape[2], 0.0
-    for first in range(0, P, STRETCH):
-        last = min(first + STRETCH, P)
-        whole = last - (last - first) % L
-        sums = load_part(last - whole, x, n, c, whole)
-        for p in range(first, whole, L):
-            sums += load(x, n, c, p)
-        out += hsum(sums)
-    return out
-
-
-@inner
-def squares(x, n, c, mean):
-    """The sum of the squared distances of x[n, c] from the mean, for x (N, C, P)."""
-    L, P, out = lanes(x), x.shape[2], 0.0
-    for first in range(0, P, STRETCH):
-        last = min(first + STRETCH, P)
-        whole = last - (last - first) % L
-        sums = load_part(0, x, n, c, first)  # zero
-        for p in range(first, whole, L):
-            distance = load(x, n, c, p) - mean
-            sums += distance * distance
-        for p in range(whole, last):
-            out += (x[n, c, p] - mean) * (x[n, c, p] - mean)
-        out += hsum(sums)
-    return out
 
 
 @inner
@@ -67,13 +36,13 @@ def moments(x, begin, end, mean, var):
     sums = np.zeros(end - begin)
     for n in range(N):
         for c in range(begin, end):
-            sums[c - begin] += total(x, n, c)
+            sums[c - begin] += total(x[n, c])
     for c in range(begin, end):
         mean[c] = sums[c - begin] / (N * P)
         sums[c - begin] = 0
     for n in range(N):
         for c in range(begin, end):
-            sums[c - begin] += squares(x, n, c, mean[c])
+            sums[c - begin] += squares(x[n, c], mean[c])
     for c in range(begin, end):
         var[c] = sums[c - begin] / (N * P)
 
@@ -183,6 +152,26 @@ def gradient(
                 gradient_row(source, x, n, c, mean[c], scale[c], bias[c], after, slope, shift, dx)
 
 
+def rows(x: np.ndarray | None, like: np.ndarray) -> np.ndarray:
+    """x (N, C, ...) as (N, C, P) in one piece; an empty array if there is none.
+
+    Rows of one number are laid side by side, as (1, C, N). Else it is the same memory, if that is one piece.
+    """
+    if x is None:
+        return np.empty((0, 0, 0), like.dtype)
+    N, C, P = *x.shape[:2], math.prod(x.shape[2:])
+    if P == 1:
+        return np.ascontiguousarray(x.reshape(N, C).T)[None]
+    return np.ascontiguousarray(x).reshape(N, C, P)
+
+
+def filled(y: np.ndarray, written: np.ndarray) -> np.ndarray:
+    """y, of which `rows` was written."""
+    if math.prod(y.shape[2:]) == 1:
+        y.reshape(y.shape[:2])[...] = written[0].T
+    return y
+
+
 def grouped(x: np.ndarray) -> tuple[int, int]:
     """The number of jobs, and how many channels of x (N, C, P) each of them takes."""
     _, C, P = x.shape
@@ -191,23 +180,22 @@ def grouped(x: np.ndarray) -> tuple[int, int]:
 
 
 def per_channel(values: np.ndarray | None, default: float, like: np.ndarray) -> np.ndarray:
-    """A number for each channel of like (N, C, P)."""
+    """A number for each channel of like (N, C, ...)."""
     if values is None:
         return np.full(like.shape[1], like.dtype.type(default))
     return np.ascontiguousarray(values)
 
 
-def given(other: np.ndarray | None, x: np.ndarray) -> np.ndarray:
-    """The array, in one piece; an empty one if there is none."""
-    return x[:0] if other is None else np.ascontiguousarray(other)
+def numbers(limits: Limits, like: np.ndarray) -> Limits:
+    """The limits in the precision of an array."""
+    return like.dtype.type(limits[0]), like.dtype.type(limits[1])
 
 
 def mean_and_var(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """mean and var (C) of x (N, C, P)."""
-    x, C = np.ascontiguousarray(x), x.shape[1]
-    mean, var = np.empty(C, x.dtype), np.empty(C, x.dtype)
-    jobs, together = grouped(x)
-    run(statistics, jobs, x.size, x, together, mean, var)
+    """mean and var (C) of x (N, C, ...)."""
+    lines, mean, var = rows(x, x), np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    jobs, together = grouped(lines)
+    run(statistics, jobs, x.size, lines, together, mean, var)
     return mean, var
 
 
@@ -219,23 +207,21 @@ def normalise(
     mean: np.ndarray,
     rstd: np.ndarray,
     limits: Limits = FREE,
+    y: np.ndarray | None = None,
 ) -> np.ndarray:
-    """y (N, C, P) from x and other (N, C, P), and weight, bias, mean and rstd (C)."""
-    x, y, (N, C, _) = np.ascontiguousarray(x), np.empty(x.shape, x.dtype), x.shape
-    scale = per_channel(weight, 1, x) * rstd
+    """y from x and other, all (N, C, ...), and weight, bias, mean and rstd (C); y may be x, in one piece."""
+    y = np.empty(x.shape, x.dtype) if y is None else y
+    lines, out, scale = rows(x, x), rows(y, x), per_channel(weight, 1, x) * rstd
     of_channel = np.ascontiguousarray(mean), scale, per_channel(bias, 0, x)
-    run(normalise_rows, N * C, x.size, x, given(other, x), *of_channel, numbers(limits, x), y)
-    return y
+    jobs = len(lines) * x.shape[1]
+    run(normalise_rows, jobs, x.size, lines, rows(other, x), *of_channel, numbers(limits, x), out)
+    return filled(y, out)
 
 
 def limit(x: np.ndarray, other: np.ndarray | None, limits: Limits, y: np.ndarray | None = None) -> np.ndarray:
-    """y = f(x + other), all (N, C, P); in new memory if there is no y, which may also be x."""
-    (N, C, _), dtype = x.shape, x.dtype
-    y = np.empty(x.shape, dtype) if y is None else y
-    zeros, ones = np.zeros(C, dtype), np.ones(C, dtype)
-    arrays = np.ascontiguousarray(x), given(other, x), zeros, ones, zeros
-    run(normalise_rows, N * C, x.size, *arrays, numbers(limits, x), y)
-    return y
+    """y = f(x + other), all (N, C, ...); y may be x, in one piece."""
+    mean, rstd = np.zeros(x.shape[1], x.dtype), np.ones(x.shape[1], x.dtype)
+    return normalise(x, other, None, None, mean, rstd, limits, y)
 
 
 def normalise_batch(
@@ -246,13 +232,14 @@ def normalise_batch(
     eps: float,
     limits: Limits = FREE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """y (N, C, P), as `normalise`, and the mean, var and rstd (C) of x."""
-    x, y, C = np.ascontiguousarray(x), np.empty(x.shape, x.dtype), x.shape[1]
+    """y (N, C, ...), as `normalise`, and the mean, var and rstd (C) of x."""
+    y, C = np.empty(x.shape, x.dtype), x.shape[1]
+    lines, out = rows(x, x), rows(y, x)
     found = np.empty(C, x.dtype), np.empty(C, x.dtype), np.empty(C, x.dtype)
-    jobs, together = grouped(x)
-    arrays = x, given(other, x), per_channel(weight, 1, x), per_channel(bias, 0, x)
-    run(normalise_channels, jobs, x.size, *arrays, x.dtype.type(eps), numbers(limits, x), together, *found, y)
-    return y, *found
+    jobs, together = grouped(lines)
+    given = lines, rows(other, x), per_channel(weight, 1, x), per_channel(bias, 0, x), x.dtype.type(eps)
+    run(normalise_channels, jobs, x.size, *given, numbers(limits, x), together, *found, out)
+    return filled(y, out), *found
 
 
 def gradients(
@@ -266,28 +253,18 @@ def gradients(
     constant: bool,
     limits: Limits = FREE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """dx (N, C, P), dweight (C), dbias (C), and what `other` gets (N, C, P).
+    """dx (N, C, ...), dweight (C), dbias (C), and what `other` gets (N, C, ...), which may be dy itself.
 
-    With `constant`, mean and rstd do not depend on x. Without limits y is not looked at; it has to be given
-    with limits and `other`, and must not be with limits alone.
+    With `constant`, mean and rstd do not depend on x. y is to be given where `other` and limits were.
     """
     C, dtype = x.shape[1], x.dtype
-    dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
-    y = given(y, x)
-    dv = np.empty(y.shape, dtype)
     dx, dweight, dbias = np.empty(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
-    of_channel = (
-        per_channel(weight, 1, x) * rstd,
-        per_channel(bias, 0, x),
-        np.ascontiguousarray(mean),
-        np.ascontiguousarray(rstd),
-    )
-    jobs, together = grouped(x)
+    dv = None if y is None else np.empty(x.shape, dtype)
+    lines, out, stopped = rows(x, x), rows(dx, x), rows(dv, x)
+    of_channel = [per_channel(weight, 1, x) * rstd, per_channel(bias, 0, x)]
+    of_channel += [np.ascontiguousarray(mean), np.ascontiguousarray(rstd)]
+    jobs, together = grouped(lines)
     how = numbers(limits, x), constant, together
-    run(gradient, jobs, x.size, dy, y, x, *of_channel, *how, dv, dx, dweight, dbias)
-    return dx, dweight, dbias, dv if y.size else dy
-
-
-def numbers(limits: Limits, like: np.ndarray) -> Limits:
-    """The limits in the precision of an array."""
-    return like.dtype.type(limits[0]), like.dtype.type(limits[1])
+    given = rows(dy, x), rows(y, x), lines, *of_channel
+    run(gradient, jobs, x.size, *given, *how, stopped, out, dweight, dbias)
+    return filled(dx, out), dweight, dbias, dy if dv is None else filled(dv, stopped)

@@ -17,7 +17,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.backends import cpu
 from minicnn.device import telling
-from minicnn.plan.fusion import Dense
+from minicnn.plan.fused import Dense
 from minicnn.plan.interleaving import Interleave, InterleavedConv2d, Separate
 from minicnn.plan.replayed import Replayed, walk_back
 from minicnn.plan.step import Slot

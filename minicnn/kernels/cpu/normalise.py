@@ -96,7 +96,7 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
     L, P, (low, high), out, products = lanes(x), x.shape[2], limits, 0.0, 0.0
     for first in range(0, P, STRETCH):
         last = min(first + STRETCH, P)
-        sums = more = load_part(0, x, n, c, first)  # zero
+        sums, more = load_part(0, x, n, c, first), load_part(0, x, n, c, first)  # zero
         for p in range(first, last, L):
             m = min(L, last - p)
             distance = load_part(m, x, n, c, p) - mean

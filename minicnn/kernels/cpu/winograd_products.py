@@ -44,8 +44,8 @@ def product(V, U, M, tiles, begin, end, row):
 def outer_product(V, M, U, tiles, begin, end):
     """U[:, e] = V[begin:end, e]' M[:, e] for all e, summed over the tiles; tiles of UR x NV vectors."""
     noinline()
-    for e in range(V.shape[1]):
-        for block in range(begin, end):
+    for block in range(begin, end):
+        for e in range(V.shape[1]):
             for k in range(0, L, UR):
                 row = (block - begin) * L + k
                 for first in range(0, tiles, 2 * DEPTH):

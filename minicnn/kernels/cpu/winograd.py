@@ -7,7 +7,7 @@ products of all tiles are a*a products of matrices, one for each place in the pa
     M[e] (tiles, O) = V[e] (tiles, C) U[e] (C, O)          V: transformed input, U: transformed filters
 
 and 36 products do the work of 144 (F(4x4)), or 16 that of 36 (F(2x2)). All matrices lie in blocks of L
-channels, one vector wide: E[e, b, row] is a vector, L = lanes(E). So a transform works on L channels at once,
+channels, one vector wide: E[b, e, row] is a vector, L = lanes(E). So a transform works on L channels at once,
 without knowing it. Pictures stay (N, C, H, W) outside: a strip of their rows is turned to (rows, columns, L)
 and back in cache, and a block of tiles is small enough that V and M stay there, too.
 
@@ -203,10 +203,9 @@ def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end
                 for k in range(0, C, SLICE):
                     stop = min(k + SLICE, C)
                     for p in range(count):
-                        for b in range(k // L, (stop + L - 1) // L):
-                            part = M[p * NV : (p + 1) * NV]
-                            tiles = (last - first) * across
-                            outer_product(lines_of(V), lines_of(part), lines_of(U), tiles, b, b * L - k)
+                        part, tiles = M[p * NV : (p + 1) * NV], (last - first) * across
+                        blocks_of_slice = k // L, (stop + L - 1) // L
+                        outer_product(lines_of(V), lines_of(part), lines_of(U), tiles, *blocks_of_slice)
                         add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
 
 

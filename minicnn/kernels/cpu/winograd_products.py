@@ -41,20 +41,22 @@ def product(V, U, M, tiles, begin, end, row):
 
 
 @inner
-def outer_product(V, M, U, tiles, block, row):
-    """U[:, e, row:row+L] = V[block, e]' M[:, e] for all e, summed over the tiles."""
+def outer_product(V, M, U, tiles, begin, end):
+    """U[:, e] = V[begin:end, e]' M[:, e] for all e, summed over the tiles; tiles of UR x NV vectors."""
     noinline()
-    for e in range(V.shape[1]):
-        for k in range(0, L, UR):
-            for begin in range(0, tiles, 2 * DEPTH):
-                acc = tile(UR, NV, V)
-                for t in range(begin, min(begin + 2 * DEPTH, tiles)):
+    for block in range(begin, end):
+        for e in range(V.shape[1]):
+            for k in range(0, L, UR):
+                row = (block - begin) * L + k
+                for first in range(0, tiles, 2 * DEPTH):
+                    acc = tile(UR, NV, V)
+                    for t in range(first, min(first + 2 * DEPTH, tiles)):
+                        for r in range(UR):
+                            v = splat(V, block, e, t * L + k + r)
+                            for c in range(NV):
+                                acc[r, c] += v * load(M, c, e, t * L)
                     for r in range(UR):
-                        v = splat(V, block, e, t * L + k + r)
                         for c in range(NV):
-                            acc[r, c] += v * load(M, c, e, t * L)
-                for r in range(UR):
-                    for c in range(NV):
-                        if begin > 0:
-                            acc[r, c] += load(U, c, e, (row + k + r) * L)
-                        store(U, c, e, (row + k + r) * L, acc[r, c])
+                            if first > 0:
+                                acc[r, c] += load(U, c, e, (row + r) * L)
+                            store(U, c, e, (row + r) * L, acc[r, c])

@@ -6,8 +6,10 @@ import pytest
 from kernel_cases import DTYPES, assert_near, matrices, numbers, run
 from minicnn.kernels import cpu
 
-# Rows in several jobs, sums in several panels, results of less and of more than a tile, and nothing at all.
-SHAPES = [(3, 5, 4), (301, 70, 9), (33, 1100, 50), (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1)]
+# Rows in several jobs, sums in several panels, results of less and of more than a tile, few rows, and nothing
+# at all.
+FEW = [(1, 5001, 30), (2, 1037, 53), (7, 16, 300), (8, 700, 50)]
+SHAPES = [(3, 5, 4), (301, 70, 9), (33, 1100, 50), *FEW, (0, 3, 2), (3, 0, 2), (3, 2, 0), (1, 1, 1)]
 FUNCTIONS = {
     "": (lambda z: z, lambda y: np.ones_like(y)),
     "relu": (lambda z: np.maximum(z, 0), lambda y: y > 0),

@@ -214,9 +214,10 @@ X86 = pytest.mark.skipif(
 def test_tile_stays_in_registers(name, dtype):
     tiles = compiled(getattr(gemm, name).py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    A, panel, start, C = (np.ones(s, dtype) for s in ((gemm.MR, 9), (9, width), gemm.MR, (gemm.MR, width)))
+    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, (gemm.MR, width)
+    A, panels, start, C = (np.ones(shape, dtype) for shape in shapes)
     expected = 11 if name == "tiles" else 10  # which adds
-    tiles(A, panel, start, C, 0, *((width, True) if name == "tiles" else ()))
+    tiles(A, panels, start, C, 0, width, *([True] if name == "tiles" else []))
     assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
@@ -300,7 +301,7 @@ def test_multiply_writes_its_columns_only(dtype, begin):
     M, K, N, end = 11, 7, 130, 117
     A, B, bias = numbers(M, K, dtype=dtype), numbers(K, N, dtype=dtype), numbers(M, dtype=dtype)
     C = np.full((M, N), 77, dtype)
-    gemm.multiply(A, B, bias, C, begin, end)
+    compiled(gemm.multiply.py_func)(A, B, bias, C, begin, end)
     expected = (A.astype(float) @ B + bias[:, None]).astype(dtype)
     assert_near(np.ascontiguousarray(C[:, begin:end]), np.ascontiguousarray(expected[:, begin:end]))
     assert (C[:, :begin] == 77).all()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import kernel_cases
 import minicnn as mc
 from kernel_cases import assert_near, numbers, run
-from minicnn.kernels.cpu import winograd
+from minicnn.kernels.cpu import winograd, winograd_products
 from minicnn.kernels.cpu import winograd_transforms as transforms
 from minicnn.kernels.geometry import Window
 from test_kernel_safety import FENCES
@@ -144,6 +144,15 @@ def test_what_is_not_finite_is_left_to_others(m, bad):
                 assert result is None
 
 
+@SIZE
+def test_relu_on_the_way(m):
+    x, weight, bias, _ = arguments(2, 18, 9, 7, 35, (1, 1, 1, 1))
+    y = winograd.forward(x, weight, bias, (1, 1, 1, 1), m)
+    assert np.array_equal(winograd.forward(x, weight, bias, (1, 1, 1, 1), m, relu=True), np.maximum(y, 0))
+    x[1, 2, 3, 4] = np.nan  # which no comparison may lose
+    assert winograd.forward(x, weight, bias, (1, 1, 1, 1), m, relu=True) is None
+
+
 def errors(got, exact):
     """The largest error, by the root mean square and by the largest of the exact numbers."""
     error = abs(got - exact).max()
@@ -217,12 +226,12 @@ def test_automatic_choice(monkeypatch):
 
 @X86
 def test_tiles_stay_in_registers():
-    L, NV = winograd.L, winograd.NV
-    rows = max(winograd.MR, 2 * winograd.DEPTH)
+    L, NV = transforms.L, winograd_products.NV
+    rows = max(winograd_products.MR, 2 * winograd_products.DEPTH)
     V, M, U = (np.ones((count, 3, rows * L), np.float32) for count in (2, NV, NV))
     for kernel, tile, arguments in (
-        (winograd.product, winograd.MR * NV, (V, U, M, winograd.MR, 0, 1, 0)),
-        (winograd.outer_product, winograd.UR * NV, (V, M, U, rows, 0, 0)),
+        (winograd_products.product, winograd_products.MR * NV, (V, U, M, winograd_products.MR, 0, 1, 0)),
+        (winograd_products.outer_product, winograd_products.UR * NV, (V, M, U, rows, 0, 0)),
     ):
         function = compiled(kernel.py_func)
         function(*arguments)

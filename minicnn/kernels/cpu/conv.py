@@ -109,9 +109,9 @@ def conv2d(
     """y (N, O, OH, OW), activated, from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     m, method = chosen("y", x.dtype, x.shape, weight.shape, window, groups, winograd.choice)
     if m:
-        y = winograd.forward(x, weight, bias, window.padding, m)
+        y = winograd.forward(x, weight, bias, window.padding, m, activation == "relu")
         if y is not None:
-            return activated(y, activation)
+            return activated(y, "" if activation == "relu" else activation)
     return activated(method.conv2d(x, weight, bias, window, groups), activation)
 
 

@@ -1,46 +1,105 @@
 """The fully connected layer, and the activation after it: three products of matrices (see gemm.py).
 
+Few rows use each number of the weight only a few times: it is not laid out anew then, but read as it lies, in
+sums along its rows.
+
 The activation works on what the product has just written. Back, one pass is its gradient, sums up the
 bias's, and turns the matrix for the weight's; then threads share both products as one.
 """
 
 import numpy as np
+from numba import literally
 
 from minicnn.kernels.cpu.activation import activated
-from minicnn.kernels.cpu.gemm import CHAIN, DEPTH, column, jobs_of, matmul, matmuls, room_for_panel, turned
+from minicnn.kernels.cpu.gemm import (
+    CHAIN,
+    DEPTH,
+    MR,
+    NV,
+    columns,
+    jobs_of_panels,
+    matmul,
+    matmuls,
+    turned,
+    zero_panels,
+)
 from minicnn.kernels.cpu.graph import leave
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
+from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, tile
 from minicnn.kernels.cpu.transpose import transpose
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
+FEW_ROWS, STRIP = MR, 8 * NV  # the most that read a weight as it lies, and columns of a job then
 NUMBERS = {"": NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
 __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
 @jit
-def layer(x, weight, turned, bias, activation, y, rows, begin, end):
+def layer(x, weight, turned, bias, activation, y, rows, count, begin, end):
     """Some of the tiles of y (N, O) = f(x (N, I) weight + bias (O)), where bias may be empty.
 
-    The weight is (I, O), or (O, I) if it is `turned`. A job is a panel's width of columns for so many rows.
+    The weight is (I, O), or (O, I) if it is `turned`. A job is so many rows with the columns of some panels.
     """
-    panel = room_for_panel(weight, min(x.shape[1], DEPTH))
-    L, width, O = lanes(y), panel.shape[1], y.shape[1]
-    columns = (O + width - 1) // width
+    panels = zero_panels(weight, count, min(x.shape[1], DEPTH))
+    L, width, O = lanes(y), count * panels.shape[2], y.shape[1]
+    across = (O + width - 1) // width
     for job in range(begin, end):
-        i, j = job // columns * rows, job % columns * width
+        i, j = job // across * rows, job % across * width
         n, block = min(width, O - j), y[i : i + rows]
         for r in range(len(block) if bias.size > 0 else 0):
             for c in range(j, j + n, L):
                 m = min(L, j + n - c)
                 store_part(m, block, r, c, load_part(m, bias, c))
-        column(x[i : i + rows], weight, turned, panel, block, j, n, bias.size > 0)
+        columns(x[i : i + rows], weight, turned, panels, block, j, n, bias.size > 0)
         if activation != NONE:
             for r in range(len(block)):
                 activate_row(block[r, j : j + n], activation)
+
+
+@inner
+def dots(height, width, x, weight, j, y):
+    """y[:, j:j+width] += x (M, K) weight (O, K)[j:j+width]', for M <= height."""
+    noinline()
+    L, (M, K), last = lanes(y), x.shape, len(weight) - 1
+    for k0 in range(0, K, CHAIN * L):
+        acc = tile(literally(height), literally(width), y)
+        end = min(k0 + CHAIN * L, K)
+        for k in range(k0, end - L + 1, L):
+            for r in range(height):
+                v = load(x, min(r, M - 1), k)
+                for c in range(width):
+                    acc[r, c] += v * load(weight, min(j + c, last), k)
+        if end % L > 0:
+            for r in range(height):
+                v = load_part(end % L, x, min(r, M - 1), end - end % L)
+                for c in range(width):
+                    acc[r, c] += v * load_part(end % L, weight, min(j + c, last), end - end % L)
+        for r in range(M):
+            for c in range(min(width, last + 1 - j)):
+                y[r, j + c] += hsum(acc[r, c])
+
+
+@jit
+def layer_of_few_rows(x, weight, bias, activation, y, begin, end):
+    """As `layer` for at most FEW_ROWS rows and weight (O, I). A job is STRIP columns."""
+    M, O = y.shape
+    for job in range(begin, end):
+        j0, j1 = job * STRIP, min((job + 1) * STRIP, O)
+        for r in range(M):
+            for j in range(j0, j1):
+                y[r, j] = bias[j] if bias.size > 0 else y.dtype.type(0)
+        if M == 1:
+            for j in range(j0, j1, 8):
+                dots(1, 8, x, weight, j, y)
+        else:
+            for j in range(j0, j1, NV):
+                dots(MR, NV, x, weight, j, y)
+        if activation != NONE:
+            for r in range(M):
+                activate_row(y[r, j0:j1], activation)
 
 
 @jit
@@ -75,10 +134,13 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activatio
         return activated(y, activation) if activation else y
     O, I = weight.shape
     y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
-    jobs, rows = jobs_of(x, O)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    shift = y[:0, 0] if bias is None else np.ascontiguousarray(bias)
-    run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, NUMBERS[activation], y, rows)
+    shift, last = y[:0, 0] if bias is None else np.ascontiguousarray(bias), NUMBERS[activation]
+    if len(x) <= FEW_ROWS:
+        run(layer_of_few_rows, -(-O // STRIP), weight.size, x, weight, shift, last, y)
+    else:
+        jobs, *blocks = jobs_of_panels(x, O)
+        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, *blocks)
     return y
 
 

@@ -9,14 +9,15 @@ they would not fill the tiles: of those, several are laid side by side.
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import NV, PANELS, multiply, turned
-from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.outer import PIXELS, add_outer, blocks_of
+from minicnn.kernels.cpu.gemm import JOBS, NV, PANELS, multiply, turned
+from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.outer import PIXELS, ROWS, blocks_of, outer_tile
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, lanes
 from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
 
+BLOCKS = 8  # of the weight gradient in a job at most: their pixels fit into an L2 cache
 SUM = 1024  # pixels of a chunk of the weight gradient, at least
 
 
@@ -60,27 +61,47 @@ def multiply_pictures(x, weight, bias, y, together, begin, end):
             apart(products, y[job * together : (job + 1) * together])
 
 
+@inner
+def add_outers(A, B, C):
+    """C (blocks, M, W) += A (M, P) B (blocks, P, W), for P up to PIXELS."""
+    wide = C.shape[2] > lanes(C)
+    for i in range(0, A.shape[0], ROWS):
+        for b in range(len(C)):
+            if wide:
+                outer_tile(2, A, B[b], C[b], i)
+            else:
+                outer_tile(1, A, B[b], C[b], i)
+
+
 @jit
-def weight_gradient(rows, turned, partial, begin, end):
-    """partial (chunks, blocks, M, W): sums of rows[n] turned[n]' for rows (N, M, P), turned (N, K, P)."""
-    (chunks, blocks, _, W), (N, _, P) = partial.shape, turned.shape
-    pixels = np.zeros((PIXELS, W), rows.dtype)
+def weight_gradient(rows, turned, partial, together, begin, end):
+    """partial (chunks, blocks, M, W): sums of rows[n] turned[n]' for rows (N, M, P), turned (N, K, P).
+
+    A job is some blocks of a chunk, `together` at most: all of them meet the rows while these are in cache.
+    """
+    (chunks, blocks, M, W), (N, _, P) = partial.shape, turned.shape
+    groups = (blocks + together - 1) // together
+    pixels = np.zeros((together, PIXELS, W), rows.dtype)
     for job in range(begin, end):
-        t, b = job // blocks, job % blocks
-        sums = partial[t, b]
-        sums[:] = 0
+        t, first = job // groups, job % groups * together
+        sums = partial[t, first : first + together]
+        for b in range(len(sums)):
+            for i in range(M):
+                for j in range(W):
+                    sums[b, i, j] = 0
         for n in range(t * N // chunks, (t + 1) * N // chunks):
             for p in range(0, P, PIXELS):
-                part = rows[n, :, p : p + PIXELS]
-                transpose(turned[n, b * W : (b + 1) * W, p : p + PIXELS], pixels)
-                add_outer(part, pixels[: part.shape[1]], sums)
+                for b in range(len(sums)):
+                    k = (first + b) * W
+                    transpose(turned[n, k : k + W, p : p + PIXELS], pixels[b])
+                add_outers(rows[n, :, p : p + PIXELS], pixels, sums)
 
 
 def run_multiply(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> None:
     """y (N, O, H, W) from x (N, C, H, W), weight (O, C) and bias (O)."""
     (N, C, H, W), O = x.shape, y.shape[1]
     P, width = H * W, PANELS * NV * BYTES // x.itemsize
-    together = max(1, min(width // P, N))
+    together = -(-N // -(-N // max(1, width // P)))  # as many jobs as need be, of the same size
     jobs = -(-N // together) if together > 1 else N * -(-P // width)
     x, y = np.ascontiguousarray(x).reshape(N, C, P), y.reshape(N, O, P)
     run(multiply_pictures, jobs, y.size * C // PRODUCTS, x, weight, bias, y, together)
@@ -116,6 +137,8 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     chunks = max(1, min(N, 8, N * P // SUM))
     blocks, width = blocks_of(others.shape[1], dy.dtype)
     partial = np.empty((chunks, blocks, rows.shape[1], width), dy.dtype)
-    run(weight_gradient, chunks * blocks, dy.size * C // PRODUCTS, rows, others, partial)
+    together = max(1, min(BLOCKS, blocks * chunks // JOBS))
+    jobs = chunks * -(-blocks // together)
+    run(weight_gradient, jobs, dy.size * C // PRODUCTS, rows, others, partial, together)
     sums = partial.sum(axis=0).swapaxes(0, 1).reshape(rows.shape[1], -1)[:, : others.shape[1]]
     return np.ascontiguousarray(sums.T if swap else sums).reshape(O, C, 1, 1)

@@ -25,7 +25,8 @@ import numpy as np
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.memory import empty
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import BYTES, REGISTERS, load, noinline, splat, store, tile
+from minicnn.kernels.cpu.simd import BYTES, load, store
+from minicnn.kernels.cpu.winograd_products import MR, NV, lines_of, outer_product, product
 from minicnn.kernels.cpu.winograd_transforms import (
     MARGIN,
     POINTS,
@@ -43,9 +44,6 @@ from minicnn.kernels.cpu.winograd_transforms import (
 )
 from minicnn.kernels.geometry import Window
 
-MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
-UR = 8 if REGISTERS == 32 else 4  # a tile of U: UR rows of NV vectors
-DEPTH = 32  # channels, or half as many tiles, summed in one go: longer sums round more
 SLICE = 64  # channels whose V, of a block of tiles, stays in an L2 cache beside their filters and ...
 CACHE = 5 << 17  # ... so many bytes of M
 TILES = 96  # in a block, if there are so many
@@ -69,53 +67,6 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
     tiles = {m: N * -(-OH // m) * -(-OW // m) for m in (2, 4)}
     m = 2 if 16 * tiles[2] <= 36 * tiles[4] else 4
     return m if min(C, O) >= 32 and min(C, O) * tiles[m] >= 1024 else 0
-
-
-@inner
-def lines_of(E):
-    """E (blocks, places, rows, L) with the rows of a block in one line, for the products."""
-    return E.reshape(E.shape[0], E.shape[1], -1)
-
-
-@inner
-def product(V, U, M, tiles, begin, end, row):
-    """M[:, e, :tiles] += V[begin:end, e] U[:, e, row:] for all places e; tiles of MR x NV vectors in registers."""
-    noinline()
-    for e in range(V.shape[1]):
-        for t in range(0, tiles, MR):
-            for first in range(begin, end, DEPTH // L):
-                acc = tile(MR, NV, V)
-                for block in range(first, min(first + DEPTH // L, end)):
-                    for k in range(L):
-                        for r in range(MR):
-                            v = splat(V, block, e, (t + r) * L + k)
-                            for c in range(NV):
-                                acc[r, c] += v * load(U, c, e, (row + (block - begin) * L + k) * L)
-                for r in range(MR):
-                    for c in range(NV):
-                        if first > 0:
-                            acc[r, c] += load(M, c, e, (t + r) * L)
-                        store(M, c, e, (t + r) * L, acc[r, c])
-
-
-@inner
-def outer_product(V, M, U, tiles, block, row):
-    """U[:, e, row:row+L] = V[block, e]' M[:, e] for all places e, summed over the tiles."""
-    noinline()
-    for e in range(V.shape[1]):
-        for k in range(0, L, UR):
-            for begin in range(0, tiles, 2 * DEPTH):
-                acc = tile(UR, NV, V)
-                for t in range(begin, min(begin + 2 * DEPTH, tiles)):
-                    for r in range(UR):
-                        v = splat(V, block, e, t * L + k + r)
-                        for c in range(NV):
-                            acc[r, c] += v * load(M, c, e, t * L)
-                for r in range(UR):
-                    for c in range(NV):
-                        if begin > 0:
-                            acc[r, c] += load(U, c, e, (row + k + r) * L)
-                        store(U, c, e, (row + k + r) * L, acc[r, c])
 
 
 @inner
@@ -157,7 +108,7 @@ def transform_gradients(dy, panel, first, last, size, points, grid, M):
 
 
 @inner
-def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
+def transform_outputs(M, bias, floor, first, last, size, points, grid, y, panel):
     """The same tile rows of y (N, O, OH, OW) from M, for a panel of its channels; 0, or NaN."""
     m, (down, across) = len(points) - 1, size
     row, finite = first, np.float32(0)
@@ -168,30 +119,32 @@ def transform_outputs(M, bias, first, last, size, points, grid, y, panel):
             for r in range(rows):
                 for s in range(across):
                     transform_output(points, M, b, t + r * across + s, grid, r * m, s * m)
-            finite += write_strip(grid, bias, panel * NV + b, y[n], i * m, rows * m)
+            finite += write_strip(grid, bias, panel * NV + b, floor, y[n], i * m, rows * m)
         row += rows
     return finite
 
 
 @jit
-def convolve(x, filters, turned, U, bias, y, top, left, points, block_rows, at_once, finite, begin, end):
+def convolve(x, filters, turned, U, bias, floor, y, top, left, points, rows, at_once, finite, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in transform_filters, and bias (panels * NV, L).
 
-    A job is some panels, `at_once`, of one block of tile rows: a slice of V is in cache for all of them. U has
-    the transformed filters of all panels; if it is empty, each job transforms those it needs, slice by slice.
+    Numbers of y below the floor become the floor.
+
+    A job is some panels, `at_once`, of a block of tile rows: a slice of V is in cache for all of them. U has
+    all transformed filters; if it is empty, each job transforms those it needs, slice by slice.
     """
     (N, C, _, W), (OH, OW) = x.shape, y.shape[2:]
     m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
     groups = (panels + at_once - 1) // at_once
-    room = (block_rows * across + MR - 1) // MR * MR | 1  # odd, or rows would share places in cache
+    room = (rows * across + MR - 1) // MR * MR | 1  # odd, or rows would share places in cache
     V, M, own = vectors((blocks, E, room)), vectors((at_once * NV, E, room)), vectors((NV, E, SLICE | 1))
-    grid = strip(min(block_rows, down), across, W, m)
-    out = strip(min(block_rows, down), across, OW, m)
+    grid = strip(min(rows, down), across, W, m)
+    out = strip(min(rows, down), across, OW, m)
     for job in range(begin, end):
         block, panel = job // groups, job % groups * at_once
-        first, last = block * block_rows, min((block + 1) * block_rows, N * down)
+        first, last = block * rows, min((block + 1) * rows, N * down)
         if job == begin or panel == 0:
             transform_inputs(x, first, last, size, top, left, points, grid, V)
         count, total = min(at_once, panels - panel), np.float32(0)
@@ -211,7 +164,7 @@ def convolve(x, filters, turned, U, bias, y, top, left, points, block_rows, at_o
                 )
         for p in range(count):
             part = M[p * NV : (p + 1) * NV]
-            total += transform_outputs(part, bias, first, last, size, points, out, y, panel + p)
+            total += transform_outputs(part, bias, floor, first, last, size, points, out, y, panel + p)
         finite[job] = total == 0
 
 
@@ -271,7 +224,7 @@ def add_up(partial, dweight, finite, begin, end):
                     for chunk in range(1, chunks):
                         v += load(partial, chunk, panel, b, c, tap, 0)
                     store(line, 0, tap, 0, v)
-                total += write_strip(line, none, panel * NV + b, dweight, c, len(line))
+                total += write_strip(line, none, panel * NV + b, -np.inf, dweight, c, len(line))
         finite[panel] = total == 0
 
 
@@ -296,6 +249,7 @@ def convolution(
     y: np.ndarray,
     padding: tuple[int, ...],
     m: int,
+    floor: float = -np.inf,
 ) -> np.ndarray | None:
     """Fill y (N, O, OH, OW) in; weight is (O, C, 3, 3), or (C, O, 3, 3) if it is to be turned round."""
     (N, O, OH, OW), C = y.shape, x.shape[1]
@@ -311,7 +265,7 @@ def convolution(
     run(transform_all_filters, len(U), U.size, filters, turned, 0, C, POINTS[m], U)
     at_once = panels_at_once(block_rows * across, panels, E)
     finite = np.empty(blocks * -(-panels // at_once), np.bool_)
-    arrays = np.ascontiguousarray(x), filters, turned, U, offsets, y
+    arrays = np.ascontiguousarray(x), filters, turned, U, offsets, floor, y
     products = y.size * C * 9 // PRODUCTS
     sizes = block_rows, at_once
     run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], *sizes, finite)
@@ -319,7 +273,12 @@ def convolution(
 
 
 def forward(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int, int, int], m: int
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    padding: tuple[int, int, int, int],
+    m: int,
+    relu: bool = False,
 ) -> np.ndarray | None:
     """The convolution by F(m x m, 3x3).
 
@@ -328,6 +287,7 @@ def forward(
     x, weight, bias : float32 (N, C, H, W), (O, C, 3, 3) and (O) or None
     padding : at the top, bottom, left and right; 0, 1 or 2 each
     m : 2 or 4
+    relu : whether what is below 0 becomes 0
 
     Returns
     -------
@@ -335,7 +295,7 @@ def forward(
     """
     (N, _, H, W), (top, bottom, left, right) = x.shape, padding
     y = np.empty((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
-    return convolution(x, weight, False, bias, y, padding, m)
+    return convolution(x, weight, False, bias, y, padding, m, 0.0 if relu else -np.inf)
 
 
 def input_gradient(

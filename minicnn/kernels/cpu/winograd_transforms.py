@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, store_part, tile
+from minicnn.kernels.cpu.simd import hsum, load, load_part, maximum, noinline, store, store_part, tile
 from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
 L = LANES  # numbers in a vector of float32
@@ -242,17 +242,18 @@ def read_block(picture, b, h, w, grid, r, s):
 
 
 @inner
-def write_block(grid, r, s, bias, b, picture, h, w):
-    """The way back, with bias[b] added; returns 0, or NaN if a number is not finite."""
+def write_block(grid, r, s, bias, b, floor, picture, h, w):
+    """The way back, with bias[b] added, and nothing below the floor; 0, or NaN if a number is not finite."""
     noinline()
     C, _, W = picture.shape
     t, other = tile(L, 1, grid), tile(L, 1, grid)
     offset = load(bias, b, 0)
     finite = offset * 0.0
+    lowest = finite + floor
     for i in range(L):
         v = load(grid, r, s + i, 0) + offset
         finite += v * 0.0
-        t[i, 0] = v
+        t[i, 0] = maximum(v, lowest)
     for _ in range(STAGES):
         shuffle(t, other)
     for i in range(L):
@@ -277,13 +278,13 @@ def read_strip(picture, b, row0, rows, grid):
 
 
 @inner
-def write_strip(grid, bias, b, picture, row0, rows):
+def write_strip(grid, bias, b, floor, picture, row0, rows):
     """Rows row0 to row0 + rows of picture = grid[:rows], where it has such rows; 0, or NaN as above."""
     _, H, W = picture.shape
     finite = np.float32(0)
     for r in range(min(rows, H - row0)):
         for w in range(0, W, L):
-            finite += write_block(grid, r, w, bias, b, picture, row0 + r, w)
+            finite += write_block(grid, r, w, bias, b, floor, picture, row0 + r, w)
     return finite
 
 
@@ -299,7 +300,7 @@ def strip(rows, across, W, m):
 
 @inner
 def transform_filters(filters, turned, panel, begin, end, points, U):
-    """U (blocks, a*a, rows, L)[:, :, :end-begin] = G g G' for the filters from channels begin to end to a panel of channels.
+    """U (blocks, a*a, rows, L) = G g G' for the filters from channels begin to end to a panel of channels.
 
     filters is (1, O, C, 9); or, to be turned upside down and back to front, (C, O, 1, 9).
     """

@@ -40,7 +40,9 @@ def arguments(x_shape, weight_shape, window, groups):
 
 def check(method, x_shape, weight_shape, window, groups):
     for name, given in zip(DIRECTIONS, arguments(x_shape, weight_shape, window, groups), strict=True):
-        if method is direct and name == "conv2d_input_gradient" and window.stride != (1, 1):
+        if window.stride != (1, 1) and (method, name) in (
+            (direct, "conv2d_input_gradient"), (depthwise_large, "conv2d_weight_gradient"),
+        ):  # fmt: skip
             continue
         assert_near(getattr(method, name)(*given), getattr(kernel_cases, name)(*given), f"{name} {window}")
 

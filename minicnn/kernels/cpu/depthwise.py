@@ -168,7 +168,7 @@ def conv2d_input_gradient(
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (C, 1, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W)."""
-    if x.shape[2] * x.shape[3] > SMALL:
+    if x.shape[2] * x.shape[3] > SMALL and window.stride == (1, 1):
         return depthwise_large.conv2d_weight_gradient(dy, x, window, groups)
     (N, C, _, W), (OH, OW) = x.shape, dy.shape[2:]
     strip, band = strip_of_planes(OH, OW, W, window, N)

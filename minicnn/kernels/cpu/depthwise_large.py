@@ -146,41 +146,37 @@ def spread(dy, weight, dx, steps, lines, columns, below, beside, seen, starts, m
 
 
 @jit
-def weight_gradient(dy, x, dweight, steps, lines, rows, across, seen, starts, top, begin, end):
-    """dweight (C, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels; as `correlate`."""
-    (N, C, H, W), (OH, OW), (SH, SW) = x.shape, dy.shape[2:], (len(steps[0]), len(steps[1]))
-    L, R, KW, KH = lanes(x), (len(rows) - 1) * SH + len(lines), across.size, len(lines)
+def weight_gradient(dy, x, dweight, lines, rows, across, seen, starts, top, begin, end):
+    """dweight (C, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels; stride 1."""
+    (N, C, H, W), (OH, OW) = x.shape, dy.shape[2:]
+    L, R, KW, KH = lanes(x), len(rows) - 1 + len(lines), across.size, len(lines)
     flat, wide, sums = x.reshape(x.size), seen.size // (2 * KW), np.empty((KW, KH, lanes(x)), x.dtype)
     for c in range(begin, end):
         sums[:] = 0
         for n in range(N):
             for row in range(0, OH, len(rows)):
-                first = row * SH - top
+                first = row - top
                 start = ((n * C + c) * H + first) * W
                 whole = first >= 0 and first + R <= H and row + len(rows) <= OH
                 for kw in range(KW):
                     acc = tile(CHAINS, COLUMN, x)
                     for w in range(0, OW, L):
-                        place, j = across[kw] + w * SW, kw * wide + w * SW
-                        if whole and w + L <= OW and place >= 0 and place + SW * L <= W:
+                        place, j = across[kw] + w, kw * wide + w
+                        if whole and w + L <= OW and place >= 0 and place + L <= W:
                             for r in range(len(rows)):
                                 g = load(dy, n, c, row + r, w)
                                 for kh in range(len(lines)):
-                                    i = start + place + (r * SH + kh) * W
+                                    i = start + place + (r + kh) * W
                                     v = load(flat, i)
-                                    if SW == 2:
-                                        v = evens(v, load(flat, i + L))
                                     acc[r % CHAINS, kh] += g * v
                         else:
                             for r in range(len(rows)):
                                 there = OW - w if row + r < OH else 0
                                 g = load_part(there, dy, n, c, min(row + r, OH - 1), w)
                                 for kh in range(len(lines)):
-                                    i = start + place + (r * SH + kh) * W
-                                    k = j + (starts[(row + r) * SH + kh] if row + r < OH else 0)
+                                    i = start + place + (r + kh) * W
+                                    k = j + (starts[row + r + kh] if row + r < OH else 0)
                                     v = load_where(load(seen, k) > 0, flat, i)
-                                    if SW == 2:
-                                        v = evens(v, load_where(load(seen, k + L) > 0, flat, i + L))
                                     acc[r % CHAINS, kh] += g * v
                     for kh in range(len(lines)):
                         more = acc[0, kh]
@@ -192,10 +188,10 @@ def weight_gradient(dy, x, dweight, steps, lines, rows, across, seen, starts, to
                 dweight[c, kh, kw] = hsum(load(sums, kw, kh, 0))
 
 
-def tuples(window: Window, most: int = UNROLLED) -> tuple:
+def tuples(window: Window) -> tuple:
     """The strides, a filter's column and the rows of a tile as tuples of as many zeros."""
     (KH, _), (SH, SW) = window.kernel, window.stride
-    return ((0,) * SH, (0,) * SW), (0,) * KH, (0,) * min(ROWS, max(most // KH, 1))
+    return ((0,) * SH, (0,) * SW), (0,) * KH, (0,) * min(ROWS, max(UNROLLED // KH, 1))
 
 
 def sight_of(H: int, W: int, OH: int, OW: int, window: Window, dtype: np.dtype) -> Sight:
@@ -272,11 +268,11 @@ def conv2d_input_gradient(
 
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
-    """dweight (C, 1, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W)."""
+    """dweight (C, 1, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for stride 1."""
     (_, C, H, W), (OH, OW), (KH, KW) = x.shape, dy.shape[2:], window.kernel
     dweight, sees = np.empty((C, 1, KH, KW), dy.dtype), sight_of(H, W, OH, OW, window, x.dtype)
     given = np.ascontiguousarray(dy), np.ascontiguousarray(x), dweight.reshape(C, KH, KW)
     places = sees.across, sees.lanes, sees.rows, window.padding[0]
-    sizes, products = tuples(window, UNROLLED // window.stride[1]), dy.size * KH * KW // PRODUCTS
+    sizes, products = tuples(window)[1:], dy.size * KH * KW // PRODUCTS
     run(weight_gradient, C, products, *given, *sizes, *places)
     return dweight

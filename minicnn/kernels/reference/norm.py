@@ -61,7 +61,8 @@ def batch_norm_gradient(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx (N, C, P), dweight (C) and dbias (C); with `constant`, mean and rstd do not depend on x."""
     N, C, P = x.shape
-    dx, dweight, dbias = np.empty(x.shape, dy.dtype), np.zeros(C, dy.dtype), np.zeros(C, dy.dtype)
+    dx = np.empty(x.shape, dy.dtype)
+    dweight, dbias = np.zeros(C), np.zeros(C)  # float64, for these are long sums
     for n, c, p in np.ndindex(x.shape):
         dweight[c] += dy[n, c, p] * (x[n, c, p] - mean[c]) * rstd[c]
         dbias[c] += dy[n, c, p]
@@ -69,9 +70,9 @@ def batch_norm_gradient(
         d = dy[n, c, p]
         if not constant:
             xhat = (x[n, c, p] - mean[c]) * rstd[c]
-            d = d - (dbias[c] + xhat * dweight[c]) / dy.dtype.type(N * P)
+            d = d - (dbias[c] + xhat * dweight[c]) / (N * P)
         dx[n, c, p] = d * rstd[c] * (1 if weight is None else weight[c])
-    return dx, dweight, dbias
+    return dx, dweight.astype(dy.dtype), dbias.astype(dy.dtype)
 
 
 def group_norm(
@@ -115,9 +116,9 @@ def group_norm_weight_gradient(
 ) -> tuple[np.ndarray, np.ndarray]:
     """dweight and dbias (C)."""
     C, G = x.shape[1], mean.shape[1]
-    dweight, dbias = np.zeros(C, dy.dtype), np.zeros(C, dy.dtype)
+    dweight, dbias = np.zeros(C), np.zeros(C)  # float64, for these are long sums
     for n, c, p in np.ndindex(x.shape):
         g = c // (C // G)
         dweight[c] += dy[n, c, p] * (x[n, c, p] - mean[n, g]) * rstd[n, g]
         dbias[c] += dy[n, c, p]
-    return dweight, dbias
+    return dweight.astype(dy.dtype), dbias.astype(dy.dtype)

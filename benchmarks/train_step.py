@@ -11,7 +11,7 @@ Ratio = the median of PyTorch's best / minicnn's compiled: above 1, minicnn is f
 timed, the loss and all gradients are compared.
 
 With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
-train_step_cpu.md in that folder, or train_step_cpu_avx2.md.
+train_step_cpu.md in that folder, or train_step_cpu_haswell.md.
 
 On a GPU minicnn's step is a CUDA graph; PyTorch's is eager and a CUDA graph, or with --compiled that alone.
 What comes out is kept in results/train_step_cuda.md; see benchmarks/on_gpu/steps.py.
@@ -128,7 +128,7 @@ def measure_on_cpu(
     """Measure the models with every batch size and number of threads; whether all of it succeeded."""
     limited = AVX2.items() <= os.environ.items()
     table = Table(
-        file_in(results, "train_step_cpu_avx2.md" if limited else "train_step_cpu.md"),
+        file_in(results, "train_step_cpu_haswell.md" if limited else "train_step_cpu.md"),
         "Training step on the CPU" + (", without AVX-512" if limited else ""),
         [
             machine(),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from kernel_cases import run
 from minicnn import nn
 from minicnn.backends import cpu
 from minicnn.kernels.cpu.interleaved import LANES
@@ -221,6 +222,28 @@ def test_any_number_of_threads():
     for other in found[1:]:
         for ours, wanted in zip(other, found[0], strict=True):
             np.testing.assert_array_equal(ours, wanted)
+
+
+ALONE = """
+import numba
+import minicnn as mc
+from test_captured import captured, compiled_with, network
+
+mc.set_num_threads(1)
+compiled, x = compiled_with(network())
+assert captured(compiled) is not None
+compiled(x)
+try:
+    print(numba.threading_layer())
+except ValueError:  # it has not been asked for
+    print("none")
+"""
+
+
+def test_one_thread_starts_no_others():
+    """OpenMP's threads are the whole program's: PyTorch beside us would get as many."""
+    done = run(ALONE, NUMBA_NUM_THREADS="2")
+    assert done.stdout == "none\n", done.stderr
 
 
 def test_threads_of_the_program():

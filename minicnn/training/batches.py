@@ -60,7 +60,10 @@ def each(step: Step, batches: Batches, who: str, where: device, capture: bool = 
     given: Iterator[tuple] = pairs_of(batches, who, where)
     data = batches.dataset if isinstance(batches, DataLoader) else None
     if isinstance(data, Resident) and len(data.columns) == 2:
-        take = lambda chosen: step(*data.batch(chosen.array))  # noqa: E731
+
+        def take(chosen: Tensor) -> None:
+            step(*data.batch(chosen.array))
+
         given = zip(numbers_of(data, batches), strict=True)
     take, number = Captured(take) if capture and where is not CPU else take, 0
     for number, batch in enumerate(given, 1):

@@ -104,13 +104,12 @@ class Graph:
     def replay(self) -> bool:
         """Do all calls again; whether none failed, and all conditions held."""
         self.share()
-        if LOCK.acquire(blocking=False):
-            try:
-                replay(address_of_share(), self.table, True)
-            finally:
+        together = bool((self.table[:, 3] > 1).any()) and LOCK.acquire(blocking=False)
+        try:  # alone, too, if other threads of the program have the cores
+            replay(address_of_share() if together else 0, self.table, together)
+        finally:
+            if together:
                 LOCK.release()
-        else:  # other threads of the program have the cores
-            replay(address_of_share(), self.table, False)
         failed = self.words[:, 0].any()  # the code of an error comes first
         if failed:
             self.words[:, :2] = 0

@@ -171,7 +171,7 @@ def launcher(kernel: Any) -> Callable:
 
 def launch(kernel: Any, room: int, jobs: int, count: int, arguments: tuple) -> int:
     """See `launch_with`; the address of the kernel's `part`."""
-    begin, share = launcher(kernel), address_of_share()
+    begin, share = launcher(kernel), 0 if room else address_of_share()  # which starts all threads there are
     part = begin(0, room, share, jobs, count, *arguments)
     if not part:
         tys = (*map(typeof, arguments), types.int64, types.int64)

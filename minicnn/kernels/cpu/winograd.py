@@ -259,7 +259,7 @@ def convolution(
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         offsets.ravel()[:O] = bias
-    filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, C, 9))
+    filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, 1, 9 * C))
     channels = -(-C // L) * L | 1
     U = empty((panels if blocks > 1 else 0, NV, E, channels, L))
     U[:, :, :, C:] = 0  # so many channels have no filters

@@ -40,6 +40,7 @@ from minicnn.kernels.cpu.winograd_transforms import (
     transform_input,
     transform_output,
     vectors,
+    write_block,
     write_strip,
 )
 from minicnn.kernels.geometry import Window
@@ -212,20 +213,27 @@ def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end
 
 
 @jit
-def add_up(partial, dweight, finite, begin, end):
-    """dweight (O, C, 9) = the sum of the chunks, in order, for some panels."""
-    chunks, _, _, C = partial.shape[:4]
-    none, line = vectors((1, 1, partial.shape[1] * NV))[0, 0], vectors((1, 1, 9 + L))[0]
+def add_up(partial, dweight, taps, steps, finite, begin, end):
+    """dweight (O, 1, C*taps) = the sum of chunks (chunks, panels, NV, rows*L), in order, for some panels.
+
+    steps: rows from a channel to the next, and from a tap to the next.
+    """
+    chunks, _, _, _ = partial.shape
+    none, line = vectors((1, 1, partial.shape[1] * NV))[0, 0], vectors((1, 1, L))[0]
     for panel in range(begin, end):
         total = np.float32(0)
         for b in range(NV):
-            for c in range(C):
-                for tap in range(9):
-                    v = load(partial, 0, panel, b, c, tap, 0)
+            row = tap = 0
+            for k in range(0, dweight.shape[2], L):
+                for i in range(min(L, dweight.shape[2] - k)):
+                    v = load(partial, 0, panel, b, row * L)
                     for chunk in range(1, chunks):
-                        v += load(partial, chunk, panel, b, c, tap, 0)
-                    store(line, 0, tap, 0, v)
-                total += write_strip(line, none, panel * NV + b, -np.inf, dweight, c, len(line))
+                        v += load(partial, chunk, panel, b, row * L)
+                    store(line, 0, i, 0, v)
+                    row, tap = row + steps[1], tap + 1
+                    if tap == taps:
+                        row, tap = row + steps[0] - taps * steps[1], 0
+                total += write_block(line, 0, 0, none, panel * NV + b, -np.inf, dweight, 0, k)
         finite[panel] = total == 0
 
 
@@ -321,5 +329,6 @@ def weight_gradient(
     jobs = chunks * (-(-panels // sizes[1]) if blocks == chunks else 1)
     run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], *sizes)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
-    run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 9), finite)
+    rows = partial.reshape(chunks, panels, NV, -1)
+    run(add_up, panels, partial.size, rows, dweight.reshape(O, 1, C * 9), 9, (9, 1), finite)
     return dweight if finite.all() else None

@@ -19,7 +19,7 @@ a bias: `down` (M) and `across` (N).
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.memory import prefetch
+from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,

@@ -1,5 +1,4 @@
-"""Arrays that begin where a vector does; freed memory kept in the process, for the next step's arrays; and
-memory fetched ahead.
+"""Arrays that begin where a vector does; and freed memory kept in the process, for the next step's arrays.
 
 A training step makes and drops the same megabytes again and again. The C library would return them to the
 system each time, and get them back page by page: a fifth of LeNet-5's step went into that.
@@ -8,13 +7,10 @@ system each time, and get them back page by page: a fifth of LeNet-5's step went
 import ctypes
 import math
 import sys
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
 
-from minicnn.kernels.cpu.simd import BYTES, I32, call, define, element_pointer
+from minicnn.kernels.cpu.simd import BYTES
 
 # of glibc's malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -39,18 +35,3 @@ def empty(shape: tuple[int, ...]) -> np.ndarray:
     room = np.empty(size + BYTES // 4, np.float32)
     first = -ctypes.addressof(ctypes.c_char.from_buffer(room.data)) % BYTES // 4
     return room[first : first + size].reshape(shape)
-
-
-def prefetch(a, *index):
-    """In a kernel: have the line of memory with a[i, j] brought into cache. It may lie past a's end."""
-
-
-def emit_prefetch(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    pointer = element_pointer(context, builder, sig.args[0], args[0], sig.args[1:], args[1:])
-    pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-    read, every_level, data = I32(0), I32(3), I32(1)
-    call(builder, "llvm.prefetch.p0", ir.VoidType(), pointer, read, every_level, data)
-    return context.get_dummy_value()
-
-
-define(prefetch, lambda a, *index: types.none, emit_prefetch)

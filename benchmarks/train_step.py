@@ -1,5 +1,5 @@
 """The whole training step (zero_grad, forward, loss, backward, Adam) in minicnn and in PyTorch, in turn in
-one run.
+one run, each in a process of its own.
 
     python -m benchmarks.train_step [--models lenet5 simplecnn] [--batch-size 64 256] [--threads 1 2]
     python -m benchmarks.train_step --avx2
@@ -30,7 +30,17 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.report import RESULTS, Table, beside, file_in, machine, meaning, options
-from benchmarks.timing import Budget, Call, alternate, median_ms, set_threads, told_ms, training_step
+from benchmarks.timing import (
+    Apart,
+    Budget,
+    Call,
+    alternate,
+    apart,
+    median_ms,
+    set_threads,
+    told_ms,
+    training_step,
+)
 from benchmarks.twins import model_for, same, twin
 
 INPUTS = {
@@ -88,6 +98,19 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
     return training_step(model, optimizer, loss_fn, inputs, targets)
 
 
+def batch_for(name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random pictures and labels for a model."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((size, *INPUTS[name]), np.float32), rng.integers(0, 10, size)
+
+
+def torch_steps(name: str, size: int, threads: int) -> list[Call]:
+    """PyTorch's step in its modes."""
+    torch.set_num_threads(threads)
+    x, y = batch_for(name, size)
+    return [torch_step(twin(model_for(name, x.shape)), x, y, *mode) for mode in MODES.values()]
+
+
 def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
     """Raise AssertionError unless the loss and all gradients agree with PyTorch's, eager and compiled."""
     theirs = twin(model)
@@ -104,15 +127,13 @@ def check(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
             same(name, p.grad, q.grad, KINKS if bent else 1e-4)
 
 
-def measure(name: str, size: int, threads: int, budget: Budget, table: Table) -> None:
+def measure(name: str, size: int, threads: int, budget: Budget, table: Table, pytorch: Apart) -> None:
     """Compare, time and tell one model's step."""
     set_threads(threads)
-    shape = (size, *INPUTS[name])
-    rng = np.random.default_rng(0)
-    x, y = rng.standard_normal(shape, np.float32), rng.integers(0, 10, size)
-    check(model_for(name, shape), x, y)
-    steps = [minicnn_step(model_for(name, shape), x, y, compiled) for compiled in (True, False)]
-    steps += [torch_step(twin(model_for(name, shape)), x, y, *mode) for mode in MODES.values()]
+    x, y = batch_for(name, size)
+    check(model_for(name, x.shape), x, y)
+    steps = [minicnn_step(model_for(name, x.shape), x, y, compiled) for compiled in (True, False)]
+    steps += pytorch.calls(torch_steps, name, size, threads)
     ours, eager, *theirs = alternate(steps, budget.seconds(len(steps)))
     both_eager = told_ms(eager), f"{median_ms(theirs[0]) / median_ms(eager):.2f}"
     table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), *both_eager)
@@ -140,9 +161,10 @@ def measure_on_cpu(
     )
     rows = [(name, size, t) for name in names for size in sizes or ON_CPU.get(name, (8,)) for t in threads]
     budget = Budget(minutes, len(rows))
-    for row in rows:
-        with table.attempt(*row):
-            measure(*row, budget, table)
+    with apart() as pytorch:
+        for row in rows:
+            with table.attempt(*row):
+                measure(*row, budget, table, pytorch)
     return not table.failed
 
 

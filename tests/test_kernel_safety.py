@@ -1,6 +1,7 @@
 """The kernels touch no memory but their arrays'; the CPU's give the same bits for any number of threads."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -140,3 +141,28 @@ def test_results_are_fresh_arrays():
     for (name, result, copy), other in zip(first, again, strict=True):
         assert np.array_equal(result, copy), name
         assert not np.shares_memory(result, other), name
+
+
+FREED = """
+import os
+import numpy as np
+import minicnn.kernels.cpu
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+before = resident()
+a, b = (np.ones(64 << 18, np.float32) for _ in range(2))  # 64 MB each
+assert resident() - before > 120
+del a, b
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep what they want")
+@pytest.mark.parametrize(("keep", "least", "most"), [(None, 120, 140), ("1", 120, 140), ("0", -10, 10)])
+def test_freed_memory_stays_in_the_process(keep, least, most):
+    done = run(FREED, MINICNN_KEEP_MEMORY=keep)
+    assert done.returncode == 0, done.stderr
+    assert least < int(done.stdout) < most

@@ -18,6 +18,7 @@ from minicnn.kernels.cpu.adaptive import (
     adaptive_avg_pool2d_gradient,
     adaptive_max_pool2d,
 )
+from minicnn.kernels.cpu.attention import attention  # noqa: F401 (for plans)
 from minicnn.kernels.cpu.clip import euclidean_norm, scale
 from minicnn.kernels.cpu.conv import (
     conv2d,
@@ -34,6 +35,7 @@ from minicnn.kernels.cpu.linear import (
     linear_gradients,  # noqa: F401 (for plans)
     linear_input_gradient,
     linear_parameter_gradients,
+    linear_plus,  # noqa: F401 (for plans)
     linear_weight_gradient,
 )
 from minicnn.kernels.cpu.loss import cross_entropy

@@ -35,7 +35,8 @@ from numba.np.arrayobj import populate_array
 
 CHOSEN = config.CPU_FEATURES  # None: the machine's own; a generic CPU has none, ""
 FEATURES = (llvm.get_host_cpu_features().flatten() if CHOSEN is None else CHOSEN).split(",")
-BYTES, REGISTERS = (64, 32) if "+avx512f" in FEATURES else (32, 16) if "+avx2" in FEATURES else (16, 16)
+BYTES = 64 if "+avx512f" in FEATURES else 32 if "+avx2" in FEATURES else 16
+REGISTERS = 32 if "+avx512f" in FEATURES or "+neon" in FEATURES else 16
 
 
 # The meaning of each operation

@@ -18,7 +18,6 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
-    evens,
     hsum,
     lanes,
     load,
@@ -28,7 +27,7 @@ from minicnn.kernels.cpu.simd import (
     store_part,
     tile,
 )
-from minicnn.kernels.cpu.weave import first_pairs, last_pairs
+from minicnn.kernels.cpu.weave import evens, first_pairs, last_pairs
 from minicnn.kernels.geometry import Window
 
 ROWS = 7 if REGISTERS == 32 else 4  # output rows of a tile, at most

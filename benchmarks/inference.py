@@ -1,4 +1,4 @@
-"""Inference of known networks in minicnn and in PyTorch, in turn in one run.
+"""Inference of known networks in minicnn and in PyTorch, in turn in one run, each in a process of its own.
 
     python -m benchmarks.inference [--models vgg16 vit_s_16] [--batch-size 8] [--threads 1 2]
 
@@ -17,7 +17,7 @@ import torch
 
 import minicnn as mc
 from benchmarks.report import Table, add_results, beside, file_in, machine, meaning, options
-from benchmarks.timing import Budget, alternate, set_threads, told_ms
+from benchmarks.timing import Apart, Budget, alternate, apart, set_threads, told_ms
 from benchmarks.twins import model_for, same, twin
 
 SIZES = {  # batch sizes
@@ -27,6 +27,7 @@ SIZES = {  # batch sizes
     "efficientnet_b0": (8,),
     "vit_s_16": (8,),
 }
+MODES = {"default": torch.contiguous_format, "channels_last": torch.channels_last}  # of PyTorch's memory
 
 
 def minicnn_scores(model: mc.nn.Module, x: np.ndarray, compiled: bool) -> Callable[[], mc.Tensor]:
@@ -53,20 +54,37 @@ def torch_scores(model: Any, x: np.ndarray, memory: torch.memory_format) -> Call
     return run
 
 
-def measure(name: str, size: int, threads: int, budget: Budget, table: Table, side: int) -> None:
+def model_and_batch(name: str, size: int, side: int) -> tuple[mc.nn.Module, np.ndarray]:
+    """A model in eval mode, and random pictures."""
+    x = np.random.default_rng(0).standard_normal((size, 3, side, side), np.float32)
+    return model_for(name, x.shape, **({"image_size": side} if name.startswith("vit") else {})).eval(), x
+
+
+def both_formats(model: mc.nn.Module, x: np.ndarray) -> list[Callable[[], torch.Tensor]]:
+    """`torch_scores` in the formats of MODES."""
+    return [torch_scores(twin(model), x, memory) for memory in MODES.values()]
+
+
+def torch_calls(name: str, size: int, side: int, threads: int) -> list[Callable[[], torch.Tensor]]:
+    """The same from the start."""
+    torch.set_num_threads(threads)
+    return both_formats(*model_and_batch(name, size, side))
+
+
+def measure(
+    name: str, size: int, threads: int, budget: Budget, table: Table, side: int, pytorch: Apart
+) -> None:
     """Compare, time and tell one model."""
     set_threads(threads)
-    x = np.random.default_rng(0).standard_normal((size, 3, side, side), np.float32)
-    model = model_for(name, x.shape, **({"image_size": side} if name.startswith("vit") else {})).eval()
-    modes = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
+    model, x = model_and_batch(name, size, side)
     ours = [minicnn_scores(model, x, compiled) for compiled in (True, False)]
-    theirs = [torch_scores(twin(model), x, memory) for memory in modes.values()]
-    for expected in [run() for run in theirs]:
+    for expected in [run() for run in both_formats(model, x)]:
         for run in ours:
             for _ in range(3):  # from the third call on a compiled model repeats what was recorded
                 same(name, run(), expected, 1e-3)
+    theirs = pytorch.calls(torch_calls, name, size, side, threads)
     ours, eager, *theirs = alternate([*ours, *theirs], budget.seconds(4))
-    table.add(name, size, threads, *beside(ours, dict(zip(modes, theirs, strict=True))), told_ms(eager))
+    table.add(name, size, threads, *beside(ours, dict(zip(MODES, theirs, strict=True))), told_ms(eager))
 
 
 def main() -> None:
@@ -87,9 +105,10 @@ def main() -> None:
     )
     rows = [(n, size, t) for n in args.models for size in args.batch_size or SIZES[n] for t in args.threads]
     budget = Budget(args.minutes, len(rows))
-    for row in rows:
-        with table.attempt(*row):
-            measure(*row, budget, table, args.side)
+    with apart() as pytorch:
+        for row in rows:
+            with table.attempt(*row):
+                measure(*row, budget, table, args.side, pytorch)
     sys.exit(table.failed)
 
 

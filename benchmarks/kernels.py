@@ -9,10 +9,10 @@ gradients of its input and its weights. GFLOP/s, or GB/s where memory is the lim
 written at least), follow from the operation's size, not from what a library does. Ratio = PyTorch's median /
 minicnn's: above 1, minicnn is faster.
 
-On the CPU PyTorch runs in its default memory format and in channels_last, and the better one counts. Beside
-minicnn's rate stands its share of the most that the machine computes in registers, or copies in memory
-(benchmarks/roofline.py). With --results the table goes to kernels_cpu.md in that folder, and a picture of it
-to roofline_cpu.svg.
+On the CPU PyTorch runs in a process of its own, in its default memory format and in channels_last, and the
+better one counts. Beside minicnn's rate stands its share of the most that the machine computes in registers,
+or copies in memory (benchmarks/roofline.py). With --results the table goes to kernels_cpu.md in that folder,
+and a picture of it to roofline_cpu.svg.
 
 --crossover compares minicnn's own methods of convolution instead (benchmarks/crossover.py).
 
@@ -33,7 +33,7 @@ import minicnn as mc
 from benchmarks import crossover, gpu
 from benchmarks.report import RESULTS, Table, beside, fastest, file_in, machine, meaning, options
 from benchmarks.roofline import Point, Roof, draw, measured_roof
-from benchmarks.timing import Budget, alternate, median_ms, set_threads
+from benchmarks.timing import Apart, Budget, Call, alternate, apart, median_ms, set_threads
 
 Shape = tuple[int, ...]
 LARGEST = 100e9  # operations of the largest layer, for all its samples, that is measured on the CPU
@@ -203,7 +203,21 @@ class Both:
         return f"{self.rate(seconds, backward):.0f} {self.unit}"
 
 
-def measure_on_cpu(cases: list[Case], batch: int, roof: Roof, budget: Budget, table: Table) -> list[Point]:
+def modes_of(case: Case) -> dict[str, bool]:
+    """PyTorch's modes on the CPU: whether in channels_last memory."""
+    return {"default": False} | ({"channels_last": True} if len(case.x) == 3 else {})
+
+
+def torch_calls(number: int, batch: int, backward: bool, threads: int) -> list[Call]:
+    """PyTorch's call in its modes, for one of CASES."""
+    torch.set_num_threads(threads)
+    both = Both(CASES[number], batch, "cpu")
+    return [both.call(torch, backward, last=last) for last in modes_of(both.case).values()]
+
+
+def measure_on_cpu(
+    cases: list[Case], batch: int, roof: Roof, budget: Budget, table: Table, pytorch: Apart
+) -> list[Point]:
     """Measure on some threads and tell it in the table; the points for the picture, forward."""
     set_threads(roof.threads)
     points = []
@@ -213,23 +227,18 @@ def measure_on_cpu(cases: list[Case], batch: int, roof: Roof, budget: Budget, ta
             both = Both(case, batch, "cpu")
             both.check(2e-4)
             for backward in (False, True):
-                ours, theirs = times_on_cpu(both, backward, budget)
-                rate, best = (both.rate(median_ms(t) / 1e3, backward) for t in (ours, fastest(theirs)))
+                theirs = pytorch.calls(torch_calls, CASES.index(case), batch, backward, roof.threads)
+                ours, *times = alternate(
+                    [both.call(mc, backward), *theirs], budget.seconds(1 + len(theirs)), 5
+                )
+                modes = dict(zip(modes_of(case), times, strict=True))
+                rate, best = (both.rate(median_ms(t) / 1e3, backward) for t in (ours, fastest(modes)))
                 most = roof.peak if case.work else roof.bandwidth
                 rates = f"{rate:.3g} {both.unit}", f"{rate / most:.0%}"
-                table.add(*row, "and backward" if backward else "forward", *rates, *beside(ours, theirs))
+                table.add(*row, "and backward" if backward else "forward", *rates, *beside(ours, modes))
                 if case.work and not backward:
                     points.append(Point(case.net, both.intensity(), rate, best))
     return points
-
-
-def times_on_cpu(both: Both, backward: bool, budget: Budget) -> tuple[list[float], dict[str, list[float]]]:
-    """Seconds of each call of minicnn's, and of PyTorch's in its modes."""
-    calls = {"default": both.call(torch, backward)}
-    if len(both.case.x) == 3:
-        calls["channels_last"] = both.call(torch, backward, last=True)
-    ours, *theirs = alternate([both.call(mc, backward), *calls.values()], budget.seconds(1 + len(calls)), 5)
-    return ours, dict(zip(calls, theirs, strict=True))
 
 
 def measure_on_gpu(
@@ -312,8 +321,9 @@ def main() -> None:
     ]
     budget = Budget(args.minutes, 2 * sum(len(some) for *_, some in jobs))
     points: dict[int, list[Point]] = {roof.threads: [] for roof in roofs}
-    for roof, size, some in jobs:
-        points[roof.threads] += measure_on_cpu(some, size, roof, budget, table)
+    with apart() as pytorch:
+        for roof, size, some in jobs:
+            points[roof.threads] += measure_on_cpu(some, size, roof, budget, table, pytorch)
     if args.results and any(points.values()):
         draw(args.results / "roofline_cpu.svg", roofs, points)
     sys.exit(table.failed)

@@ -57,8 +57,8 @@ def processor() -> str:
 def meaning(what: str) -> str:
     """What the figures of a table say."""
     return (
-        f"Milliseconds {what}: median (quartiles). Ratio = PyTorch's median / minicnn's: above 1, minicnn is "
-        "faster."
+        f"Milliseconds {what}: median (quartiles). Both libraries take turns, each in a process of its own. "
+        "Ratio = PyTorch's median / minicnn's: above 1, minicnn is faster."
     )
 
 

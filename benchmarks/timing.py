@@ -1,8 +1,13 @@
-"""Fair timings of several functions in one process."""
+"""Fair timings of several functions in turn, PyTorch's in a process of their own."""
 
+import multiprocessing
+import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numba
@@ -11,6 +16,7 @@ import torch
 import minicnn as mc
 
 LEAST = 0.1  # seconds for a function: with less, calls would be told that found cold caches
+KEEP_MEMORY = "MINICNN_KEEP_MEMORY"  # see minicnn/kernels/cpu/memory.py
 PAUSE = 0.03  # seconds: PyTorch's and Numba's idle threads spin a while and would disturb the other
 Call = Callable[[], object]
 
@@ -46,13 +52,90 @@ def seconds_of(function: Call) -> float:
     return time.perf_counter() - start
 
 
+def block(function: Call, seconds: float, longest: float) -> list[float]:
+    """Seconds of each call, for so many together; `longest` is about the most that one may take."""
+    end = time.perf_counter() + seconds
+    if seconds > 4 * longest:
+        function()  # wakes the threads
+    times = [seconds_of(function)]
+    while time.perf_counter() < end - longest / 2:
+        times.append(seconds_of(function))
+    return times
+
+
+class Apart:
+    """A process for PyTorch alone, as its users' programs have one.
+
+    Beside minicnn it would find what that has set for the whole process: a malloc that keeps freed memory,
+    and threads. What functions are given to it and return is pickled.
+    """
+
+    def __init__(self, process: ProcessPoolExecutor) -> None:
+        self.process = process
+
+    def calls(self, make: Callable[..., Sequence[Call]], *arguments: Any) -> "list[There]":
+        """The functions that make(*arguments) returns there; those of the last time are dropped."""
+        return [There(self.process, i) for i in range(self.process.submit(keep, make, arguments).result())]
+
+
+@contextmanager
+def apart() -> Iterator[Apart]:
+    """The process, which ends with the block."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        before = os.environ.get(KEEP_MEMORY)
+        os.environ[KEEP_MEMORY] = "0"
+        try:
+            process.submit(os.getpid).result()
+        finally:
+            del os.environ[KEEP_MEMORY]
+            if before is not None:
+                os.environ[KEEP_MEMORY] = before
+        yield Apart(process)
+
+
+class There:
+    """A function in the other process. A call returns a number if the function does, else None."""
+
+    def __init__(self, process: ProcessPoolExecutor, number: int) -> None:
+        self.process, self.number = process, number
+
+    def __call__(self) -> float | None:
+        return self.process.submit(called, self.number).result()
+
+    def block(self, seconds: float, longest: float) -> list[float]:
+        """As the function of that name, timed there."""
+        return self.process.submit(timed, self.number, seconds, longest).result()
+
+
+kept: list[Call] = []  # in the process for PyTorch
+
+
+def keep(make: Callable[..., Sequence[Call]], arguments: tuple) -> int:
+    """Make the functions; how many there are."""
+    kept.clear()
+    kept.extend(make(*arguments))
+    return len(kept)
+
+
+def called(number: int) -> float | None:
+    """Call one of them."""
+    result = kept[number]()
+    return result if isinstance(result, float) else None
+
+
+def timed(number: int, seconds: float, longest: float) -> list[float]:
+    """The `block` of one of them."""
+    return block(kept[number], seconds, longest)
+
+
 def alternate(functions: Sequence[Call], seconds: float = 4.0, rounds: int = 10) -> list[list[float]]:
     """Time functions in alternating blocks, so that a change of the machine's speed meets all of them.
 
     Parameters
     ----------
     functions : sequence of callables
-        What to time; each is called three times before: compiled models are recorded in the first two.
+        What to time, here or There; each is called three times before: compiled models are recorded in the
+        first two.
     seconds : float
         Time for each of them, about; three calls take place in any case.
     rounds : int
@@ -68,17 +151,12 @@ def alternate(functions: Sequence[Call], seconds: float = 4.0, rounds: int = 10)
             function()
     longest = max(map(seconds_of, functions))
     rounds = max(3, min(rounds, int(seconds / longest)))
-    block = seconds / rounds
+    blocks = [f.block if isinstance(f, There) else partial(block, f) for f in functions]
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
-        for function, kept in zip(functions, times, strict=True):
+        for run, found in zip(blocks, times, strict=True):
             time.sleep(PAUSE)
-            end = time.perf_counter() + block
-            if block > 4 * longest:
-                function()  # wakes the threads
-            kept.append(seconds_of(function))
-            while time.perf_counter() < end - longest / 2:
-                kept.append(seconds_of(function))
+            found += run(seconds / rounds, longest)
     return times
 
 

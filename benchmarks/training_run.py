@@ -6,8 +6,8 @@ Batches of 64, Adam, the test digits after each epoch. minicnn's Trainer takes i
 PyTorch's are tensors in memory, already padded to 32x32, of which a batch is an index: there is no faster way
 to feed it. Its loop is the tutorial's, as it is and with fused Adam and channels_last memory; the faster one
 counts. All start with the same weights, for which the loss and all gradients are compared first, and take
-one epoch in turn. Ratio = PyTorch's seconds / minicnn's. With --results the table goes to
-training_run_cpu.md in that folder.
+one epoch in turn, each library in a process of its own. Ratio = PyTorch's seconds / minicnn's. With --results
+the table goes to training_run_cpu.md in that folder.
 """
 
 import sys
@@ -20,7 +20,7 @@ import torch
 
 import minicnn as mc
 from benchmarks.report import Table, add_results, file_in, machine, options
-from benchmarks.timing import PAUSE, set_threads
+from benchmarks.timing import PAUSE, Apart, apart, set_threads
 from benchmarks.train_step import check
 from benchmarks.twins import twin
 
@@ -71,30 +71,41 @@ def in_memory(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(x.numpy()), torch.from_numpy(y.numpy())
 
 
-def measure(epochs: int, threads: int, count: int, table: Table) -> None:
+def start() -> mc.nn.Module:
+    """LeNet-5 with the weights that all start with."""
+    mc.manual_seed(0)
+    return mc.models.lenet5()
+
+
+def torch_runs(count: int, threads: int) -> list[Callable[[], float]]:
+    """PyTorch's epochs, as they are and in its fast mode."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    train, test = digits(True, count), digits(False, count)
+    return [torch_epochs(twin(start()), train, test, fast) for fast in (False, True)]
+
+
+def measure(epochs: int, threads: int, count: int, table: Table, pytorch: Apart) -> None:
     """Compare, run and tell."""
     set_threads(threads)
     train, test = digits(True, count), digits(False, count)
     x, y = next(iter(mc.data.DataLoader(train, batch_size=BATCH)))
-    models = []
-    for _ in range(2):
-        mc.manual_seed(0)
-        models.append(mc.models.lenet5())
-    check(models[0], x.numpy(), y.numpy())
-    torch.manual_seed(0)
-    runs = {
-        "minicnn": minicnn_epochs(models[1], train, test),
-        "PyTorch": torch_epochs(twin(models[1]), train, test, False),
-        "PyTorch, channels_last, fused": torch_epochs(twin(models[1]), train, test, True),
+    check(start(), x.numpy(), y.numpy())
+    plain, fast = pytorch.calls(torch_runs, count, threads)
+    ours = minicnn_epochs(start(), train, test)
+    runs: dict[str, Callable[[], Any]] = {
+        "minicnn": ours,
+        "PyTorch": plain,
+        "PyTorch, channels_last, fused": fast,
     }
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     accuracy = {}
     for _ in range(epochs):
         for name, epoch in runs.items():
             time.sleep(PAUSE)
-            start = time.perf_counter()
+            begin = time.perf_counter()
             accuracy[name] = epoch()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(time.perf_counter() - begin)
     whole = {name: sum(times) for name, times in seconds.items()}
     best = min(list(runs)[1:], key=lambda name: whole[name])
     for name, times in seconds.items():
@@ -122,9 +133,10 @@ def main() -> None:
         ],
         ["", "threads", "seconds", "an epoch", "ratio", "test accuracy"],
     )
-    for threads in args.threads:
-        with table.attempt("", threads):
-            measure(args.epochs, threads, args.count, table)
+    with apart() as pytorch:
+        for threads in args.threads:
+            with table.attempt("", threads):
+                measure(args.epochs, threads, args.count, table, pytorch)
     sys.exit(table.failed)
 
 

@@ -1,5 +1,6 @@
 """What benchmarks share: timings, tables, the machine's roof, and models that are the same in PyTorch."""
 
+import os
 import time
 
 import numpy as np
@@ -30,6 +31,29 @@ def test_alternate():
     assert len(quick) > 5
     once, twice = timing.alternate([lambda: None, lambda: time.sleep(0.01)], 0.0)
     assert len(once) == len(twice) == 3
+
+
+def functions_apart(*values):
+    """What the other process is asked to make."""
+    if not values:
+        raise ValueError("no functions")
+    return [lambda: float(os.getpid()), lambda: float(os.environ[timing.KEEP_MEMORY]), lambda: values[0]]
+
+
+def test_a_process_of_its_own(monkeypatch):
+    monkeypatch.setenv(timing.KEEP_MEMORY, "1")
+    with timing.apart() as other:
+        process, keeps, text = other.calls(functions_apart, "text")
+        assert os.environ[timing.KEEP_MEMORY] == "1"
+        assert process() != os.getpid() and keeps() == 0.0 and text() is None
+        here, there = timing.alternate([os.getpid, process], 0.01, 3)
+        assert min(*here, *there) > 0
+        assert len(process.block(0.0, 1.0)) == 1 and len(process.block(0.01, 0.0)) > 10
+        with pytest.raises(ValueError, match="no functions"):
+            other.calls(functions_apart)
+    monkeypatch.delenv(timing.KEEP_MEMORY)
+    with timing.apart():
+        assert timing.KEEP_MEMORY not in os.environ
 
 
 def test_no_fewer_threads_than_told():

@@ -1,4 +1,4 @@
-"""Where a compiled function runs as it is: what it looks at, draws, changes or prints; and what it names."""
+"""Where a compiled function runs as it is: what it looks at, draws, changes or prints."""
 
 import itertools
 import random
@@ -50,6 +50,10 @@ def asks_for_truth(x):
 
 def turns_into_numpy(x):
     return x + mc.tensor(x.detach().numpy() * 2)
+
+
+def lends_memory(x):
+    return x * float(np.from_dlpack(x.detach())[0])
 
 
 def makes_random_numbers(x):
@@ -158,6 +162,7 @@ FALLS_BACK = {
     reads_item: ("reads a Tensor's number", 1),
     asks_for_truth: ("asks for the truth of a Tensor", 1),
     turns_into_numpy: ("turns a Tensor into an array", 1),
+    lends_memory: ("lends a Tensor's memory", 1),
     makes_random_numbers: ("uses an array that is no argument, parameter or buffer", 1),
     chooses_by_mask: ("chooses elements by a Tensor", 1),
     throws_dice: ("random numbers of Python's", 0),
@@ -211,84 +216,3 @@ def test_what_changes_attributes_runs_as_it_is():
         for _ in range(8):
             results.append(compiled(mc.ones(1)).item())
     assert results == [1, 2, 3, 4, 5, 6, 7, 8]
-
-
-FACTOR = 2
-
-
-def uses_a_global(x):
-    return x * FACTOR
-
-
-def test_globals_and_closures_are_looked_up(monkeypatch):
-    shift = 1.0
-
-    def f(x):
-        return uses_a_global(x) + shift
-
-    compiled, results = mc.compile(f), []
-    for factor in (2, 2, 2, 3, 3, 3):
-        monkeypatch.setitem(globals(), "FACTOR", factor)
-        results.append(compiled(mc.ones(1)).item())
-    for shift in (5.0, 5.0, 6.0):  # noqa: B007 (in the closure)
-        results.append(compiled(mc.ones(1)).item())
-    assert results == [3, 3, 3, 4, 4, 4, 8, 8, 9]
-
-
-class Talkative(nn.Module):
-    """Prints, but not when it is called."""
-
-    factor = 2
-
-    def __init__(self):
-        super().__init__()
-        print("a new one")
-
-    def forward(self, x):
-        return self.scaled(x)
-
-    def scaled(self, x):
-        return x * self.factor
-
-    def describe(self):
-        print("scales")
-
-
-def test_what_forward_names_of_its_class(monkeypatch):
-    model = Talkative()
-    compiled, results = mc.compile(model), []
-    for factor in (2, 2, 2, 5, 5, 5):
-        monkeypatch.setattr(Talkative, "factor", factor)
-        results.append(compiled(mc.ones(1)).item())
-    monkeypatch.setattr(Talkative, "scaled", lambda self, x: x + 1)
-    results += [compiled(mc.ones(1)).item() for _ in range(3)]
-    assert results == [2, 2, 2, 5, 5, 5, 2, 2, 2]
-    assert len(compiled._compiled.plans) == 3
-
-
-class Scale:
-    """A user's object, which is no module."""
-
-    def __init__(self, factor):
-        self.factor = factor
-
-    def of(self, x):
-        return x * self.factor + FACTOR
-
-
-def test_objects_are_looked_into(monkeypatch):
-    scale, results = Scale(3), []
-    compiled = mc.compile(lambda x: scale.of(x))
-    for factor in (3, 3, 3, 4, 4, 4):
-        scale.factor = factor
-        results.append(compiled(mc.ones(1)).item())
-    monkeypatch.setitem(globals(), "FACTOR", 10)
-    results.append(compiled(mc.ones(1)).item())
-    assert results == [5, 5, 5, 6, 6, 6, 14]
-
-
-def test_names_that_stand_for_nothing_yet():
-    compiled = mc.compile(lambda x, late=False: x * (later if late else 1))
-    assert [compiled(mc.ones(1)).item() for _ in range(3)] == [1, 1, 1]
-    later = 3
-    assert [compiled(mc.ones(1), late=True).item() for _ in range(3)] == [later] * 3

@@ -16,20 +16,19 @@ from benchmarks.train_step import AVX2
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
 from minicnn.kernels.cpu.simd import (
-    evens,
     hmax,
     hsum,
     lanes,
     load,
     load_part,
     maximum,
-    odds,
     splat,
     store,
     store_part,
     stretch,
     tile,
 )
+from minicnn.kernels.cpu.weave import evens, odds
 
 linear = importlib.import_module("minicnn.kernels.cpu.linear")  # the package has a function of that name
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
@@ -163,8 +162,17 @@ def test_python_forms_by_hand():
     assert hsum(load(a, 0, 1)) == sum(range(1, 1 + L))
     assert evens(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(0, 2 * L, 2))
     assert odds(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(1, 2 * L, 2))
-    assert tile(2, 3, a).shape == (2, 3, L)
     v = load(a, 0, 0)
+    acc = tile(2, 3, a)
+    assert [*acc] == [(r, c) for r in range(2) for c in range(3)] and not any(map(np.any, acc.values()))
+    before = acc[1, 2]
+    acc[1, 2] += v
+    assert acc[1, 2].tolist() == v.tolist() and not before.any() and not acc[0, 0].any()
+    other = v
+    other -= 1
+    other *= 2
+    assert other.tolist() == [2 * (x - 1) for x in v.tolist()] and v.tolist() == load(a, 0, 0).tolist()
+    assert load_part(L + 3, a, 0, 0).tolist() == v.tolist() and not load_part(-3, a, 0, 0).any()
     store_part(2, a, 1, 98, v)
     assert a[1, 97:].tolist() == [197, 0, 1]
     store(a, 0, 0, splat(a, 1, 50))
@@ -214,11 +222,11 @@ X86 = pytest.mark.skipif(
 def test_tile_stays_in_registers(name, dtype):
     tiles = compiled(getattr(gemm, name).py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, (gemm.MR, width)
-    A, panels, start, C = (np.ones(shape, dtype) for shape in shapes)
-    expected = 11 if name == "tiles" else 10  # which adds
-    tiles(A, panels, start, C, 0, width, *([True] if name == "tiles" else []))
-    assert np.array_equal(C, np.full_like(C, expected))
+    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, width, (gemm.MR, width)
+    A, panels, down, across, C = (np.ones(shape, dtype) for shape in shapes)
+    for more, expected in (False, 11), (True, 20):
+        tiles(A, panels, down, across, C, 0, width, more)
+        assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
     products = [line for line in loop if re.match(r"vfm\w+", line)]
@@ -269,10 +277,9 @@ def test_product_with_a_turned_matrix(dtype, M, K, N, biased):
 @DTYPE
 @pytest.mark.parametrize("turned", [False, True])
 def test_matmul_of_several_blocks(dtype, monkeypatch, turned):
-    """More rows than a block has, and longer ones than are summed in a row, or fit into a panel."""
-    for name, value in (("ROWS", 16), ("BLOCK", 16)):
-        monkeypatch.setattr(gemm, name, value)
-    (M, K, N), bias = (37, gemm.DEPTH + gemm.CHAIN + 3, 67), numbers(67, dtype=dtype)
+    """More rows than a job has, and longer ones than are summed in a row or fit into a panel; many panels."""
+    monkeypatch.setattr(gemm, "ROWS", 16)
+    (M, K, N), bias = (37, gemm.DEPTH + gemm.CHAIN + 3, 467), numbers(467, dtype=dtype)
     A, B = numbers(M, K, dtype=dtype) / 50, numbers(*((N, K) if turned else (K, N)), dtype=dtype, seed=1)
     expected = A.astype(float) @ (B.T if turned else B) + (bias if turned else 0)
     got = linear.linear(A, B, bias) if turned else gemm.matmul(A, B)

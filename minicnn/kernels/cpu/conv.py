@@ -9,9 +9,10 @@
 | a product of matrices for each tap | tap_by_tap.py | other filters, strides, dilations of many channels |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 
-Each file has the same three functions, the convolution and its two gradients. `python -m benchmarks.kernels
---crossover` times every method on a grid of shapes; `method_for` and `winograd.tile_size` are what came out.
-Winograd's tiles spread a number that is not finite, and give nothing then: another method computes it.
+Each file has the same three functions, the convolution and its two gradients; winograd.py's are told the
+size of a tile, too. `python -m benchmarks.kernels --crossover` times every method on a grid of shapes;
+`method_for` and `winograd.tile_size` are what came out. Winograd's tiles spread a number that is
+not finite, and give nothing then: another method computes it.
 """
 
 from functools import lru_cache

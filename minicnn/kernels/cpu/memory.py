@@ -1,11 +1,13 @@
 """Arrays that begin where a vector does; and freed memory kept in the process, for the next step's arrays.
 
 A training step makes and drops the same megabytes again and again. The C library would return them to the
-system each time, and get them back page by page: a fifth of LeNet-5's step went into that.
+system each time, and get them back page by page: a fifth of LeNet-5's step went into that. The setting is
+the whole process's; with MINICNN_KEEP_MEMORY=0 in the environment it stays as it was.
 """
 
 import ctypes
 import math
+import os
 import sys
 
 import numpy as np
@@ -18,7 +20,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 def keep_freed_memory() -> None:
     """Let malloc keep up to 1 GB of freed memory, and large arrays, too, where the C library is glibc."""
-    if not sys.platform.startswith("linux"):
+    if not sys.platform.startswith("linux") or os.environ.get("MINICNN_KEEP_MEMORY") == "0":
         return
     library = ctypes.CDLL(None)
     if hasattr(library, "gnu_get_libc_version"):

@@ -18,6 +18,9 @@ Interpolating magnifies rounding. The largest error, divided by the root mean sq
 random normal numbers, 64 to 512 channels, forward and both gradients:
 
     F(2x2) 3e-6        F(4x4) 2e-5        PyTorch 2e-6 forward and input gradient, 3e-5 weight gradient
+
+That is a share of the largest number of a patch: beside one that is a million times as large as the others,
+these keep six digits with F(2x2), none with F(4x4).
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from minicnn.kernels.cpu.winograd_transforms import L
 
 MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
 UR = 8 if REGISTERS == 32 else 4  # a tile of U: UR rows of NV vectors
-DEPTH = 32  # channels, or half as many tiles, summed in one go: longer sums round more
+DEPTH = 32  # channels, or twice as many tiles, summed in one go: longer sums round more
 
 
 @inner

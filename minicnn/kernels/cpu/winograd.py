@@ -246,9 +246,9 @@ def correlate(dy, x, partial, dweight, top, left, points, block_rows, at_once, f
 @jit
 def add_up(partial, dweight, taps, steps, finite, begin, end):
     """dweight (O, 1, C*taps) = the sum of the chunks (chunks, panels, NV, rows*L) for some panels."""
-    C = dweight.shape[2] // taps
     for panel in range(begin, end):
-        finite[panel] = add_chunks(partial[:, panel], panel, 0, C, taps, steps, dweight) == 0
+        total = add_chunks(partial[:, panel], panel, 0, dweight.shape[2] // taps, taps, steps, dweight)
+        finite[panel] = total == 0
 
 
 def cut(tile_rows: int, across: int, tiles: int = TILES) -> tuple[int, int]:
@@ -345,7 +345,6 @@ def weight_gradient(
     settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
     run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, *settings)
     if chunks > 0:
-        finite = np.empty(panels, np.bool_)
-        rows = partial.reshape(chunks, panels, NV, -1)
+        finite, rows = np.empty(panels, np.bool_), partial.reshape(chunks, panels, NV, -1)
         run(add_up, panels, partial.size, rows, lines, 9, (9, 1), finite)
     return dweight if finite.all() else None

@@ -256,6 +256,8 @@ def run_correlate(
     steps: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in `pack` and bias (O) or None."""
+    if y.size == 0:
+        return
     (N, O, OH, OW), C, T = y.shape, x.shape[1], taps.order.size
     panels, blocks = -(-O // (NV * L)), -(-C // L)
     size = -(-OH // steps[1][0]), -(-OW // steps[1][1])
@@ -295,6 +297,8 @@ def conv2d_input_gradient(
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (O, C, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
     (N, O, OH, OW), C, taps = dy.shape, x.shape[1], taps_of(window, False)
+    if dy.size == 0:
+        return np.zeros((O, C, *window.kernel), np.float32)
     T, panels, blocks = taps.order.size, -(-O // (NV * L)), -(-C // L)
     block_rows, parts = block_rows_of(N, OH, OW, T * blocks * L)
     one = panels * NV * T * blocks * L * L  # numbers in a chunk

@@ -22,8 +22,9 @@ random normal numbers, 64 to 512 channels, forward and both gradients:
 
 import numpy as np
 
+from minicnn.kernels.cpu.graph import again, all_set
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.memory import empty
+from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, load, store
 from minicnn.kernels.cpu.winograd_products import MR, NV, lines_of, outer_product, product
@@ -256,11 +257,11 @@ def convolution(
     block_rows, blocks = cut(N * down, across)
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
-        offsets.ravel()[:O] = bias
+        again(np.copyto, offsets.ravel()[:O], bias)
     filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, C, 9))
     channels = -(-C // L) * L | 1
     U = empty((panels if blocks > 1 else 0, NV, E, channels, L))
-    U[:, :, :, C:] = 0  # so many channels have no filters
+    again(np.copyto, U[:, :, :, C:], 0)  # so many channels have no filters
     run(transform_all_filters, len(U), U.size, filters, turned, 0, C, POINTS[m], U)
     at_once = panels_at_once(block_rows * across, panels, E)
     finite = np.empty(blocks * -(-panels // at_once), np.bool_)
@@ -268,7 +269,7 @@ def convolution(
     products = y.size * C * 9 // PRODUCTS
     sizes = block_rows, at_once
     run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], *sizes, finite)
-    return y if finite.all() else None
+    return y if all_set(finite) else None
 
 
 def forward(
@@ -293,7 +294,7 @@ def forward(
     y (N, O, OH, OW), or None if a number in it is not finite.
     """
     (N, _, H, W), (top, bottom, left, right) = x.shape, padding
-    y = np.empty((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
+    y = result((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
     return convolution(x, weight, False, bias, y, padding, m, 0.0 if relu else -np.inf)
 
 
@@ -301,7 +302,7 @@ def input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], padding: tuple[int, int, int, int], m: int
 ) -> np.ndarray | None:
     """dx (N, C, H, W) from dy (N, O, OH, OW), or None: dy convolved with the turned filters."""
-    dx = np.empty(x_shape, np.float32)
+    dx = result(x_shape, np.float32)
     return convolution(dy, weight, True, None, dx, tuple(2 - side for side in padding), m)
 
 
@@ -313,11 +314,11 @@ def weight_gradient(
     panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
     block_rows, blocks = cut(N * down, across)
     chunks = min(blocks, CHUNKS)
-    partial = np.empty((chunks, panels, NV, C, 9, L), np.float32)
+    partial = result((chunks, panels, NV, C, 9, L), np.float32)
     arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
     sizes = block_rows, panels_at_once(block_rows * across, panels, (m + 2) ** 2)
     jobs = chunks * (-(-panels // sizes[1]) if blocks == chunks else 1)
     run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], *sizes)
     dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
     run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 9), finite)
-    return dweight if finite.all() else None
+    return dweight if all_set(finite) else None

@@ -120,6 +120,24 @@ def test_the_wrapper_is_a_module():
         mc.compile(3)
 
 
+def test_attributes_are_set_on_the_module():
+    model = nn.Module()
+    model.fc, model.factor = nn.Linear(3, 3), 2
+    model.forward = lambda x: model.fc(x) * model.factor
+    compiled, x = mc.compile(model), normal(2, 3)
+    for _ in range(3):
+        compiled(x)
+    compiled.fc, compiled.factor = nn.Linear(3, 7), 5
+    assert model.factor == 5 and [*compiled.parameters()] == [*model.fc.parameters()]
+    for _ in range(3):
+        assert compiled(x).tolist() == (model.fc(x) * 5).tolist()
+    assert [*compiled.state_dict()] == ["_orig_mod.fc.weight", "_orig_mod.fc.bias"]
+    del compiled.factor
+    assert not hasattr(model, "factor")
+    compiled.training = False
+    assert not compiled.eval().training and not copy.deepcopy(compiled).training
+
+
 def test_errors_are_those_of_the_function():
     loss = mc.compile(nn.CrossEntropyLoss())
     x, y = normal(2, 3, requires_grad=True), mc.tensor([0, 2])

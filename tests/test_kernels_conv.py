@@ -174,11 +174,14 @@ def test_read_only_and_unaligned_pictures():
 
 @KERNELS
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_no_pictures(kernels, dtype):
-    x, weight, dy = np.ones((0, 4, 5, 6), dtype), np.ones((6, 2, 3, 3), dtype), np.ones((0, 6, 3, 4), dtype)
-    y = kernels.conv2d(x, weight, np.ones(6, dtype), SQUARE, 2)
-    dx = kernels.conv2d_input_gradient(dy, weight, x.shape, SQUARE, 2)
-    dweight = kernels.conv2d_weight_gradient(dy, x, SQUARE, 2)
+@pytest.mark.parametrize("size", [3, 1])
+def test_no_pictures(kernels, dtype, size):
+    window, groups = (SQUARE, 2) if size == 3 else (Window((1, 1)), 1)
+    x, weight = np.ones((0, 4, 5, 6), dtype), np.ones((6, 4 // groups, size, size), dtype)
+    dy = np.ones((0, 6, *window.output_size(5, 6)), dtype)
+    y = kernels.conv2d(x, weight, np.ones(6, dtype), window, groups)
+    dx = kernels.conv2d_input_gradient(dy, weight, x.shape, window, groups)
+    dweight = kernels.conv2d_weight_gradient(dy, x, window, groups)
     assert (y.shape, dx.shape, dweight.shape) == (dy.shape, x.shape, weight.shape)
     assert y.dtype == dx.dtype == dweight.dtype == dtype
     assert not dweight.any()

@@ -42,7 +42,6 @@ def however_few(monkeypatch):
 @pytest.mark.parametrize(("x_shape", "y_shape"), STACKS)
 def test_stacks(x_shape, y_shape, layout, dtype, monkeypatch):
     monkeypatch.setattr(gemm, "ROWS", 8)  # several blocks of rows
-    monkeypatch.setattr(gemm, "BLOCK", 8)
     x, y = numbers(*x_shape, dtype=dtype) / x_shape[-1], numbers(*y_shape, dtype=dtype, seed=1)
     expected = (x.astype(float) @ y.astype(float)).astype(dtype)
     assert_near(matmul.matmul(LAYOUTS[layout](x), y), expected)

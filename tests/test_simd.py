@@ -214,11 +214,11 @@ X86 = pytest.mark.skipif(
 def test_tile_stays_in_registers(name, dtype):
     tiles = compiled(getattr(gemm, name).py_func)
     width = gemm.NV * simd.BYTES // np.dtype(dtype).itemsize
-    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, (gemm.MR, width)
-    A, panels, start, C = (np.ones(shape, dtype) for shape in shapes)
-    expected = 11 if name == "tiles" else 10  # which adds
-    tiles(A, panels, start, C, 0, width, *([True] if name == "tiles" else []))
-    assert np.array_equal(C, np.full_like(C, expected))
+    shapes = (gemm.MR, 9), (1, 9, width), gemm.MR, width, (gemm.MR, width)
+    A, panels, down, across, C = (np.ones(shape, dtype) for shape in shapes)
+    for more, expected in (False, 11), (True, 20):
+        tiles(A, panels, down, across, C, 0, width, more)
+        assert np.array_equal(C, np.full_like(C, expected))
     loop = innermost_loop("\n".join(tiles.inspect_asm().values()))
     register = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.BYTES]
     products = [line for line in loop if re.match(r"vfm\w+", line)]
@@ -269,10 +269,9 @@ def test_product_with_a_turned_matrix(dtype, M, K, N, biased):
 @DTYPE
 @pytest.mark.parametrize("turned", [False, True])
 def test_matmul_of_several_blocks(dtype, monkeypatch, turned):
-    """More rows than a block has, and longer ones than are summed in a row, or fit into a panel."""
-    for name, value in (("ROWS", 16), ("BLOCK", 16)):
-        monkeypatch.setattr(gemm, name, value)
-    (M, K, N), bias = (37, gemm.DEPTH + gemm.CHAIN + 3, 67), numbers(67, dtype=dtype)
+    """More rows than a job has, and longer ones than are summed in a row or fit into a panel; many panels."""
+    monkeypatch.setattr(gemm, "ROWS", 16)
+    (M, K, N), bias = (37, gemm.DEPTH + gemm.CHAIN + 3, 467), numbers(467, dtype=dtype)
     A, B = numbers(M, K, dtype=dtype) / 50, numbers(*((N, K) if turned else (K, N)), dtype=dtype, seed=1)
     expected = A.astype(float) @ (B.T if turned else B) + (bias if turned else 0)
     got = linear.linear(A, B, bias) if turned else gemm.matmul(A, B)

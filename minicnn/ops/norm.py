@@ -47,16 +47,12 @@ class OverGroups(Function):
         return y.reshape(self.shape)
 
     def backward(self, grad):
-        kernels, by_x, by_weight, by_bias = kernels_for(grad), None, None, None
-        grad = grad.reshape(self.x.shape)
-        if self.needs[0]:
-            by_x = kernels.group_norm_gradient(grad, self.x, self.weight, self.mean, self.rstd)
-            by_x = by_x.reshape(self.shape)
-        if self.needs[1] or self.needs[2]:
-            by_weight, by_bias = kernels.group_norm_weight_gradient(grad, self.x, self.mean, self.rstd)
-            if self.per_channel is not None:
-                by_weight, by_bias = by_weight.reshape(self.per_channel), by_bias.reshape(self.per_channel)
-        return by_x, by_weight, by_bias
+        dx, dweight, dbias = kernels_for(grad).group_norm_gradient(
+            grad.reshape(self.x.shape), self.x, self.weight, self.mean, self.rstd
+        )
+        if self.per_channel is not None:
+            dweight, dbias = dweight.reshape(self.per_channel), dbias.reshape(self.per_channel)
+        return dx.reshape(self.shape), dweight, dbias
 
 
 class GroupNorm(OverGroups):

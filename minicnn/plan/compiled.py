@@ -138,6 +138,15 @@ class CompiledModule(Module):
             raise AttributeError(name)
         return getattr(self._orig_mod, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self) or "_compiled" not in vars(self):
+            super().__setattr__(name, value)
+        else:  # a new head, say, is the module's
+            setattr(self._orig_mod, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._orig_mod, name)
+
     def __str__(self) -> str:
         return str(self._compiled)
 
@@ -183,8 +192,11 @@ def compile(
 
     Notes
     -----
-    Other shapes, another mode (`train`, `eval`, `no_grad`) or frozen parameters are recorded anew. Models
-    with hooks or prints run as they are, and so do those on a GPU, where there is `cuda.graph`.
+    Other shapes, another mode (`train`, `eval`, `no_grad`), frozen parameters and changed settings
+    (attributes, globals, what is in a list or dict) are recorded anew. Models with hooks, prints or loggers
+    run as they are, with arrays or objects whose changes could not be seen, too, and so do those on a GPU,
+    where there is `cuda.graph`. Of several outputs each has a gradient of its own: none passes from the
+    scores to features that are returned beside them (`retain_grad`).
     """
     if model is None:
         return functools.partial(compile, fullgraph=fullgraph, disable=disable)

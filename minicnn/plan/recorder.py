@@ -14,8 +14,8 @@ from minicnn import ops
 from minicnn.autograd import Function
 from minicnn.autograd.custom import computed
 from minicnn.autograd.graph import order, owner
+from minicnn.plan.reach import in_library
 from minicnn.plan.step import Apart, Custom, Same, Slot, Step, Write, rebuilt
-from minicnn.plan.surroundings import in_library
 from minicnn.tensor import Tensor
 
 FROM_SHAPES = (ops.Blend, ops.Pick)  # their arrays of indices and weights follow from the shapes alone

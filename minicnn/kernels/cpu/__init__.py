@@ -44,7 +44,6 @@ from minicnn.kernels.cpu.norm import (
     batch_norm_statistics,
     group_norm,
     group_norm_gradient,
-    group_norm_weight_gradient,
 )
 from minicnn.kernels.cpu.optim import adagrad_step, adam_step, rmsprop_step, sgd_step
 from minicnn.kernels.cpu.pool import avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient
@@ -58,7 +57,7 @@ __all__ = [
     "batch_norm_gradient", "batch_norm_statistics", "batch_norm_update_and_invert", "blend", "blend_gradient",
     "concatenate", "conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_parameter_gradients",
     "conv2d_weight_gradient", "cross_entropy", "dropout", "dropout_gradient", "euclidean_norm", "group_norm",
-    "group_norm_gradient", "group_norm_weight_gradient", "linear", "linear_input_gradient",
+    "group_norm_gradient", "linear", "linear_input_gradient",
     "linear_parameter_gradients", "linear_weight_gradient", "matmul", "max_pool2d", "max_pool2d_gradient",
     "pick", "pick_gradient", "prelu", "prelu_gradient", "relu", "relu_gradient", "rmsprop_step", "sample",
     "sample_gradient", "sample_place_gradient", "scale", "sgd_step", "softmax", "softmax_gradient",

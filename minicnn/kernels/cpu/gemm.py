@@ -5,17 +5,21 @@ MR numbers of A, so few loads keep the two multipliers of a core busy. (A tile l
 see simd.py.)
 
 A column of tiles reads NV vectors of each row of B again and again. So they are copied first, as a panel: one
-piece of memory that stays in cache and begins where a vector does. On the way the rows of a weight can be
-turned into columns. A is read as it lies. Panels come several at a time where they fit into an L2 cache: then
-long pieces of a row of B are read, and of C written, which memory is fastest at.
+piece of memory that stays in an L2 cache and begins where a vector does. On the way the rows of a weight can
+be turned into columns. A tile takes 3 vectors from there in the time of 24 multiplications, and asks for
+those it needs soon (`prefetch`): else it would wait for each line. A is read as it lies. Panels come several
+at a time, as many as fit into the cache: then rows of A are fetched seldom, and copying a panel is worth it
+for all rows of A, to which each thread does its own panels.
 
-Sums begin with a number for each row, `start`. With `more` they are added to what is in C; so the parts of a
-long sum come together, which rounds less.
+A sum of no more than CHAIN products is made in registers, then added to what is in C; so the parts of a long
+sum come together, which rounds less. It begins with a number for each row and one for each column, such as
+a bias: `down` (M) and `across` (N).
 """
 
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
@@ -33,46 +37,58 @@ from minicnn.kernels.cpu.transpose import transpose
 
 MR, NV = (8, 3) if REGISTERS == 32 else (4, 3)  # a tile of C: MR rows of NV vectors
 CHAIN = 256  # products that are added up one by one: a longer sum rounds more
+AHEAD = 16  # rows of a panel between what is multiplied and what is fetched
 DEPTH = 1024  # rows of B in a panel
-PANELS, SHALLOW = 8, 2048  # panels at a time: so many, but so many rows of B together at most
-JOBS = 8  # at least, before a job has several panels
-BLOCK, ROWS = 1 << 17, 256  # numbers of A that stay in cache while panels go by, but so many rows at least
+PANELS, SHALLOW = 8, 4096  # panels at a time: so many, but so many rows of B together at most
+JOBS, ROWS = 8, 256  # so few jobs are made more, of fewer rows of A, but so many at least
 
 
 @inner
-def whole_tiles(A, panels, start, C, j, n):
-    """C[:, j:j+n] = A (M, K) panels (n/NV/L, K, NV*L) + start (M), for whole tiles and K up to CHAIN."""
+def store_sum(m, sum, down, across, C, i, j, more):
+    """The first m lanes of a sum, at C[i, j]: added to what is there with `more`, else to down and across."""
+    if more:
+        store_part(m, C, i, j, sum + load_part(m, C, i, j))
+    else:
+        store_part(m, C, i, j, sum + (splat(down, i) + load_part(m, across, j)))
+
+
+@inner
+def whole_tiles(A, panels, down, across, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + down (M) + across (N), for whole tiles."""
     noinline()
     L, (M, K) = lanes(C), A.shape
     for i in range(0, M, MR):
         for p in range(n // (NV * L)):
-            acc = tile(MR, NV, C)
-            for r in range(MR):
-                for c in range(NV):
-                    acc[r, c] += splat(start, i + r)
-            for k in range(K):
-                for r in range(MR):
-                    a = splat(A, i + r, k)
+            for k0 in range(0, max(K, 1), CHAIN):
+                acc = tile(MR, NV, C)
+                for k in range(k0, min(k0 + CHAIN, K)):
                     for c in range(NV):
-                        acc[r, c] += a * load(panels, p, k, c * L)
-            for r in range(MR):
-                for c in range(NV):
-                    store(C, i + r, j + (p * NV + c) * L, acc[r, c])
+                        prefetch(panels, p, k + AHEAD, c * L)
+                    for r in range(MR):
+                        a = splat(A, i + r, k)
+                        for c in range(NV):
+                            acc[r, c] += a * load(panels, p, k, c * L)
+                if more or k0 > 0:
+                    for r in range(MR):
+                        for c in range(NV):
+                            column = j + (p * NV + c) * L
+                            store(C, i + r, column, acc[r, c] + load(C, i + r, column))
+                else:
+                    for r in range(MR):
+                        for c in range(NV):
+                            column = j + (p * NV + c) * L
+                            store(C, i + r, column, acc[r, c] + (splat(down, i + r) + load(across, column)))
 
 
 @inner
-def tiles(A, panels, start, C, j, n, more):
-    """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + start (M)."""
+def tiles(A, panels, down, across, C, j, n, more):
+    """The same for any tiles."""
     noinline()
     L, (M, K) = lanes(C), A.shape
     for i in range(0, M, MR):
         for p in range((n + NV * L - 1) // (NV * L)):
             for k0 in range(0, max(K, 1), CHAIN):
                 acc = tile(MR, NV, C)
-                if k0 == 0:
-                    for r in range(MR):
-                        for c in range(NV):
-                            acc[r, c] += splat(start, min(i + r, M - 1))
                 for k in range(k0, min(k0 + CHAIN, K)):
                     for r in range(MR):
                         a = splat(A, min(i + r, M - 1), k)
@@ -83,65 +99,55 @@ def tiles(A, panels, start, C, j, n, more):
                     for c in range(NV):
                         row, column = min(i + r, M - 1), (p * NV + c) * L
                         m = min(n - column, L) if i + r < M else 0
-                        before = load_part(m if add else 0, C, row, j + column)
-                        store_part(m, C, row, j + column, acc[r, c] + before)
+                        store_sum(m, acc[r, c], down, across, C, row, j + column, add)
 
 
 @inner
-def narrow_tiles(A, panel, part, start, C, j, n, more):
-    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n] + start (M), for n <= L."""
+def narrow_tiles(A, panel, part, down, across, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panel (K, NV*L)[:, part:part+n] + down (M) + across (N), for n <= L."""
     noinline()
     M, K = A.shape
     for i in range(0, M, MR):
         for k0 in range(0, max(K, 1), CHAIN):
             acc = tile(MR, 1, C)
-            if k0 == 0:
-                for r in range(MR):
-                    acc[r, 0] += splat(start, min(i + r, M - 1))
             for k in range(k0, min(k0 + CHAIN, K)):
                 v = load(panel, k, part)
                 for r in range(MR):
                     acc[r, 0] += splat(A, min(i + r, M - 1), k) * v
-            add = more or k0 > 0
             for r in range(MR):
-                row, m = min(i + r, M - 1), n if i + r < M else 0
-                store_part(m, C, row, j, acc[r, 0] + load_part(m if add else 0, C, row, j))
+                m = n if i + r < M else 0
+                store_sum(m, acc[r, 0], down, across, C, min(i + r, M - 1), j, more or k0 > 0)
 
 
 @inner
-def all_tiles(A, panels, start, C, j, n, more):
-    """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + start (M), by tiles of the three kinds."""
-    L, (M, K) = lanes(C), A.shape
-    full = n // (NV * L)
-    rows, columns = M // MR * MR if K <= CHAIN and not more else 0, full * NV * L
-    whole_tiles(A[:rows], panels, start, C, j, columns)
+def all_tiles(A, panels, down, across, C, j, n, more):
+    """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + down (M) + across (N), by all kinds of tiles.
+
+    With `more`, C is added to; else down and across are.
+    """
+    L, M = lanes(C), A.shape[0]
+    full, rows = n // (NV * L), M // MR * MR
+    columns = full * NV * L
+    whole_tiles(A[:rows], panels, down, across, C, j, columns, more)
     if rows < M:
-        tiles(A[rows:], panels, start[rows:], C[rows:], j, columns, more)
+        tiles(A[rows:], panels, down[rows:], across, C[rows:], j, columns, more)
     if n - columns > 2 * L:
-        tiles(A, panels[full:], start, C, j + columns, n - columns, more)
+        tiles(A, panels[full:], down, across, C, j + columns, n - columns, more)
     else:
         for c in range(columns, n, L):
-            narrow_tiles(A, panels[full], c - columns, start, C, j + c, min(L, n - c), more)
+            narrow_tiles(A, panels[full], c - columns, down, across, C, j + c, min(L, n - c), more)
 
 
 @inner
-def room_for_panels(B, count, depth):
-    """Panels (count, depth, NV*L), which begin where a vector does; their numbers are any."""
+def room_for_panels(B, K, N):
+    """Panels (some, K, NV*L) for up to N columns, which begin where a vector does; their numbers are any."""
     L = lanes(B)
+    depth, count = min(K, DEPTH), (N + NV * L - 1) // (NV * L)
+    count = max(1, min(PANELS, SHALLOW // max(depth, 1), count))
     size = count * depth * NV * L
     room = np.empty(size + L, B.dtype)
     start = -(room.ctypes.data // B.itemsize) % L
     return room[start : start + size].reshape(count, depth, NV * L)
-
-
-@inner
-def zero_panels(B, count, depth):
-    """The same, all zero: columns that were turned do not fill the last vector."""
-    panels = room_for_panels(B, count, depth)
-    numbers = panels.reshape(panels.size)
-    for i in range(numbers.size):
-        numbers[i] = 0
-    return panels
 
 
 @inner
@@ -160,45 +166,53 @@ def copy_columns(B, panels):
 
 
 @inner
-def columns(A, B, turned, panels, C, j, n, more):
-    """C[:, j:j+n] (+)= (A B)[:, j:j+n], for as many columns as the panels hold; B is (N, K) if `turned`."""
-    start, width = np.zeros(A.shape[0], C.dtype), panels.shape[2]
-    for k in range(0, A.shape[1], DEPTH):
+def copy_rows(B, panels):
+    """panels (count, K, NV*L), one after the other, from B (n, K), turned; 0 in columns that B has not."""
+    n, width = B.shape[0], panels.shape[2]
+    for j in range(0, n, width):
+        if n - j < width:
+            numbers = panels[j // width].reshape(panels[0].size)
+            for i in range(numbers.size):
+                numbers[i] = 0
+        transpose(B[j : j + width], panels[j // width])
+
+
+@inner
+def columns(A, B, turned, panels, down, across, C, j, n):
+    """C[:, j:j+n] = (A B + down + across)[:, j:j+n], as many as the panels hold; B is (N, K) if `turned`."""
+    for k in range(0, max(A.shape[1], 1), DEPTH):
         if turned:
-            for c in range(0, n, width):
-                transpose(B[j + c : j + min(n, c + width), k : k + DEPTH], panels[c // width])
+            copy_rows(B[j : j + n, k : k + DEPTH], panels)
         else:
             copy_columns(B[k : k + DEPTH, j : j + n], panels)
-        all_tiles(A[:, k : k + DEPTH], panels, start, C, j, n, more or k > 0)
+        all_tiles(A[:, k : k + DEPTH], panels, down, across, C, j, n, k > 0)
 
 
 @inner
 def multiply(A, B, bias, C, begin, end):
     """Columns begin to end of C (M, N) = A (M, K) B (K, N) + bias (M)."""
-    M, K = A.shape
-    count, none = max(1, min(PANELS, SHALLOW // max(K, 1))), np.zeros(M, C.dtype)
-    panels = room_for_panels(B, count, min(K, DEPTH))
-    width = count * panels.shape[2]
+    panels, zeros = room_for_panels(B, A.shape[1], end - begin), np.zeros(end, C.dtype)
+    width = len(panels) * panels.shape[2]
     for j in range(begin, end, width):
-        n = min(width, end - j)
-        for k in range(0, max(K, 1), DEPTH):
-            copy_columns(B[k : k + DEPTH, j : j + n], panels)
-            all_tiles(A[:, k : k + DEPTH], panels, none if k > 0 else bias, C, j, n, k > 0)
+        columns(A, B, False, panels, bias, zeros, C, j, min(width, end - j))
 
 
 @jit
-def product(A, B, C, rows, count, no, begin, end):
+def product(A, B, C, rows, no, begin, end):
     """Some of the tiles of C (M, N) = A (M, K) B (K, N).
 
-    A job is so many rows of A with the columns of `count` panels. `no` is False: to see False itself in the
-    call, Numba would compile `columns` anew for it.
+    A job is so many rows of A with one panel; panels of the same rows are taken several at a time. `no` is
+    False: to see False itself in the call, Numba would compile `columns` anew for it.
     """
-    panels = room_for_panels(B, count, min(A.shape[1], DEPTH))
-    width, N = count * panels.shape[2], C.shape[1]
-    across = (N + width - 1) // width
-    for job in range(begin, end):
+    (M, N), K = C.shape, A.shape[1]
+    panels, zeros = room_for_panels(B, K, N), np.zeros(max(M, N), C.dtype)
+    width = panels.shape[2]
+    across, job = (N + width - 1) // width, begin
+    while job < end:
         i, j = job // across * rows, job % across * width
-        columns(A[i : i + rows], B, no, panels, C[i : i + rows], j, min(width, N - j), no)
+        count = min(len(panels), across - job % across, end - job)
+        columns(A[i : i + rows], B, no, panels, zeros, zeros, C[i : i + rows], j, min(count * width, N - j))
+        job += count
 
 
 @jit
@@ -208,48 +222,35 @@ def turn(A, out, begin, end):
 
 
 @jit
-def two_products(A, B, C, rows, count, first, D, E, F, more_rows, more_count, no, begin, end):
+def two_products(A, B, C, rows, first, D, E, F, more_rows, no, begin, end):
     """Some of the tiles of C = A B, the `first` jobs, and of F = D E; `no` as in `product`."""
-    product(A, B, C, rows, count, no, begin, min(end, first))
-    product(D, E, F, more_rows, more_count, no, max(begin - first, 0), end - first)
+    product(A, B, C, rows, no, begin, min(end, first))
+    product(D, E, F, more_rows, no, max(begin - first, 0), end - first)
 
 
-def jobs_of(A: np.ndarray, N: int) -> tuple[int, int]:
-    """How many jobs of one panel a product of A (M, K) with N columns is, and the rows of A in one."""
-    M, K = A.shape
-    rows = max(BLOCK // max(K, 1) // MR * MR, ROWS)
-    return -(-N // (NV * BYTES // A.itemsize)) * -(-M // rows), rows
+def jobs_of(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int]:
+    """How many jobs a product of A (M, K) with N columns is, or of a stack of such, and the rows of A in one.
 
-
-def jobs_of_panels(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int, int]:
-    """The same for jobs of several panels: jobs, rows, and panels of a job.
-
-    Few jobs would not share well among threads; so there are some more, for small products or stacks of few.
+    One job has the columns of a panel. Where that gives few jobs, the rows are shared out, too.
     """
-    width = NV * BYTES // A.itemsize
-    jobs, rows = jobs_of(A, N)
-    count = max(1, min(PANELS, SHALLOW // max(A.shape[1], 1), jobs * stack // JOBS, -(-N // width)))
-    return -(-N // (count * width)) * -(-A.shape[0] // rows), rows, count
-
-
-def room_for_product(A: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """An array for A (M, K) B (K, N); zeros if K is 0."""
-    return (np.empty if len(B) else np.zeros)((len(A), B.shape[1]), A.dtype)
+    panels = -(-N // (NV * BYTES // A.itemsize))
+    rows = max(-(-len(A) * panels * stack // (JOBS * MR)) * MR, ROWS)
+    return stack * panels * -(-len(A) // rows), rows
 
 
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """C (M, N) = A (M, K) B (K, N)."""
-    C, (jobs, rows, count) = room_for_product(A, B), jobs_of_panels(A, B.shape[1])
-    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows, count, False)
+    C, (jobs, rows) = np.empty((len(A), B.shape[1]), A.dtype), jobs_of(A, B.shape[1])
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows, False)
     return C
 
 
 def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A B and D E, which threads share as one."""
-    C, F = room_for_product(A, B), room_for_product(D, E)
-    (first, *blocks), (second, *more) = jobs_of_panels(A, B.shape[1]), jobs_of_panels(D, E.shape[1])
+    C, F = np.empty((len(A), B.shape[1]), A.dtype), np.empty((len(D), E.shape[1]), D.dtype)
+    (first, rows), (second, more_rows) = jobs_of(A, B.shape[1]), jobs_of(D, E.shape[1])
     numbers = (A.size * B.shape[1] + D.size * E.shape[1]) // PRODUCTS
-    run(two_products, first + second, numbers, A, B, C, *blocks, first, D, E, F, *more, False)
+    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows, False)
     return C, F
 
 

@@ -13,19 +13,19 @@ from numba import literally
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.gemm import (
     CHAIN,
-    DEPTH,
     MR,
     NV,
     columns,
-    jobs_of_panels,
+    jobs_of,
     matmul,
     matmuls,
+    room_for_panels,
     turned,
-    zero_panels,
 )
 from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, tile
 from minicnn.kernels.cpu.transpose import transpose
@@ -38,25 +38,24 @@ __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "lin
 
 
 @jit
-def layer(x, weight, turned, bias, activation, y, rows, count, begin, end):
-    """Some of the tiles of y (N, O) = f(x (N, I) weight + bias (O)), where bias may be empty.
+def layer(x, weight, turned, bias, activation, y, rows, begin, end):
+    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), with jobs as in gemm.product.
 
-    The weight is (I, O), or (O, I) if it is `turned`. A job is so many rows with the columns of some panels.
+    The activation follows row by row, while they are in cache. `turned` is True (see gemm.product).
     """
-    panels = zero_panels(weight, count, min(x.shape[1], DEPTH))
-    L, width, O = lanes(y), count * panels.shape[2], y.shape[1]
-    across = (O + width - 1) // width
-    for job in range(begin, end):
-        i, j = job // across * rows, job % across * width
-        n, block = min(width, O - j), y[i : i + rows]
-        for r in range(len(block) if bias.size > 0 else 0):
-            for c in range(j, j + n, L):
-                m = min(L, j + n - c)
-                store_part(m, block, r, c, load_part(m, bias, c))
-        columns(x[i : i + rows], weight, turned, panels, block, j, n, bias.size > 0)
+    I, O = x.shape[1], y.shape[1]
+    panels, zeros = room_for_panels(weight, I, O), np.zeros(rows, y.dtype)
+    width = panels.shape[2]
+    across, job = (O + width - 1) // width, begin
+    while job < end:
+        first, j = job // across * rows, job % across * width
+        count = min(len(panels), across - job % across, end - job)
+        n = min(count * width, O - j)
+        columns(x[first : first + rows], weight, turned, panels, zeros, bias, y[first : first + rows], j, n)
         if activation != NONE:
-            for r in range(len(block)):
-                activate_row(block[r, j : j + n], activation)
+            for r in range(first, min(first + rows, len(y))):
+                activate_row(y[r, j : j + n], activation)
+        job += count
 
 
 @inner
@@ -90,7 +89,7 @@ def layer_of_few_rows(x, weight, bias, activation, y, begin, end):
         j0, j1 = job * STRIP, min((job + 1) * STRIP, O)
         for r in range(M):
             for j in range(j0, j1):
-                y[r, j] = bias[j] if bias.size > 0 else y.dtype.type(0)
+                y[r, j] = bias[j]
         if M == 1:
             for j in range(j0, j1, 8):
                 dots(1, 8, x, weight, j, y)
@@ -136,15 +135,15 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activatio
     """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
     if x.size * len(weight) <= FEW:
         return again(small_layer, x, weight, bias, activation)
-    O, I = weight.shape
-    y = (np.empty if I or bias is not None else np.zeros)((len(x), O), x.dtype)
+    O = len(weight)
+    y = result((len(x), O), x.dtype)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    shift, last = y[:0, 0] if bias is None else np.ascontiguousarray(bias), NUMBERS[activation]
+    shift, last = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias), NUMBERS[activation]
     if len(x) <= FEW_ROWS:
         run(layer_of_few_rows, -(-O // STRIP), weight.size, x, weight, shift, last, y)
     else:
-        jobs, *blocks = jobs_of_panels(x, O)
-        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, *blocks)
+        jobs, rows = jobs_of(x, O)
+        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, rows)
     return y
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels.cpu.gemm import DEPTH, columns, jobs_of_panels, zero_panels
+from minicnn.kernels.cpu.gemm import columns, jobs_of, room_for_panels
 from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.memory import result
@@ -23,18 +23,21 @@ __all__ = ["matmul"]
 
 
 @jit
-def stacked_product(x, y, turn_x, turned, z, rows, count, no, begin, end):
+def stacked_product(x, y, turn_x, turned, z, rows, begin, end):
     """Some of the tiles of z (S, T, M, N) = x (S, T, M, K) y (S, T, K, N); if `turned`, y is (S, T, N, K).
 
     S and T may be 1 in x or y. A job is so many rows of a matrix, which are copied row by row if `turn_x`,
-    with the columns of `count` panels; `no` as in gemm.product.
+    with one panel, as in gemm.product.
     """
-    panels = zero_panels(y, count, min(x.shape[3], DEPTH))
-    (_, T, M, N), K, width = z.shape, x.shape[3], count * panels.shape[2]
+    (_, T, M, N), K = z.shape, x.shape[3]
+    panels, zeros = room_for_panels(y, K, N), np.zeros(max(M, N), z.dtype)
+    width = panels.shape[2]
     blocks, across = (M + rows - 1) // rows, (N + width - 1) // width
     copied, which = np.empty((min(rows, M) if turn_x else 0, K), x.dtype), -1
-    for job in range(begin, end):
+    job = begin
+    while job < end:
         matrix, i, j = job // (blocks * across), job // across % blocks * rows, job % across * width
+        count = min(len(panels), across - job % across, end - job)
         s, t = matrix // T, matrix % T
         a = x[min(s, x.shape[0] - 1), min(t, x.shape[1] - 1), i : i + rows, :K]
         if turn_x:
@@ -43,7 +46,8 @@ def stacked_product(x, y, turn_x, turned, z, rows, count, no, begin, end):
                 transpose(a.T, copied)
             a = copied[: len(a), :K]
         b = y[min(s, y.shape[0] - 1), min(t, y.shape[1] - 1), :, : y.shape[3]]  # one type for all layouts
-        columns(a, b, turned, panels, z[s, t, i : i + rows], j, min(width, N - j), no)
+        columns(a, b, turned, panels, zeros, zeros, z[s, t, i : i + rows], j, min(count * width, N - j))
+        job += count
 
 
 def stacked(a: np.ndarray, stack: tuple[int, ...]) -> np.ndarray:
@@ -72,8 +76,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         y = np.ascontiguousarray(y)
     turned = y.strides[-1] != y.itemsize
     x, y, tiles = stacked(x, stack), stacked(y.swapaxes(-1, -2) if turned else y, stack), stacked(z, stack)
-    jobs, rows, panels = jobs_of_panels(x[0, 0], N, count)
+    jobs, rows = jobs_of(x[0, 0], N, count)
     turn_x = x.strides[-1] != x.itemsize == x.strides[-2] and N > WIDE
-    settings = turn_x, turned, tiles, rows, panels, False
-    run(stacked_product, count * jobs, count * each // PRODUCTS, x, y, *settings)
+    settings = turn_x, turned, tiles, rows
+    run(stacked_product, jobs, count * each // PRODUCTS, x, y, *settings)
     return z

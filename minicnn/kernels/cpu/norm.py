@@ -1,7 +1,9 @@
 """Normalisation: one pass for the mean, one for the variance around it, one for the result.
 
 Here is what works on groups of channels of one sample, or on lines; threads share the groups of all samples,
-so results do not depend on their number. normalise.py is what works on channels of all samples.
+so results do not depend on their number. The gradients of all are found together, while dy and x are in the
+cache: those of the weights as sums over the samples of a job, and then over the jobs. normalise.py is what
+works on channels of all samples.
 """
 
 import math
@@ -12,103 +14,110 @@ from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.rows import squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
-    "group_norm_weight_gradient",
 ]  # fmt: skip
+
+SAMPLES = 32  # whose part of a line's dweight one job adds up, at least
+PARTS = 64  # jobs that do so, at most
 
 
 @jit
 def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
     """y, x (N, C, P), mean, rstd (N, G); weight and bias (C). Some of the N*G groups."""
     N, C, P = x.shape
-    G = mean.shape[1]
+    G, L = mean.shape[1], lanes(x)
     F = C // G * P
-    groups, results = x.reshape(N, G, F), y.reshape(N, G, F)
+    groups = x.reshape(N, G, F)
     for j in range(begin, end):
         n, g = j // G, j % G
-        group, first, last = groups[n, g], g * (C // G), (g + 1) * (C // G)
-        mean[n, g] = total(group) / F
-        rstd[n, g] = 1 / math.sqrt(squares(group, mean[n, g]) / F + eps)
-        m, r = mean[n, g], rstd[n, g]
-        if P == 1:
-            out, w, b = results[n, g], weight[first:last], bias[first:last]
-            for i in range(F):
-                out[i] = (group[i] - m) * r * w[i] + b[i]
-        else:
-            for c in range(first, last):
-                row, out, scale, shift = x[n, c], y[n, c], r * weight[c], bias[c]
-                for p in range(P):
-                    out[p] = (row[p] - m) * scale + shift
+        mean[n, g] = total(groups[n, g]) / F
+        rstd[n, g] = 1 / math.sqrt(squares(groups[n, g], mean[n, g]) / F + eps)
+        m = mean[n, g]
+        for c in range(g * (C // G), (g + 1) * (C // G)):
+            scale, shift = rstd[n, g] * weight[c], bias[c]
+            for p in range(0, P, L):
+                some = min(L, P - p)
+                store_part(some, y, n, c, p, (load_part(some, x, n, c, p) - m) * scale + shift)
 
 
 @jit
-def groups_gradient(dy, x, weight, mean, rstd, dx, begin, end):
-    """dx, dy, x (N, C, P); weight (C). Some of the N*G groups."""
+def groups_gradient(dy, x, weight, mean, rstd, dx, sums, products, begin, end):
+    """dx, dy, x (N, C, P); weight (C); sums and products (N, C) of each row. Some of the N*G groups."""
     _, C, P = x.shape
-    G = mean.shape[1]
-    F, number = C // G * P, x.dtype.type
+    G, L, number = mean.shape[1], lanes(x), x.dtype.type
+    F = C // G * P
     for j in range(begin, end):
         n, g = j // G, j % G
-        m, r, sums, products = mean[n, g], rstd[n, g], 0.0, 0.0
+        m, r, all_sums, all_products = mean[n, g], rstd[n, g], 0.0, 0.0
         for c in range(g * (C // G), (g + 1) * (C // G)):
             sum, product = total_and_products(dy[n, c], x[n, c], m)
-            sums += weight[c] * sum
-            products += weight[c] * product
-        shift, slope = number(sums / F), number(products * r * r / F)
+            sums[n, c], products[n, c] = sum, product * r
+            all_sums += weight[c] * sum
+            all_products += weight[c] * product
+        shift, slope = number(all_sums / F), number(all_products * r * r / F)
         for c in range(g * (C // G), (g + 1) * (C // G)):
-            grad, row, out, w = dy[n, c], x[n, c], dx[n, c], weight[c]
-            for p in range(P):
-                out[p] = (grad[p] * w - shift - (row[p] - m) * slope) * r
+            w = weight[c]
+            for p in range(0, P, L):
+                some = min(L, P - p)
+                distance = load_part(some, x, n, c, p) - m
+                d = load_part(some, dy, n, c, p) * w - shift - distance * slope
+                store_part(some, dx, n, c, p, d * r)
+
+
+# The same for P = 1, where a weight belongs to a number rather than to a row of them: a group is a line.
 
 
 @jit
-def groups_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
-    """dweight, dbias (C) from dy, x (N, C, P), for some of the C channels, through all samples."""
-    N, C, _ = x.shape
-    size = C // mean.shape[1]
-    for c in range(begin, end):
-        by_weight, by_bias = 0.0, 0.0
-        for n in range(N):
-            sum, products = total_and_products(dy[n, c], x[n, c], mean[n, c // size])
-            by_bias += sum
-            by_weight += products * rstd[n, c // size]
-        dweight[c], dbias[c] = by_weight, by_bias
+def lines_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
+    """y, x (J, F), mean, rstd (J), J = N*G; weight and bias (G, F). Some of the J lines.
 
-
-# The gradients again for P = 1, where a weight belongs to a number rather than to a row of them.
-
-
-@jit
-def lines_gradient(dy, x, weight, mean, rstd, dx, begin, end):
-    """dx, dy, x (N, G, F); weight (G, F). Some of the N*G groups."""
-    _, G, F = x.shape
-    number, d = x.dtype.type, np.empty(F, x.dtype)
+    A line is read from memory, for its sum, while the one before it is written.
+    """
+    L, F, G, number = lanes(x), x.shape[1], len(weight), x.dtype.type
+    sum = total(x[begin]) if begin < end else 0.0
     for j in range(begin, end):
-        n, g = j // G, j % G
-        grad, row, out, w, m, r = dy[n, g], x[n, g], dx[n, g], weight[g], mean[n, g], rstd[n, g]
-        for i in range(F):
-            d[i] = grad[i] * w[i]
-        sum, products = total_and_products(d, row, m)
-        shift, slope = number(sum / F), number(products * r * r / F)
-        for i in range(F):
-            out[i] = (d[i] - shift - (row[i] - m) * slope) * r
+        g, following = j % G, min(j + 1, end - 1)
+        m = number(sum / F)
+        r = number(1 / math.sqrt(squares(x[j], m) / F + eps))
+        mean[j], rstd[j], sums = m, r, load_part(0, x, j, 0)  # zero
+        for i in range(0, F, L):
+            some = min(L, F - i)
+            v = (load_part(some, x, j, i) - m) * r
+            store_part(some, y, j, i, v * load_part(some, weight, g, i) + load_part(some, bias, g, i))
+            sums += load_part(some, x, following, i)
+        sum = hsum(sums)
 
 
 @jit
-def lines_weight_gradient(dy, x, mean, rstd, dweight, dbias, begin, end):
-    """dweight, dbias (G, F) from dy, x (N, G, F), for some of the F columns, through all samples."""
-    N, G, _ = x.shape
-    for g in range(G):
-        by_weight, by_bias = dweight[g, begin:end], dbias[g, begin:end]
-        by_weight[:] = 0
-        by_bias[:] = 0
-        for n in range(N):
-            grad, row, m, r = dy[n, g, begin:end], x[n, g, begin:end], mean[n, g], rstd[n, g]
-            for i in range(end - begin):
-                by_weight[i] += grad[i] * ((row[i] - m) * r)
-                by_bias[i] += grad[i]
+def lines_gradient(dy, x, weight, mean, rstd, together, dx, dweight, dbias, begin, end):
+    """dx, dy, x (N, G, F), weight (G, F); dweight and dbias (jobs, G, F). A job is so many samples."""
+    N, G, F = x.shape
+    L, number = lanes(x), x.dtype.type
+    for job in range(begin, end):
+        for g in range(G):
+            for i in range(F):
+                dweight[job, g, i], dbias[job, g, i] = 0, 0
+        for n in range(job * together, min((job + 1) * together, N)):
+            for g in range(G):
+                m, r = mean[n, g], rstd[n, g]
+                sums, products = load_part(0, x, n, g, 0), load_part(0, x, n, g, 0)  # zero
+                for i in range(0, F, L):
+                    some = min(L, F - i)
+                    d = load_part(some, dy, n, g, i) * load_part(some, weight, g, i)
+                    sums += d
+                    products += d * (load_part(some, x, n, g, i) - m)
+                shift, slope = number(hsum(sums) / F), number(hsum(products) * r * r / F)
+                for i in range(0, F, L):
+                    some = min(L, F - i)
+                    grad, distance = load_part(some, dy, n, g, i), load_part(some, x, n, g, i) - m
+                    d = grad * load_part(some, weight, g, i) - shift - distance * slope
+                    store_part(some, dx, n, g, i, d * r)
+                    by_weight = load_part(some, dweight, job, g, i) + grad * (distance * r)
+                    store_part(some, dweight, job, g, i, by_weight)
+                    store_part(some, dbias, job, g, i, load_part(some, dbias, job, g, i) + grad)
 
 
 def channels(values: np.ndarray | None, default: float, like: np.ndarray) -> np.ndarray:
@@ -146,41 +155,35 @@ def group_norm(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, groups: int, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y (N, C, P), and mean and rstd (N, G), from x (N, C, P) and weight and bias (C)."""
-    N = len(x)
-    y = np.empty(x.shape, x.dtype)
+    N, C, P = x.shape
+    x, y = np.ascontiguousarray(x), np.empty(x.shape, x.dtype)
     mean, rstd = np.empty((N, groups), x.dtype), np.empty((N, groups), x.dtype)
     weight, bias = channels(weight, 1, x), channels(bias, 0, x)
-    arrays = np.ascontiguousarray(x), weight, bias, float(eps), y, mean, rstd
-    run(groups_forward, N * groups, x.size, *arrays)
+    if P == 1:
+        lines, of_lines = (a.reshape(N * groups, C // groups) for a in (x, y))
+        weight, bias = (a.reshape(groups, C // groups) for a in (weight, bias))
+        given = lines, weight, bias, float(eps), of_lines, mean.reshape(-1), rstd.reshape(-1)
+        run(lines_forward, N * groups, x.size, *given)
+    else:
+        run(groups_forward, N * groups, x.size, x, weight, bias, float(eps), y, mean, rstd)
     return y, mean, rstd
 
 
 def group_norm_gradient(
     dy: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, rstd: np.ndarray
-) -> np.ndarray:
-    """dx (N, C, P)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dx (N, C, P), dweight (C) and dbias (C)."""
     (N, C, P), G = x.shape, mean.shape[1]
     dx, weight = np.empty(x.shape, dy.dtype), channels(weight, 1, x)
     dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
     if P == 1:
-        grad, lines, out = (a.reshape(N, G, C // G) for a in (dy, x, dx))
-        run(lines_gradient, N * G, x.size, grad, lines, weight.reshape(G, C // G), mean, rstd, out)
+        together = max(SAMPLES, -(-N // PARTS))
+        jobs, shape = -(-N // together), (G, C // G)
+        dweight, dbias = np.empty((jobs, *shape), dy.dtype), np.empty((jobs, *shape), dy.dtype)
+        grad, lines, out = (a.reshape(N, *shape) for a in (dy, x, dx))
+        given = grad, lines, weight.reshape(shape), mean, rstd, together, out, dweight, dbias
+        run(lines_gradient, jobs, x.size, *given)
     else:
-        run(groups_gradient, N * G, x.size, dy, x, weight, mean, rstd, dx)
-    return dx
-
-
-def group_norm_weight_gradient(
-    dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """dweight and dbias (C)."""
-    (N, C, P), G = x.shape, mean.shape[1]
-    dweight, dbias = np.empty(C, dy.dtype), np.empty(C, dy.dtype)
-    dy, x, mean, rstd = (np.ascontiguousarray(a) for a in (dy, x, mean, rstd))
-    if P == 1:
-        grad, lines = (a.reshape(N, G, C // G) for a in (dy, x))
-        sums = (a.reshape(G, C // G) for a in (dweight, dbias))
-        run(lines_weight_gradient, C // G, x.size, grad, lines, mean, rstd, *sums)
-    else:
-        run(groups_weight_gradient, C, x.size, dy, x, mean, rstd, dweight, dbias)
-    return dweight, dbias
+        dweight, dbias = np.empty((N, C)), np.empty((N, C))  # float64, for these are long sums
+        run(groups_gradient, N * G, x.size, dy, x, weight, mean, rstd, dx, dbias, dweight)
+    return dx, *(part.sum(axis=0).reshape(C).astype(dy.dtype, copy=False) for part in (dweight, dbias))

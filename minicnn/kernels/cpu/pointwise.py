@@ -103,7 +103,7 @@ def run_multiply(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndar
     """y (N, O, H, W) from x (N, C, H, W), weight (O, C) and bias (O)."""
     (N, C, H, W), O = x.shape, y.shape[1]
     P, width = H * W, PANELS * NV * BYTES // x.itemsize
-    together = -(-N // -(-N // max(1, width // P)))  # as many jobs as need be, of the same size
+    together = -(-N // max(1, -(-N // max(1, width // P))))  # as many jobs as need be, of the same size
     jobs = -(-N // together) if together > 1 else N * -(-P // width)
     x, y = np.ascontiguousarray(x).reshape(N, C, P), y.reshape(N, O, P)
     run(multiply_pictures, jobs, y.size * C // PRODUCTS, x, weight, bias, y, together)

@@ -9,60 +9,88 @@ from functools import partial
 import numpy as np
 
 from minicnn.kernels.cpu.elementary import exp, log, whole_registers
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
 __all__ = ["softmax", "softmax_gradient"]
 
 STRIP = 256  # columns
+BLOCK = 2048  # numbers of short rows that go through exp at once, about
 
 # Not reassociated: log(total) - (x - largest) must not become (log(total) + largest) - x, which rounds.
 exactly = partial(jit, fastmath={"contract"})
 
 
-@inner
-def exponentials(z, largest, e):
-    """e = exp(z - largest) for a row, and its sum. A NaN that `highest` has missed makes a NaN of it."""
-    for k in range(z.size):
-        e[k] = exp(z[k] - largest)
-    return z.dtype.type(total(e))
-
-
 @exactly
 def rows(x, logarithm, y, begin, end):
-    """y and x (A, K), for some of the A rows."""
+    """y and x (A, K), for some of the A rows.
+
+    exp goes through several short rows at once: it costs most, and would have fewer numbers than a vector
+    left at the end of each.
+    """
     whole_registers()
-    for a in range(begin, end):
-        z, out = x[a], y[a]
-        largest = highest(z)
-        sum = exponentials(z, largest, out)
-        if logarithm:
-            rest = log(sum)
-            for k in range(z.size):
-                out[k] = (z[k] - largest) - rest
-        else:
-            scale = z.dtype.type(1) / sum
-            for k in range(z.size):
-                out[k] *= scale
+    K, L, number = x.shape[1], lanes(x), x.dtype.type
+    together = max(1, BLOCK // K)
+    e, largest = np.empty(together * K, x.dtype), np.empty(together, x.dtype)
+    for first in range(begin, end, together):
+        last = min(first + together, end)
+        for a in range(first, last):
+            top, at = highest(x[a]), (a - first) * K
+            largest[a - first] = top
+            for k in range(0, K, L):
+                n = min(L, K - k)
+                store_part(n, e, at + k, load_part(n, x, a, k) - top)
+        for i in range((last - first) * K):  # a NaN that `highest` has missed makes a NaN of its row's sum
+            e[i] = exp(e[i])
+        for a in range(first, last):
+            top, at = largest[a - first], (a - first) * K
+            sum = number(total(e[at : at + K]))
+            if logarithm:
+                rest = log(sum)
+                for k in range(0, K, L):
+                    n = min(L, K - k)
+                    store_part(n, y, a, k, (load_part(n, x, a, k) - top) - rest)
+            else:
+                scale = number(1) / sum
+                for k in range(0, K, L):
+                    n = min(L, K - k)
+                    store_part(n, y, a, k, load_part(n, e, at + k) * scale)
 
 
 @jit
-def rows_gradient(dy, y, logarithm, dx, begin, end):
-    """dx, dy and y (A, K), for some of the A rows."""
+def rows_gradient(dy, y, dx, begin, end):
+    """dx, dy and y (A, K), for some of the A rows of softmax."""
+    K, L = y.shape[1], lanes(y)
     for a in range(begin, end):
-        grad, out, below = dy[a], y[a], dx[a]
-        sums = y.dtype.type(0)
-        if logarithm:
-            for k in range(out.size):
-                sums += grad[k]
-            for k in range(out.size):
-                below[k] = grad[k] - exp(out[k]) * sums
-        else:
-            for k in range(out.size):
-                sums += grad[k] * out[k]
-            for k in range(out.size):
-                below[k] = out[k] * (grad[k] - sums)
+        sums = load_part(0, y, a, 0)  # zero
+        for k in range(0, K, L):
+            n = min(L, K - k)
+            sums += load_part(n, dy, a, k) * load_part(n, y, a, k)
+        sum = hsum(sums)
+        for k in range(0, K, L):
+            n = min(L, K - k)
+            store_part(n, dx, a, k, load_part(n, y, a, k) * (load_part(n, dy, a, k) - sum))
+
+
+@jit
+def log_rows_gradient(dy, y, dx, begin, end):
+    """dx, dy and y (A, K), for some of the A rows of softmax's logarithm."""
+    whole_registers()
+    K, L, number = y.shape[1], lanes(y), y.dtype.type
+    together = max(1, BLOCK // K)
+    e = np.empty(together * K, y.dtype)
+    for first in range(begin, end, together):
+        last = min(first + together, end)
+        block = y[first:last].reshape((last - first) * K)
+        for i in range(block.size):
+            e[i] = exp(block[i])
+        for a in range(first, last):
+            sum, at = number(total(dy[a])), (a - first) * K
+            for k in range(0, K, L):
+                n = min(L, K - k)
+                store_part(n, dx, a, k, load_part(n, dy, a, k) - load_part(n, e, at + k) * sum)
 
 
 @exactly
@@ -128,8 +156,9 @@ def softmax_gradient(dy: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
     """dx (A, K, B) = y (dy - sum of dy y), or with `log` dy - exp(y) sum of dy."""
     A, K, B = y.shape
     dy, y, dx = np.ascontiguousarray(dy), np.ascontiguousarray(y), np.empty(y.shape, y.dtype)
-    if B == 1:
-        run(rows_gradient, A, y.size, dy.reshape(A, K), y.reshape(A, K), log, dx.reshape(A, K))
-    else:
+    if B == 1 and K:
+        lines = dy.reshape(A, K), y.reshape(A, K), dx.reshape(A, K)
+        run(log_rows_gradient if log else rows_gradient, A, y.size, *lines)
+    elif y.size:
         run(columns_gradient, A * -(-B // STRIP), y.size, dy, y, log, dx)
     return dx

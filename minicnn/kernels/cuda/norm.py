@@ -6,7 +6,6 @@ from minicnn.kernels.cuda.launch import cupy, launch, launch_over
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
-    "group_norm_weight_gradient",
 ]  # fmt: skip
 
 Array = Any  # of CuPy
@@ -118,19 +117,15 @@ def group_norm(
     return y, mean, rstd
 
 
-def group_norm_gradient(dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Array:
-    """dx (N, C, P)."""
+def group_norm_gradient(
+    dy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array
+) -> tuple[Array, Array, Array]:
+    """dx (N, C, P), dweight (C) and dbias (C)."""
     (N, C, P), G = x.shape, mean.shape[1]
     dx = cupy().empty(x.shape, dy.dtype)
+    dy, x, weight, mean, rstd = contiguous(dy, x, weight, mean, rstd)
     if dx.size:
         grid, block = teams(N * G, C // G * P)
-        arguments = *contiguous(dy, x, weight, mean, rstd), dx, N * G, G, C // G, P
+        arguments = dy, x, weight, mean, rstd, dx, N * G, G, C // G, P
         launch("norm", "group_norm_gradient", x.dtype, grid, block, arguments)
-    return dx
-
-
-def group_norm_weight_gradient(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array, Array]:
-    """dweight and dbias (C)."""
-    G = mean.shape[1]
-    dy, x, mean, rstd = contiguous(dy, x, mean, rstd)
-    return channel_sums(dy, x, mean, rstd, G=G, size=x.shape[1] // G)
+    return dx, *channel_sums(dy, x, mean, rstd, G=G, size=C // G)

@@ -17,7 +17,6 @@ import numpy as np
 
 __all__ = [
     "batch_norm", "batch_norm_gradient", "batch_norm_statistics", "group_norm", "group_norm_gradient",
-    "group_norm_weight_gradient",
 ]  # fmt: skip
 
 
@@ -95,11 +94,12 @@ def group_norm(
 
 def group_norm_gradient(
     dy: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, rstd: np.ndarray
-) -> np.ndarray:
-    """dx (N, C, P)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dx (N, C, P), dweight (C) and dbias (C)."""
     N, C, P = x.shape
     G = mean.shape[1]
     dx = np.empty(x.shape, dy.dtype)
+    dweight, dbias = np.zeros(C), np.zeros(C)  # float64, for these are long sums
     for n, g in np.ndindex(N, G):
         cells = [(n, g * C // G + c, p) for c, p in np.ndindex(C // G, P)]
         xhat = {at: (x[at] - mean[n, g]) * rstd[n, g] for at in cells}
@@ -108,17 +108,6 @@ def group_norm_gradient(
         mean_dxhat = sum(d[at] * xhat[at] for at in cells) / max(len(cells), 1)
         for at in cells:
             dx[at] = rstd[n, g] * (d[at] - mean_d - xhat[at] * mean_dxhat)
-    return dx
-
-
-def group_norm_weight_gradient(
-    dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """dweight and dbias (C)."""
-    C, G = x.shape[1], mean.shape[1]
-    dweight, dbias = np.zeros(C), np.zeros(C)  # float64, for these are long sums
-    for n, c, p in np.ndindex(x.shape):
-        g = c // (C // G)
-        dweight[c] += dy[n, c, p] * (x[n, c, p] - mean[n, g]) * rstd[n, g]
-        dbias[c] += dy[n, c, p]
-    return dweight.astype(dy.dtype), dbias.astype(dy.dtype)
+            dweight[at[1]] += dy[at] * xhat[at]
+            dbias[at[1]] += dy[at]
+    return dx, dweight.astype(dy.dtype), dbias.astype(dy.dtype)

@@ -113,7 +113,7 @@ def test_results_lie_in_the_memory_of_those_that_are_gone():
             first = second
         run(add, 1000, 1, first, (0, a), out)
         place = first.__array_interface__["data"][0]
-    assert recorded.blocks.nbytes == 2 * a.nbytes  # two at once
+    assert 2 * a.nbytes <= recorded.blocks.nbytes < 2.1 * a.nbytes  # two at once
     assert place % 64 == 0
     finished(recorded)
     del first, second
@@ -121,7 +121,7 @@ def test_results_lie_in_the_memory_of_those_that_are_gone():
         a *= 2
         assert recorded.replay()
         np.testing.assert_array_equal(out, 12 * a)
-    assert recorded.nbytes == 4 * a.nbytes  # and those that were there before
+    assert recorded.nbytes == recorded.blocks.nbytes + 2 * a.nbytes  # and those that were there before
     assert result((3,), np.float64).base is None
 
 

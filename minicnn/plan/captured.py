@@ -97,6 +97,7 @@ class Captured:
         self.forward = self.backward = None
         self.tries += 1
         self.inputs = [x.array.copy() for x in given]
+        telling("cpu.memory").return_freed_memory()
         with telling("cpu.graph").Graph() as graph:
             values, self.nodes = plan.run(self.inputs, noted)
         self.out = values[plan.outputs]
@@ -143,8 +144,10 @@ class Captured:
             return None
         self.grad[...] = grad
         self.leave_to_others()
-        if not self.backward.replay():
-            return None
+        return self.given() if self.backward.replay() else None
+
+    def given(self) -> list[Any]:
+        """The gradients that were found, for the program."""
         return [x if own else x.copy() for x, own in zip(self.found, self.own, strict=True)]
 
     def leave_to_others(self) -> None:
@@ -175,7 +178,7 @@ class Captured:
             graph.forget(self.found)  # which may become the program's
             self.backward, self.places = graph, [graph.places(x) for x in self.found]
             self.references = self.count_references()
-        return [x.copy() for x in self.found]
+        return self.given()
 
 
 def noted(function: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:

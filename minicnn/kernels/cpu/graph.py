@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 from minicnn.kernels import threads
 from minicnn.kernels.cpu import runner
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.memory import Blocks, planning
+from minicnn.kernels.cpu.memory import Blocks, owner, planning
 from minicnn.kernels.cpu.runner import LOCK, POOL, ROOM, address_of_share, call_numba, call_part, launch
 
 WORDS = ROOM // 8
@@ -109,8 +109,7 @@ class Graph:
             if isinstance(x, tuple):
                 self.keep(x)
             elif isinstance(x, np.ndarray) and not self.blocks.has(x):
-                whole = x.base if isinstance(x.base, np.ndarray) else x
-                self.kept[id(whole)] = whole
+                self.kept[id(owner(x))] = owner(x)
 
     def rest(self, function: Callable, arguments: tuple) -> Any:
         """function(*arguments), of which nothing is recorded."""
@@ -231,7 +230,8 @@ def again(function: Callable, *arguments: Any) -> Any:
             outs[i] = results[i] = x if x.base is None and x.flags.carray else np.array(x, order="C")
             graph.keep((results[i],))
     if found is None or any(out is not None for out in outs):  # and not only views
-        graph.calls.append(Again(function, arguments, outs))
+        lent = [graph.blocks.lent(a) if type(a) is np.ndarray else a for a in arguments]
+        graph.calls.append(Again(function, tuple(lent), outs))
     return tuple(results) if several else results[0]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.report import Table, file_in, machine
 from benchmarks.timing import Budget, alternate, figure, median_ms, set_threads
-from minicnn.kernels.cpu import conv, depthwise, direct, im2col_gemm, pointwise, winograd
+from minicnn.kernels.cpu import conv, depthwise, direct, im2col_gemm, pointwise, tap_by_tap, winograd
 from minicnn.kernels.geometry import Window
 
 DIRECTIONS = "conv2d", "conv2d_input_gradient", "conv2d_weight_gradient"
@@ -49,6 +49,8 @@ LAYERS = [
     *(Layer(8, C, 64, 28, 3) for C in (1, 3, 8, 16, 24, 32, 48)),
     *(Layer(8, 64, O, 28, 3) for O in (1, 3, 6, 8, 16, 24, 32, 48)),
     *(Layer(2, C, C, size, 3, 2) for size in (14, 28) for C in (16, 32, 64, 96, 128)),
+    *(Layer(4, C, C, 28, 5) for C in (16, 32, 48, 64, 96, 128)),
+    *(Layer(8, C, 2 * C, 28, 1, 2) for C in (64, 128, 256)),
     *(Layer(64, 6, 16, size, 5) for size in (5, 8, 10, 14, 20)),
     *(Layer(2, 3, 32, 64, kernel, stride) for kernel, stride in ((3, 1), (3, 2), (3, 3), (4, 4), (7, 2))),
     *(Layer(4, C, C, 14, 3, 1, 8) for C in (1, 2, 4, 8, 16)),
@@ -78,7 +80,10 @@ def methods(layer: Layer) -> Iterator[tuple[str, str, Calls]]:
     shape = np.dtype(np.float32), layer.N, layer.groups, layer.C, layer.O, *dy.shape[2:], window
     about = conv.Layer(*shape)
     names = {im2col_gemm: "im2col", direct: "direct", depthwise: "depthwise", pointwise: "pointwise"}
+    names[tap_by_tap] = "tap by tap"
     fits = [im2col_gemm]
+    if layer.groups == 1 and tap_by_tap.fits(window):
+        fits.append(tap_by_tap)
     if layer.stride <= 4:
         fits.append(direct)
     if layer.C == layer.O == 1 < layer.groups and layer.stride <= 2:

@@ -1,7 +1,8 @@
 """The most that this machine can compute and move, and a picture of kernels below it: the roofline model.
 
 A kernel that does I operations for each byte it reads or writes reaches min(peak, I * bandwidth) at most.
-The peak is that of a loop which multiplies and adds in registers alone, the bandwidth that of a memory copy.
+The peak is that of a loop which multiplies and adds in registers alone, the bandwidth that of a copy of
+COPIED bytes; what fits into the last cache is faster.
 Counted are the plain algorithm's operations: a faster one, such as Winograd's, may come out above the roof.
 
 Source: Williams, Waterman and Patterson, Roofline: an insightful visual performance model, 2009.
@@ -66,7 +67,7 @@ def measured_roof(threads: int, count: int = 1_000_000, copied: int = COPIED, ti
     lanes_of = lanes(np.empty(0, np.float32))
     rng = np.random.default_rng(0)
     operands = [rng.random((MR * NV + 2, lanes_of), np.float32) for _ in range(threads)]
-    target, source = np.zeros((2, threads, copied // threads), np.uint8)
+    target, source = np.zeros((2, copied), np.uint8)
     with ThreadPoolExecutor(threads) as pool:
 
         def fastest(function: Callable, *arguments: Sequence) -> float:
@@ -74,7 +75,10 @@ def measured_roof(threads: int, count: int = 1_000_000, copied: int = COPIED, ti
             return min(seconds_of(lambda: list(pool.map(function, *arguments))) for _ in range(times))
 
         computing = fastest(multiply_and_add, operands, [count] * threads)
-        copying = fastest(np.copyto, target, source)
+        parts = [
+            zip(*(np.array_split(a, count) for a in (target, source)), strict=True) for count in {1, threads}
+        ]
+        copying = min(fastest(np.copyto, *zip(*pairs, strict=True)) for pairs in parts)  # one may have it all
     flop = 2 * MR * NV * lanes_of * count * threads
     return Roof(threads, flop / computing / 1e9, 2 * target.nbytes / copying / 1e9)
 

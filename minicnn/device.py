@@ -100,6 +100,11 @@ def telling(name: str) -> ModuleType:
     return found or _tellings.setdefault(name, importlib.import_module(f"minicnn.kernels.{name}"))
 
 
+def kernels_chosen() -> str:
+    """The CPU's kernels here and now: "cpu", or "reference" in a `use_kernels` block."""
+    return _chosen.get()
+
+
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
     """Choose the CPU's kernels inside a ``with`` block: "reference" (plain loops, slow) or "cpu"."""

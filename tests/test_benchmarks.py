@@ -84,6 +84,11 @@ def test_a_wrong_gradient_is_not_timed(monkeypatch):
     monkeypatch.setattr(mc.nn.Tanh, "forward", lambda self, x: x.tanh() + 1e-3 * (x - x.detach()))
     with pytest.raises(AssertionError, match="conv1"):
         train_step.check(mc.models.create("lenet5"), x, y)
+    x = RNG.standard_normal((2, 1, 28, 28), np.float32)
+    train_step.check(mc.models.create("simplecnn"), x, y)
+    monkeypatch.setattr(mc.nn.ReLU, "forward", lambda self, x: x.relu() + 1e-3 * (x - x.detach()))
+    with pytest.raises(AssertionError, match="off by"):
+        train_step.check(mc.models.create("simplecnn"), x, y)
 
 
 def test_without_avx512(monkeypatch):

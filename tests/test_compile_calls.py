@@ -11,6 +11,10 @@ import pytest
 import minicnn as mc
 import minicnn.nn.functional as F
 from minicnn import nn
+from minicnn.device import use_kernels
+from minicnn.kernels import reference
+from minicnn.plan.compiled import KINDS, PLANS
+from minicnn.plan.surroundings import STATES
 
 Size = namedtuple("Size", "number unit")
 RNG = np.random.default_rng(6)
@@ -136,6 +140,38 @@ def test_attributes_are_set_on_the_module():
     assert not hasattr(model, "factor")
     compiled.training = False
     assert not compiled.eval().training and not copy.deepcopy(compiled).training
+
+
+def test_plans_that_are_out_of_use_make_room(monkeypatch):
+    monkeypatch.setattr("minicnn.plan.compiled.IDLE", 3 * PLANS)
+    model, x = nn.Module(), normal(2)
+    model.forward = lambda x: x * model.temperature
+    compiled = mc.compile(model)
+    for temperature in np.arange(4.0 * PLANS):
+        model.temperature = temperature
+        for _ in range(6):
+            assert compiled(x).tolist() == model(x).tolist()
+    *_, last = compiled._compiled.plans.values()
+    assert len(compiled._compiled.plans) == PLANS and last.used == compiled._compiled.calls
+    assert len(compiled._compiled.surroundings.states) <= STATES
+
+
+def test_a_function_that_is_never_called_alike_runs_as_it_is():
+    compiled = mc.compile(lambda x: x * 2)
+    with pytest.warns(UserWarning, match=f"called twice with the same shapes and settings in {KINDS} calls"):
+        for size in range(KINDS + 3):
+            assert compiled(mc.ones(size)).tolist() == [2] * size
+    assert not any(compiled.plans.values())
+
+
+def test_other_kernels_are_asked_for():
+    f, x, calls = mc.compile(lambda x: x.relu() * 2), normal(3), []
+    for _ in range(4):
+        f(x)
+    with use_kernels("reference"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "relu", lambda x: calls.append(1) or np.maximum(x, 0))
+        assert f(x).tolist() == (2 * np.maximum(x.numpy(), 0)).tolist()
+    assert calls == [1]
 
 
 def test_errors_are_those_of_the_function():

@@ -52,6 +52,10 @@ def turns_into_numpy(x):
     return x + mc.tensor(x.detach().numpy() * 2)
 
 
+def lends_memory(x):
+    return x * float(np.from_dlpack(x.detach())[0])
+
+
 def makes_random_numbers(x):
     return x + mc.rand(3)
 
@@ -158,6 +162,7 @@ FALLS_BACK = {
     reads_item: ("reads a Tensor's number", 1),
     asks_for_truth: ("asks for the truth of a Tensor", 1),
     turns_into_numpy: ("turns a Tensor into an array", 1),
+    lends_memory: ("lends a Tensor's memory", 1),
     makes_random_numbers: ("uses an array that is no argument, parameter or buffer", 1),
     chooses_by_mask: ("chooses elements by a Tensor", 1),
     throws_dice: ("random numbers of Python's", 0),

@@ -206,6 +206,7 @@ def test_what_cannot_be_seen_to_change_runs_as_it_is():
         lambda x: x * (2 if lock else 1),
         lambda x: x * remembered(),
         lambda x: x * globals()["FACTOR"],
+        lambda x: x * (2 * float(x.array[0])),
     ]
     for function in functions:
         compiled = mc.compile(function)

@@ -1,7 +1,6 @@
 """Each method of convolution on its own, also for layers that conv.py would give to another one."""
 
 import itertools
-import re
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from minicnn.kernels.cpu import (
     outer,
     pointwise,
     strips,
+    tap_by_tap,
 )
 from minicnn.kernels.cpu.conv import Layer
 from minicnn.kernels.cpu.simd import BYTES
@@ -93,11 +93,13 @@ def test_depthwise(x_shape, kernel, method):
             check(method, x_shape, (x_shape[1], 1, *kernel), window, x_shape[1])
 
 
-@pytest.mark.parametrize("small", [0, 1 << 20])
-def test_depthwise_of_large_planes(small, monkeypatch):
-    monkeypatch.setattr(depthwise, "SMALL", small)
-    window = Window((5, 3), (2, 2), (2, 2, 1, 1))
-    check(depthwise, (1, 2, 151, 149), (2, 1, 5, 3), window, 2)
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize(
+    "window", [Window((5, 3), (2, 2), (2, 2, 1, 1)), Window((3, 3), padding=(0, 2, 1, 1))]
+)
+def test_depthwise_of_large_planes(window, copied, monkeypatch):
+    monkeypatch.setattr(depthwise, "copied", lambda *what: copied)
+    check(depthwise, (1, 2, 151, 149), (2, 1, *window.kernel), window, 2)
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,30 @@ def test_im2col(name):
     check(im2col_gemm, *DIRECT[name])
 
 
+TAPS = {  # x, weight, window
+    "halving": ((3, 20, 11, 14), (37, 20, 3, 3), Window((3, 3), (2, 2), (1, 1, 1, 1))),
+    "points, halving": ((2, 33, 9, 8), (16, 33, 1, 1), Window((1, 1), (2, 2))),
+    "pictures of few places": ((9, 5, 5, 6), (3, 5, 3, 3), Window((3, 3), (2, 2), (1, 0, 0, 1))),
+    "one place": ((1, 2, 3, 3), (2, 2, 3, 3), Window((3, 3), (2, 2))),
+    "steps past a window": ((2, 4, 17, 18), (5, 4, 2, 2), Window((2, 2), (3, 4), (1, 0, 2, 0))),
+    "large, dilated": ((2, 18, 13, 40), (9, 18, 5, 3), Window((5, 3), padding=(4, 4, 2, 2), dilation=(2, 2))),
+    "dilation and strides": ((2, 3, 20, 23), (8, 3, 3, 2), Window((3, 2), (2, 3), (2, 0, 2, 0), (2, 3))),
+    "more than a sum takes at once": ((2, 300, 7, 7), (33, 300, 3, 3), Window((3, 3), (2, 2), (1, 1, 1, 1))),
+    "several blocks": ((5, 6, 22, 22), (40, 6, 3, 3), Window((3, 3), padding=(1, 1, 1, 1))),
+}
+
+
+@pytest.mark.parametrize("name", TAPS)
+def test_tap_by_tap(name):
+    assert tap_by_tap.fits(TAPS[name][2])
+    check(tap_by_tap, *TAPS[name], 1)
+
+
+def test_margins_are_narrow():
+    assert not tap_by_tap.fits(Window((3, 3), padding=(1, 1, 3, 1)))  # y
+    assert not tap_by_tap.fits(Window((4, 4)))  # dx
+
+
 # what is not finite
 
 
@@ -124,6 +150,8 @@ NOT_FINITE = {
     "depthwise, large": (depthwise_large, (2, 3, 6, 19), (3, 1, 3, 3), ANY, 3),
     "pointwise": (pointwise, (2, 3, 6, 19), (11, 3, 1, 1), Window((1, 1)), 1),
     "im2col": (im2col_gemm, (2, 3, 6, 19), (11, 3, 3, 3), ANY, 1),
+    "tap by tap": (tap_by_tap, (2, 3, 6, 19), (11, 3, 3, 3), ANY, 1),
+    "tap by tap, strides": (tap_by_tap, (2, 3, 6, 19), (11, 3, 3, 3), ANY._replace(stride=(2, 2)), 1),
 }
 
 
@@ -135,7 +163,7 @@ def test_not_finite_where_its_windows_are(name, bad):
     for direction, given in zip(DIRECTIONS, arguments(*layer), strict=True):
         pictures = given[0] if direction != "conv2d_weight_gradient" else given[1]
         for at in [(0, 1, 0, 0), (1, 2, 3, 18), (1, 0, pictures.shape[2] - 1, 16)]:
-            at = *at[:3], min(at[3], pictures.shape[3] - 1)
+            at = *at[:2], min(at[2], pictures.shape[2] - 1), min(at[3], pictures.shape[3] - 1)
             before, pictures[at] = pictures[at], bad
             with np.errstate(invalid="ignore"):
                 got, expected = (getattr(m, direction)(*given) for m in (method, kernel_cases))
@@ -155,12 +183,17 @@ def test_not_finite_where_its_windows_are(name, bad):
         (3, 64, 1, Window((3, 3), padding=(3, 0, 0, 0)), direct, im2col_gemm, direct),
         (64, 3, 1, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct, direct),
         (4, 4, 32, Window((3, 3), padding=(1, 1, 1, 1)), direct, direct, direct),
-        (96, 128, 1, Window((5, 5)), direct, direct, direct),
+        (48, 128, 1, Window((5, 5), padding=(2, 2, 2, 2)), direct, direct, direct),
+        (64, 64, 1, Window((5, 5), padding=(2, 2, 2, 2)), tap_by_tap, tap_by_tap, direct),
+        (128, 128, 1, Window((5, 5), padding=(2, 2, 2, 2)), tap_by_tap, tap_by_tap, tap_by_tap),
         (128, 128, 1, Window((5, 5)), im2col_gemm, im2col_gemm, direct),
-        (64, 64, 1, Window((3, 3), (2, 2), (1, 1, 1, 1)), direct, im2col_gemm, direct),
+        (128, 128, 1, Window((1, 1), (3, 3)), tap_by_tap, tap_by_tap, tap_by_tap),
+        (16, 16, 1, Window((3, 3), (2, 2), (1, 1, 1, 1)), direct, tap_by_tap, direct),
+        (64, 64, 1, Window((3, 3), (2, 2), (1, 1, 1, 1)), tap_by_tap, tap_by_tap, direct),
+        (16, 16, 4, Window((3, 3), (2, 2), (1, 1, 1, 1)), direct, im2col_gemm, direct),
         (3, 768, 1, Window((16, 16), (16, 16)), im2col_gemm, im2col_gemm, im2col_gemm),
         (64, 256, 1, Window((1, 1)), pointwise, pointwise, pointwise),
-        (128, 256, 1, Window((1, 1), (2, 2)), im2col_gemm, im2col_gemm, direct),
+        (128, 256, 1, Window((1, 1), (2, 2)), tap_by_tap, tap_by_tap, tap_by_tap),
         (1, 1, 32, Window((3, 3), (2, 2), (1, 1, 1, 1)), depthwise, depthwise, depthwise),
         (1, 1, 32, Window((3, 3), (3, 3), (1, 1, 1, 1)), im2col_gemm, im2col_gemm, im2col_gemm),
         (1, 1, 32, Window((3, 3), padding=(0, 0, 3, 0)), depthwise, im2col_gemm, depthwise),
@@ -175,9 +208,9 @@ def test_choice(CG, OG, groups, window, y, dx, dw):
 
 
 def test_rows_that_do_not_fill_vectors_want_fewer_channels():
-    layer = Layer(np.dtype(np.float32), 1, 1, 64, 64, 4 * LANES, 3 * LANES, Window((3, 3), (2, 2)))
+    layer = Layer(np.dtype(np.float32), 1, 1, 40, 40, 4 * LANES, 3 * LANES, Window((3, 3), (2, 2)))
     assert conv.method_for(layer, "y") is direct
-    assert conv.method_for(layer._replace(OW=LANES // 2), "y") is im2col_gemm
+    assert conv.method_for(layer._replace(OW=LANES // 2), "y") is tap_by_tap
     assert conv.method_for(layer._replace(OW=LANES // 2, OG=8), "y") is direct
 
 
@@ -258,6 +291,9 @@ def tiles():
     yield "direct, sum over places", direct.sum_over_places, given, few * many
     given = (2, ones(outer.ROWS, 9), ones(9, 2 * LANES), ones(outer.ROWS, 2 * LANES), 0)
     yield "outer", outer.outer_tile, given, 2 * outer.ROWS
+    V, U, M = (ones(2, *shape, LANES * 48) for shape in ((1,), (), (1,)))
+    given = V, U, M, 24, np.arange(2), 0, 2, True
+    yield "tap by tap", tap_by_tap.product, given, tap_by_tap.MR * tap_by_tap.NV
     y, weight = ones(1, 14, LANES), ones(1, 3, 3)
     given = (1, (0,) * 3, np.arange(3), strip, 1024, 32, weight, bias[:1], y, 0, 1, 0, 14)
     yield "depthwise", depthwise.sum_over_taps, given, 3 * depthwise.ROWS
@@ -277,15 +313,14 @@ def test_tiles_stay_in_registers(kernel, given, products):
 
 @X86
 def test_large_depthwise_stays_in_registers():
-    """Both ways, with masks and without."""
     window, x, y = Window((3, 3), padding=(1, 1, 1, 1)), ones(1, 40, 40), ones(1, 40, 40)
     sees, sizes = depthwise_large.sight_of(40, 40, 40, 40, window, x.dtype), depthwise_large.tuples(window)
     function = compiled(depthwise_large.correlate.py_func)
-    function(x, ones(9), False, ones(1), y, *sizes, sees.across, sees.lanes, sees.rows, 1, 0, 1)
-    blocks = re.split(r"^\S+:$", "\n".join(function.inspect_asm().values()), flags=re.MULTILINE)
-    blocks = [block.splitlines() for block in blocks if block.count("vfm") >= 3 * depthwise_large.ROWS]
-    assert len(blocks) == 2
-    assert [spills([line.strip() for line in block]) for block in blocks] == [[], []]
+    function(x, ones(9), False, ones(1), y, *sizes, sees.across, sees.columns, sees.rows, 1, 0, 1)
+    loop = innermost_loop("\n".join(function.inspect_asm().values()))
+    assert sum("vfm" in line for line in loop) == 3 * depthwise_large.ROWS
+    assert sum("{z}" in line for line in loop) in (0, 2 + depthwise_large.ROWS)  # a load for each row of x
+    assert spills(loop) == []
 
 
 OTHER_CPU = """
@@ -293,6 +328,8 @@ import test_conv_methods as t
 for layer in t.DIRECT.values():
     t.check(t.direct, *layer)
     t.check(t.im2col_gemm, *layer)
+for layer in t.TAPS.values():
+    t.check(t.tap_by_tap, *layer, 1)
 t.test_depthwise((1, 2, 151, 149), (5, 3), t.depthwise)
 t.test_depthwise((3, 9, 8, 40), (3, 3), t.depthwise)
 t.test_depthwise((3, 9, 8, 40), (3, 3), t.depthwise_large)

@@ -52,7 +52,8 @@ runner.SHARE = 1  # also little work is shared
 same = Window((3, 3), padding=(1, 1, 1, 1))
 cases = (
     [((7, 5, 19, 23), (9, 5, 3, 3), same, 1), ((3, 16, 61, 60), (9, 16, 3, 3), same, 1),
-     ((13, 4, 11, 9), (8, 2, 2, 3), Window((2, 3), (2, 1)), 2), *CONVOLUTIONS],
+     ((13, 4, 11, 9), (8, 2, 2, 3), Window((2, 3), (2, 1)), 2),
+     ((7, 98, 23, 19), (99, 98, 1, 1), Window((1, 1), (2, 2)), 1), *CONVOLUTIONS],
     [((5, 3, 17, 19), Window((3, 2), (2, 1), (1, 1, 0, 1)))],
     [(129, 211, 157), (3, 70001, 2)],
 )
@@ -128,8 +129,53 @@ print("same")
 """
 
 
-def test_kernels_run_as_plain_python():
-    done = run(WITHOUT_COMPILER, NUMBA_DISABLE_JIT="1")
+PLANS_WITHOUT_COMPILER = """
+import numpy as np
+import minicnn as mc
+from kernel_cases import assert_near
+from minicnn import nn
+from minicnn.kernels import cpu, reference
+from minicnn.kernels.cpu import depthwise_large, interleaved, winograd
+from minicnn.kernels.geometry import Window
+
+mc.manual_seed(0)
+x = mc.randn(interleaved.LANES, 2, 8, 7)
+for layers in (
+    [nn.Conv2d(2, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 2), nn.Tanh()],
+    [nn.Conv2d(2, 16, 3), nn.Conv2d(16, 9, 3, padding=1), nn.Sigmoid(), nn.AvgPool2d(2), nn.Tanh()],
+):
+    net = nn.Sequential(*layers)
+    compiled, found = mc.compile(net), []
+    for model in (net, *[compiled] * 4):
+        net.zero_grad()
+        out = model(x)
+        (out * out).sum().backward()
+        found.append([out.detach().numpy().copy(), *[p.grad.numpy().copy() for p in net.parameters()]])
+    for got, expected in zip(found[-1], found[0], strict=True):
+        assert_near(got, expected, str(net))
+
+draw = np.random.default_rng(1).standard_normal
+for stride in ((1, 1), (2, 2), (1, 2), (2, 1)):
+    window = Window((3, 3), stride, (1, 1, 1, 1))
+    x, w = draw((1, 3, 12, 13), np.float32), draw((3, 1, 3, 3), np.float32)
+    y = depthwise_large.conv2d(x, w, None, window, 3)
+    assert_near(y, reference.conv2d(x, w, None, window, 3), "depthwise")
+    got = depthwise_large.conv2d_input_gradient(y, w, x.shape, window, 3)
+    assert_near(got, reference.conv2d_input_gradient(y, w, x.shape, window, 3), "depthwise dx")
+x, w = draw((1, 3, 4, 20), np.float32), draw((2, 3, 3, 3), np.float32)
+window = Window((3, 3), (1, 1), (1, 1, 1, 1))
+y = winograd.forward(x, w, None, (1, 1, 1, 1), 2)
+assert_near(y, reference.conv2d(x, w, None, window, 1), "winograd")
+got = winograd.input_gradient(y, w, x.shape, (1, 1, 1, 1), 2), winograd.weight_gradient(y, x, (1, 1, 1, 1), 2)
+assert_near(got[0], reference.conv2d_input_gradient(y, w, x.shape, window, 1), "winograd dx")
+assert_near(got[1], reference.conv2d_weight_gradient(y, x, window, 1), "winograd dw")
+print("same")
+"""
+
+
+@pytest.mark.parametrize("program", [WITHOUT_COMPILER, PLANS_WITHOUT_COMPILER])
+def test_kernels_run_as_plain_python(program):
+    done = run(program, NUMBA_DISABLE_JIT="1")
     assert done.returncode == 0, done.stderr
     assert done.stdout == "same\n"
 

@@ -16,20 +16,19 @@ from benchmarks.train_step import AVX2
 from kernel_cases import DTYPES, assert_near, numbers, run
 from minicnn.kernels.cpu import gemm, jit, simd
 from minicnn.kernels.cpu.simd import (
-    evens,
     hmax,
     hsum,
     lanes,
     load,
     load_part,
     maximum,
-    odds,
     splat,
     store,
     store_part,
     stretch,
     tile,
 )
+from minicnn.kernels.cpu.weave import evens, odds
 
 linear = importlib.import_module("minicnn.kernels.cpu.linear")  # the package has a function of that name
 DTYPE = pytest.mark.parametrize("dtype", DTYPES)
@@ -163,8 +162,17 @@ def test_python_forms_by_hand():
     assert hsum(load(a, 0, 1)) == sum(range(1, 1 + L))
     assert evens(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(0, 2 * L, 2))
     assert odds(load(a, 0, 0), load(a, 0, L)).tolist() == list(range(1, 2 * L, 2))
-    assert tile(2, 3, a).shape == (2, 3, L)
     v = load(a, 0, 0)
+    acc = tile(2, 3, a)
+    assert [*acc] == [(r, c) for r in range(2) for c in range(3)] and not any(map(np.any, acc.values()))
+    before = acc[1, 2]
+    acc[1, 2] += v
+    assert acc[1, 2].tolist() == v.tolist() and not before.any() and not acc[0, 0].any()
+    other = v
+    other -= 1
+    other *= 2
+    assert other.tolist() == [2 * (x - 1) for x in v.tolist()] and v.tolist() == load(a, 0, 0).tolist()
+    assert load_part(L + 3, a, 0, 0).tolist() == v.tolist() and not load_part(-3, a, 0, 0).any()
     store_part(2, a, 1, 98, v)
     assert a[1, 97:].tolist() == [197, 0, 1]
     store(a, 0, 0, splat(a, 1, 50))

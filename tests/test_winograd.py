@@ -231,7 +231,7 @@ def test_tiles_stay_in_registers():
     V, M, U = (np.ones((count, 3, rows * L), np.float32) for count in (2, NV, NV))
     for kernel, tile, arguments in (
         (winograd_products.product, winograd_products.MR * NV, (V, U, M, winograd_products.MR, 0, 1, 0)),
-        (winograd_products.outer_product, winograd_products.UR * NV, (V, M, U, rows, 0, 1)),
+        (winograd_products.outer_product, winograd_products.UR * NV, (V, M, U, rows, 0, 1, False)),
     ):
         function = compiled(kernel.py_func)
         function(*arguments)

@@ -1,8 +1,15 @@
 """`minicnn.compile`: what a model does is recorded once, and from then on repeated without Python's detours.
 
-To be read in this order: `recorder` (what is done), `step` (how it is written down), `plan` (how it is
-repeated, forward and backward), `fusion` and `fused` (what is done together), `surroundings` (what a plan
-relies on), `compiled` (what the user calls).
+To be read in this order:
+
+    recorder, step              what is done, and how it is written down
+    reach, surroundings         what a function can reach, and whether that has changed
+    plan, replayed              how it is repeated, forward and backward
+    fusion, fused, tokens       what is done together: layers, batch norm and sums, attention
+    interleaving,               sixteen pictures side by side in vectors
+    interleaved_pool
+    captured                    a plan of kernels alone: one call each way
+    compiled, table             what the user calls, and sees printed
 """
 
 from minicnn.plan.compiled import CompiledFunction, CompiledModule, compile

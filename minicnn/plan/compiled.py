@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import is_grad_enabled
+from minicnn.device import kernels_chosen
 from minicnn.nn import Module
 from minicnn.plan.plan import Plan
 from minicnn.plan.recorder import Recorder
@@ -19,8 +20,9 @@ from minicnn.plan.table import table
 from minicnn.tape import listeners
 from minicnn.tensor import Tensor
 
-PLANS = 16  # kinds of arguments and states that have a plan; for more a function runs as it is
-KINDS = 64  # that are recorded at all
+PLANS = 16  # kinds of arguments and states that have a plan; others run as they are,
+IDLE = 100  # unless the plan used longest ago was not used in so many calls
+KINDS = 64  # recordings in a row that were of no use until a function runs as it is for good
 TRIES = 4  # recordings of one kind until two in a row agree
 one_at_a_time = threading.Lock()
 
@@ -49,10 +51,11 @@ class CompiledFunction:
         self.plans: dict[Any, Plan | None] = {}  # None: runs as it is
         self.recordings: dict[Any, list[Any]] = {}  # what was recorded of kinds that have no plan yet
         self.changed = 0  # recordings after which something was not as before
+        self.calls = self.in_vain = 0  # all, and recordings since a plan was last repeated
         self.gave_up = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if listeners or self.gave_up:  # a part of what somebody else records
+        if listeners or self.gave_up or kernels_chosen() != "cpu":  # a part of what somebody else records
             return self.function(*args, **kwargs)
         given: list[Tensor] = []
         state = self.surroundings.look()
@@ -61,18 +64,32 @@ class CompiledFunction:
             plan = self.plans.get(kind)
         except (CannotRepeat, TypeError):
             state = None
-        self.gave_up = state is not None and state > KINDS
-        if state is None or self.gave_up:
+        if state is None:
             return self.function(*args, **kwargs)
+        self.calls += 1
         if plan is not None:
+            plan.used, self.in_vain = self.calls, 0
             return plan(given)
-        full = len(self.plans) >= PLANS or (len(self.recordings) >= KINDS and kind not in self.recordings)
-        if kind in self.plans or full or not one_at_a_time.acquire(blocking=False):
+        if kind in self.plans or not self.room() or not one_at_a_time.acquire(blocking=False):
             return self.function(*args, **kwargs)
         try:
             return self.record(kind, given, args, kwargs)
         finally:
             one_at_a_time.release()
+
+    def room(self) -> bool:
+        """Whether there may be one more plan, for which one that is out of use may have to go."""
+        if len(self.plans) < PLANS:
+            return True
+        kind = min(self.plans, key=self.last_use)
+        if self.calls - self.last_use(kind) > IDLE:
+            self.plans.pop(kind, None)
+        return len(self.plans) < PLANS
+
+    def last_use(self, kind: Any) -> int:
+        """The number of the call that used a plan last; of those without one the first goes first."""
+        plan = self.plans.get(kind)
+        return 0 if plan is None else plan.used
 
     def record(self, kind: Any, given: list[Tensor], args: tuple, kwargs: dict[str, Any]) -> Any:
         """Run the function once more as it is, and make a plan if it did what it had done before."""
@@ -83,12 +100,17 @@ class CompiledFunction:
         finally:
             listeners.remove(recorder)
         template = recorder.finish(outputs)
+        if len(self.recordings) == KINDS:  # the first is likely not to come again
+            del self.recordings[next(iter(self.recordings))]
         known = self.recordings.setdefault(kind, [])
         known.append((recorder.signature(), mark(template)))
         self.changed += self.surroundings.look() != kind[0]
-        self.gave_up = self.changed == TRIES
-        if self.gave_up:
+        self.in_vain += 1
+        self.gave_up = self.changed == TRIES or self.in_vain == KINDS
+        if self.changed == TRIES:
             recorder.refuse("changes what it relies on (attributes, globals) at each call")
+        elif self.gave_up:
+            recorder.refuse(f"was not called twice with the same shapes and settings in {KINDS} calls")
         elif recorder.fault is None and self.surroundings.look() == kind[0] and known[-1:] == known[-2:-1]:
             self.plans[kind] = Plan(
                 recorder.steps, recorder.backward(), recorder.origins, recorder.shapes, template

@@ -146,14 +146,18 @@ class PooledConv2d(Function):
 
 
 class Dense(Function):
-    """A linear layer and an activation, whose arguments are the first's; all gradients at once."""
+    """A linear layer and an activation, whose arguments are the first's; all gradients at once.
 
-    def forward(self, x: Any, weight: Any, bias: Any = None, activation: str = "") -> Any:
+    In evaluation another value may be added, before the activation (tokens.py).
+    """
+
+    def forward(self, x: Any, weight: Any, bias: Any = None, other: Any = None, activation: str = "") -> Any:
         self.shape, self.activation = x.shape, activation
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         self.x = rows if self.needs[1] else None
         self.weight = weight if self.needs[0] else None
-        out = telling("cpu").linear(rows, weight, bias, activation)
+        more = None if other is None else other.reshape(len(rows), len(weight))
+        out = telling("cpu").linear_plus(rows, weight, bias, more, activation)
         self.y = out if activation else None
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
 

@@ -23,6 +23,7 @@ from minicnn.plan.fused import (
 )
 from minicnn.plan.interleaved_pool import InterleavedMaxPool2d
 from minicnn.plan.step import Custom, Slot, Step, Write, slots_in
+from minicnn.plan.tokens import fuse_tokens
 
 ACTIVATIONS = {ops.ReLU: "relu", ops.Tanh: "tanh", ops.Sigmoid: "sigmoid"}
 MAXIMA = ops.MaxPool2d, ops.AdaptiveMaxPool2d, InterleavedMaxPool2d
@@ -65,6 +66,7 @@ def fuse(steps: list[Step], shapes: list[tuple[int, ...]], outputs: Any) -> list
     steps = pool_with_convolution(steps, Readers(steps, outputs))
     steps = fold_batch_norm(steps, shapes, Readers(steps, outputs))
     steps = with_limits(steps, shapes, Readers(steps, outputs))
+    steps = fuse_tokens(steps, shapes, Readers(steps, outputs))
     return linear_with_activation(steps, Readers(steps, outputs))
 
 

@@ -41,6 +41,7 @@ class Plan:
     ) -> None:
         self.steps = steps = fuse(interleave(steps, shapes, origins, outputs), shapes, outputs)
         self.outputs = outputs
+        self.used = 0  # the number of the call that repeated it last
         self.arguments = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, int)]
         self.tensors = [(slot, x) for slot, x in enumerate(origins) if isinstance(x, Tensor)]
         self.blank: list[Any] = [None] * len(shapes)  # values before a replay: constants, and nothing

@@ -192,8 +192,8 @@ def named_in(function: FunctionType) -> Iterator[Any]:
     """The values of the names in a function: of its file, of other files, of its closure, of its defaults."""
     read = names_in(function.__code__)
     found = Names(function.__globals__, read.globals)
-    if (TELLING | ANYTHING) & (read.globals - function.__globals__.keys()):
-        raise EagerMeant
+    if (TELLING | ANYTHING) & (read.globals - function.__globals__.keys()) or "array" in read.all:
+        raise EagerMeant  # `x.array` are numbers that nobody hears it read
     yield found
     modules = [x for x in found if isinstance(x, ModuleType)]
     modules += [sys.modules[name] for name in read.imports if name in sys.modules]

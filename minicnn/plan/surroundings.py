@@ -8,6 +8,7 @@ as after ``model.eval()``, all is looked through again.
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from operator import is_
 from typing import Any
 
@@ -20,6 +21,7 @@ from minicnn.tensor import Tensor
 
 PLAIN = (str, int, float, complex, bytes, type(None), np.dtype, np.generic, device, slice, range)
 MANY = 20_000  # objects; no model has so many
+STATES = 64  # that are remembered
 
 
 class Sight:
@@ -59,8 +61,8 @@ class Surroundings:
 
     def __init__(self, root: Any) -> None:
         self.root = root
-        self.states: dict[tuple, int] = {}
-        self.alive: dict[int, Any] = {}  # whatever has an id in the states
+        self.states: dict[tuple, tuple] = {}  # facts -> their number, and whatever has an id in the facts
+        self.numbers = count()
         self.sight = Sight()
         self.sight.lasting = False
 
@@ -70,14 +72,16 @@ class Surroundings:
         if not sight.holds():
             sight = Sight()
             with suppress(EagerMeant):
-                facts = tuple(self.explore(sight))
-                sight.state = self.states.setdefault(facts, len(self.states))
+                met: dict[int, Any] = {}
+                facts = tuple(self.explore(sight, met))
+                if len(self.states) == STATES:  # old ones get a new number if they come back
+                    self.states = {}
+                sight.state, _ = self.states.setdefault(facts, (next(self.numbers), met))
             self.sight = sight  # at once, for other threads may be looking
         return sight.state
 
-    def explore(self, sight: Sight) -> Iterator[Any]:
-        """Look through everything: the facts that make a state."""
-        met: set[int] = set()
+    def explore(self, sight: Sight, met: dict[int, Any]) -> Iterator[Any]:
+        """Look through everything, which is put into `met`: the facts that make a state."""
         waiting = deque([self.root])
         while waiting:
             x = waiting.popleft()
@@ -87,8 +91,7 @@ class Surroundings:
             yield id(x)
             if id(x) in met:
                 continue
-            met.add(id(x))
-            self.alive[id(x)] = x
+            met[id(x)] = x
             if len(met) > MANY:
                 raise EagerMeant
             if isinstance(x, Tensor):

@@ -7,6 +7,7 @@ import numpy as np
 from minicnn import ops
 from minicnn.device import CPU, device_of, placed
 from minicnn.device import device as Device
+from minicnn.tape import looked
 from minicnn.tensor.apply import Variable, apply_to_one
 from minicnn.tensor.arithmetic import cast
 from minicnn.tensor.inplace import InPlace
@@ -145,6 +146,7 @@ class Conversion(InPlace):
         """The memory for another library, without a copy: ``torch.from_dlpack(x)``, ``np.from_dlpack(x)``."""
         if self.tracked:
             raise BufferError("__dlpack__: this Tensor requires grad; use detach()")
+        looked("lends a Tensor's memory to another library")
         return self.array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> Any:

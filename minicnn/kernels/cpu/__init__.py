@@ -1,7 +1,21 @@
 """The fast kernels: Numba functions over vectors, in cache, on all cores.
 
 Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py` beside
-``reference/conv.py``.
+``reference/conv.py``. The rooms:
+
+    jit, runner, memory         how kernels are compiled, share the cores, and get their arrays
+    graph, lists                calls recorded and done again; many arrays in one call
+    simd, masks, weave          vectors: numbers, choices, shuffles
+    elementary, rows            exp, tanh and erf of vectors; sums of rows
+    transpose, prefetch         rows into columns; memory asked for ahead
+    gemm                        products of matrices, in linear, matmul, attention, outer, pointwise
+    conv                        convolution, in pointwise, direct (with strips), depthwise, tap_by_tap,
+                                im2col_gemm and winograd (with its _transforms and _products)
+    interleaved/                the same for pictures side by side, one in each lane
+    pool                        pooling, in im2col's rows, halving for cells of 2x2, adaptive
+    norm                        normalisation, normalise for batches, running for their statistics
+    activation, curves          activations, and those with exp in them
+    softmax, loss, dropout, grid, resample, join, clip, optim
 """
 
 from minicnn.kernels.cpu import interleaved, memory  # noqa: F401 (for plans; sets malloc up)
@@ -18,6 +32,7 @@ from minicnn.kernels.cpu.adaptive import (
     adaptive_avg_pool2d_gradient,
     adaptive_max_pool2d,
 )
+from minicnn.kernels.cpu.attention import attention  # noqa: F401 (for plans)
 from minicnn.kernels.cpu.clip import euclidean_norm, scale
 from minicnn.kernels.cpu.conv import (
     conv2d,
@@ -34,6 +49,7 @@ from minicnn.kernels.cpu.linear import (
     linear_gradients,  # noqa: F401 (for plans)
     linear_input_gradient,
     linear_parameter_gradients,
+    linear_plus,  # noqa: F401 (for plans)
     linear_weight_gradient,
 )
 from minicnn.kernels.cpu.loss import cross_entropy

@@ -6,11 +6,13 @@
 | plane by plane | depthwise.py | depthwise: a filter for each channel |
 | straight from the picture | direct.py | few channels or few filters (in a group); weight gradients |
 | Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 32 channels on |
+| a product of matrices for each tap | tap_by_tap.py | other filters, strides, dilations of many channels |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 
-Each file has the same three functions, the convolution and its two gradients. `python -m benchmarks.kernels
---crossover` times every method on a grid of shapes; `method_for` and `winograd.tile_size` are what came out.
-Winograd's tiles spread a number that is not finite, and give nothing then: another method computes it.
+Each file has the same three functions, the convolution and its two gradients; winograd.py's are told the
+size of a tile, too. `python -m benchmarks.kernels --crossover` times every method on a grid of shapes;
+`method_for` and `winograd.tile_size` are what came out. Winograd's tiles spread a number that is
+not finite, and give nothing then: another method computes it.
 """
 
 from functools import lru_cache
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, winograd
+from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, tap_by_tap, winograd
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.runner import run
@@ -31,7 +33,8 @@ __all__ = [
     "conv2d_weight_gradient",
 ]  # fmt: skip
 
-FEW, SOME = 32, 96  # channels: fewer than FEW, or up to SOME
+FEW, SOME, MANY = 32, 48, 96  # channels: fewer than FEW, up to SOME, MANY or more
+LARGE = 8  # taps down or across
 POINT = Window((1, 1))
 LANES = BYTES // 4  # places in a vector of float32
 
@@ -69,17 +72,20 @@ def method_for(layer: Layer, direction: str) -> ModuleType:
         return im2col_gemm
     if layer.groups == 1 and layer.window == POINT:
         return pointwise
-    if not fits(layer, direction):
-        return im2col_gemm
-    if layer.CG == layer.OG == 1 < layer.groups and KH <= 9 and DH == 1 and SH <= 2:
-        return depthwise
-    if direction == "dx" and layer.window.stride != (1, 1):
-        return im2col_gemm
     channels = min(layer.CG, layer.OG)
     filled = layer.OW / (-(-layer.OW // LANES) * LANES)  # the share of a vector's lanes that a row uses
-    if direction == "dw" or channels < FEW or (channels <= SOME and filled >= 0.75):
-        return direct
-    return im2col_gemm
+    by_taps = layer.groups == 1 and max(layer.window.kernel) < LARGE and tap_by_tap.fits(layer.window)
+    alone = layer.CG == layer.OG == 1 < layer.groups
+    if alone and KH <= 9 and DH == 1 and SH <= 2 and fits(layer, direction):
+        return depthwise
+    if direction == "dx" and layer.window.stride != (1, 1):
+        return tap_by_tap if by_taps and channels >= LANES else im2col_gemm
+    if fits(layer, direction):
+        if channels < FEW or (channels <= SOME and filled >= 0.75):
+            return direct
+        if direction == "dw" and not (by_taps and channels >= MANY):
+            return direct
+    return tap_by_tap if by_taps and channels >= FEW else im2col_gemm
 
 
 @lru_cache(512)

@@ -7,8 +7,8 @@ registers, each row of the picture, shifted by the column, is loaded once for al
 The gradient of x is the same sum over y's gradient, spread as far apart as the stride is, with the filters
 turned by half a turn. That of the weight is summed over the planes of a channel, places in the lanes.
 
-Here planes are copied and padded in the cache before, which pays while they are small; larger ones, whose
-numbers have to come from memory, go to depthwise_large.py.
+Here planes are copied and padded in the cache before, which pays where a number is loaded often; the others
+are read where they are, in depthwise_large.py. `copied` chooses.
 """
 
 import numpy as np
@@ -35,7 +35,9 @@ from minicnn.kernels.geometry import Window
 
 ROWS = 7 if REGISTERS == 32 else 4  # output rows of a tile
 TAPS = 9 if REGISTERS == 32 else 6  # weights whose gradient is summed at once
-SMALL = 1 << 10  # numbers in a plane of x that is copied
+# the most numbers in a plane of x that is copied, where not each number is loaded for many weights
+SMALL, SMALL_DX, SMALL_DW = 1 << 12, 1 << 9, 1 << 10
+FEW = 3  # weights in a column of such a filter
 PLANES = 1 << 12  # numbers in the planes that are filled before they are read: what an L1 cache holds
 
 
@@ -121,6 +123,11 @@ def weight_gradient(dy, x, dweight, offsets, shape, step, numbers, band, begin, 
                     sum_over_places(part, strips, size, offsets, step, k, dweight[c])
 
 
+def copied(x_shape: tuple[int, ...], window: Window, most: int) -> bool:
+    """Whether to copy planes of x that may have so many numbers, for the filters of a window."""
+    return window.kernel[0] > FEW or x_shape[2] * x_shape[3] <= most
+
+
 def strip_of_planes(OH: int, OW: int, W: int, window: Window, most: int) -> tuple[Strip, int]:
     """A strip for a band of rows, or for up to `most` whole planes, and the rows of a band."""
     line = strip_of(1, 1, OW, W, window).shape[3] * window.stride[0] * window.stride[1]
@@ -133,7 +140,7 @@ def conv2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
 ) -> np.ndarray:
     """y (N, C, OH, OW) from x (N, C, H, W), weight (C, 1, KH, KW) and bias (C) or None; C groups."""
-    if x.shape[2] * x.shape[3] > SMALL:
+    if not copied(x.shape, window, 0 if window.stride == (1, 1) else SMALL):
         return depthwise_large.conv2d(x, weight, bias, window, groups)
     (N, C, H, W), (KH, KW) = x.shape, window.kernel
     OH, OW = window.output_size(H, W)
@@ -152,7 +159,7 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, C, OH, OW)."""
-    if x_shape[2] * x_shape[3] > SMALL:
+    if not copied(x_shape, window, 0 if window.stride == (1, 1) else SMALL_DX):
         return depthwise_large.conv2d_input_gradient(dy, weight, x_shape, window, groups)
     (N, C, H, W), (KH, KW), (OH, OW), (tall, wide) = x_shape, window.kernel, dy.shape[2:], window.extent()
     top, _, left, _ = window.padding
@@ -170,7 +177,7 @@ def conv2d_input_gradient(
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (C, 1, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W)."""
-    if x.shape[2] * x.shape[3] > SMALL and window.stride == (1, 1):
+    if window.stride == (1, 1) and not copied(x.shape, window, SMALL_DW):
         return depthwise_large.conv2d_weight_gradient(dy, x, window, groups)
     (N, C, _, W), (OH, OW) = x.shape, dy.shape[2:]
     strip, band = strip_of_planes(OH, OW, W, window, N)

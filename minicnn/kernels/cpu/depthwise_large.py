@@ -1,7 +1,7 @@
-"""Depthwise convolution of planes too large to be copied and padded in the cache before: see depthwise.py.
+"""Depthwise convolution of planes that are read where they are, not copied and padded: see depthwise.py.
 
-They are read where they are. Most vectors lie inside the picture; the others are loaded with a mask of
-the lanes whose numbers are in their row at all (`Sight`), and no memory outside is touched.
+A vector is loaded with a mask of the lanes whose numbers are in the plane at all (`Sight`), and no memory
+outside is touched.
 
 With stride 1 the gradient of x is the same sum over y's gradient, its filters turned by half a turn. With
 stride 2 some taps reach the even places and others the odd ones, and the sums of both are woven together. The
@@ -20,7 +20,6 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
-    evens,
     hsum,
     lanes,
     load,
@@ -30,7 +29,7 @@ from minicnn.kernels.cpu.simd import (
     store_part,
     tile,
 )
-from minicnn.kernels.cpu.weave import first_pairs, last_pairs
+from minicnn.kernels.cpu.weave import evens, first_pairs, last_pairs
 from minicnn.kernels.geometry import Window
 
 ROWS = 7 if REGISTERS == 32 else 4  # output rows of a tile, at most
@@ -41,16 +40,16 @@ PAIRS, TWICE = 2, 4  # rows of dy, and of dx, for a tile of the input gradient
 
 
 class Sight:
-    """Which numbers of a picture's row and column the taps of a window see.
+    """Which numbers of a picture the taps of a window see: those whose column is above their row.
 
     Attributes
     ----------
     across : array of int64
         (KW) The place that each tap sees from output place 0.
-    lanes : array
-        (2*KW*wide) Zeros; then, for each tap, 1 where the number it sees lies in the row, and 0 elsewhere.
-    rows : array of int64
-        For `count` padded rows from the top on, where in `lanes` to look: at 0 outside the picture.
+    columns : array
+        (KW, wide) For each tap, 1 where the number it sees lies in the row, and 0 elsewhere.
+    rows : array
+        For `count` padded rows from the top on, 0 inside the picture, and 1 outside.
     """
 
     def __init__(
@@ -60,81 +59,71 @@ class Sight:
         self.across = np.array(across)
         places = np.arange(-(-OW // size) * size * stride)
         seen = self.across[:, None] + places
-        inside = (seen >= 0) & (seen < W) & (places < OW * stride)
-        self.lanes = np.concatenate([0 * inside, inside]).astype(dtype).ravel()
+        self.columns = ((seen >= 0) & (seen < W) & (places < OW * stride)).astype(dtype)
         rows = np.arange(count) - top
-        self.rows = np.where((rows >= 0) & (rows < H), inside.size, 0)
+        self.rows = ((rows < 0) | (rows >= H)).astype(dtype)
 
 
 sight = lru_cache(256)(Sight)
 
 
 @jit
-def correlate(x, weight, turned, bias, y, steps, lines, rows, across, seen, starts, top, begin, end):
+def correlate(x, weight, turned, bias, y, steps, lines, tall, across, columns, rows, top, begin, end):
     """y (P, OH, OW) from x (P, H, W), weight (C*KH*KW), turned or not, bias (C); for some planes, P = N*C.
 
-    steps, lines and rows are tuples as long as the strides, a filter's column and a tile: their lengths are
+    steps, lines and tall are tuples as long as the strides, a filter's column and a tile: their lengths are
     known to the compiler.
     """
     (_, H, W), (_, OH, OW), (SH, SW) = x.shape, y.shape, (len(steps[0]), len(steps[1]))
-    L, R, C, KW = lanes(x), (len(rows) - 1) * SH + len(lines), bias.size, across.size
-    K, flat, wide = len(lines) * KW, x.reshape(x.size), seen.size // (2 * KW)
+    L, C, KW, flat = lanes(x), bias.size, across.size, x.reshape(x.size)
+    K = len(lines) * KW
     for p in range(begin, end):
         c = p % C
         tap, next_tap = (c * K + K - 1, -1) if turned else (c * K, 1)
-        for row in range(0, OH, len(rows)):
-            first = row * SH - top
-            start, whole = (p * H + first) * W, first >= 0 and first + R <= H
+        for row in range(0, OH, len(tall)):
+            start = (p * H + row * SH - top) * W
             for w in range(0, OW, L):
-                acc, n = tile(1, ROWS, x), min(L, OW - w)
+                acc = tile(1, ROWS, x)
                 for kw in range(KW):
-                    place = across[kw] + w * SW
-                    at = start + place
-                    fits = at + (R - 1) * W + SW * L <= flat.size  # also the lanes beyond the row's end
-                    if whole and fits and place >= 0 and place + (n - 1) * SW < W:
-                        for r in range(len(rows)):
-                            for kh in range(len(lines)):
-                                i = at + (r * SH + kh) * W
-                                v = load(flat, i)
-                                if SW == 2:
-                                    v = evens(v, load(flat, i + L))
-                                acc[0, r] += splat(weight, tap + next_tap * (kh * KW + kw)) * v
-                    else:
-                        for r in range(len(rows)):
-                            for kh in range(len(lines)):
-                                i = at + (r * SH + kh) * W
-                                j = starts[row * SH + r * SH + kh] + kw * wide + w * SW
-                                v = load_where(load(seen, j) > 0, flat, i)
-                                if SW == 2:
-                                    v = evens(v, load_where(load(seen, j + L) > 0, flat, i + L))
-                                acc[0, r] += splat(weight, tap + next_tap * (kh * KW + kw)) * v
-                for r in range(len(rows)):
-                    there = n if row + r < OH else 0  # an `if` would keep the tile out of registers
+                    at, column = start + across[kw] + w * SW, load(columns, kw, w * SW)
+                    last = load(columns, kw, w * SW + (SW - 1) * L)
+                    for r in range(len(tall)):
+                        for kh in range(len(lines)):  # each row of x is loaded once, for all r + kh
+                            i = at + (r * SH + kh) * W
+                            outside = splat(rows, (row + r) * SH + kh)
+                            v = load_where(column > outside, flat, i)
+                            if SW == 2:
+                                v = evens(v, load_where(last > outside, flat, i + L))
+                            acc[0, r] += splat(weight, tap + next_tap * (kh * KW + kw)) * v
+                for r in range(len(tall)):
+                    there = OW - w if row + r < OH else 0  # an `if` would keep the tile out of registers
                     store_part(there, y, p, min(row + r, OH - 1), w, acc[0, r] + splat(bias, c))
 
 
 @jit
-def spread(dy, weight, dx, steps, lines, columns, below, beside, seen, starts, margin, begin, end):
+def spread(dy, weight, dx, steps, lines, taps, below, beside, columns, rows, margin, begin, end):
     """dx (P, H, W) from dy (P, OH, OW), for some of the planes, with a stride of 2 down, across or both.
 
-    lines and columns: tuples as long as the taps of a phase. weight (C, phases*taps, phases*taps) and how far
-    off these see in dy, below and beside, are as `phases` has them. Rows of dy from -margin on have starts.
+    lines and taps: tuples as long as the taps of a phase, down and across. weight (C, phases*taps,
+    phases*taps) and how far off these see in dy, below and beside, are as `phases` has them. `rows` knows
+    those of dy from -margin on.
     """
     (_, H, W), (_, OH, OW), (SH, SW) = dx.shape, dy.shape, (len(steps[0]), len(steps[1]))
-    C, L, flat, wide = len(weight), lanes(dy), dy.reshape(dy.size), seen.size // (2 * beside.size)
+    C, L, flat = len(weight), lanes(dy), dy.reshape(dy.size)
     for p in range(begin, end):
         c = p % C
         for row in range(0, -(-H // SH), PAIRS):
             for w in range(0, -(-W // SW), L):
                 acc = tile(TWICE, 2, dy)
                 for b in range(SW):
-                    for j in range(b * len(columns), (b + 1) * len(columns)):
+                    for j in range(b * len(taps), (b + 1) * len(taps)):
+                        column = load(columns, j, w)
                         for a in range(SH):
                             for i in range(a * len(lines), (a + 1) * len(lines)):
                                 for r in range(PAIRS):
                                     h = row + r + below[i]
-                                    mask = load(seen, starts[margin + h] + j * wide + w) > 0
-                                    v = load_where(mask, flat, (p * OH + h) * OW + w + beside[j])
+                                    inside = column > splat(rows, margin + h)
+                                    v = load_where(inside, flat, (p * OH + h) * OW + w + beside[j])
                                     acc[2 * r + a, b] += splat(weight, c, i, j) * v
                 for r in range(PAIRS):
                     for a in range(SH):
@@ -148,37 +137,35 @@ def spread(dy, weight, dx, steps, lines, columns, below, beside, seen, starts, m
 
 
 @jit
-def weight_gradient(dy, x, dweight, lines, rows, across, seen, starts, top, begin, end):
+def weight_gradient(dy, x, dweight, lines, tall, across, columns, rows, top, begin, end):
     """dweight (C, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels; stride 1."""
     (N, C, H, W), (OH, OW) = x.shape, dy.shape[2:]
-    L, R, KW, KH = lanes(x), len(rows) - 1 + len(lines), across.size, len(lines)
-    flat, wide, sums = x.reshape(x.size), seen.size // (2 * KW), np.empty((KW, KH, lanes(x)), x.dtype)
+    L, R, KW, KH = lanes(x), len(tall) - 1 + len(lines), across.size, len(lines)
+    flat, sums = x.reshape(x.size), np.empty((KW, KH, lanes(x)), x.dtype)
     for c in range(begin, end):
         sums[:] = 0
         for n in range(N):
-            for row in range(0, OH, len(rows)):
+            for row in range(0, OH, len(tall)):
                 first = row - top
                 start = ((n * C + c) * H + first) * W
-                whole = first >= 0 and first + R <= H and row + len(rows) <= OH
+                whole = first >= 0 and first + R <= H and row + len(tall) <= OH
                 for kw in range(KW):
                     acc = tile(CHAINS, COLUMN, x)
                     for w in range(0, OW, L):
-                        place, j = across[kw] + w, kw * wide + w
+                        place, column = across[kw] + w, load(columns, kw, w)
                         if whole and w + L <= OW and place >= 0 and place + L <= W:
-                            for r in range(len(rows)):
+                            for r in range(len(tall)):
                                 g = load(dy, n, c, row + r, w)
                                 for kh in range(len(lines)):
-                                    i = start + place + (r + kh) * W
-                                    v = load(flat, i)
-                                    acc[r % CHAINS, kh] += g * v
+                                    acc[r % CHAINS, kh] += g * load(flat, start + place + (r + kh) * W)
                         else:
-                            for r in range(len(rows)):
+                            for r in range(len(tall)):
                                 there = OW - w if row + r < OH else 0
                                 g = load_part(there, dy, n, c, min(row + r, OH - 1), w)
                                 for kh in range(len(lines)):
+                                    h = row + r + kh if row + r < OH else rows.size - 1  # outside
                                     i = start + place + (r + kh) * W
-                                    k = j + (starts[row + r + kh] if row + r < OH else 0)
-                                    v = load_where(load(seen, k) > 0, flat, i)
+                                    v = load_where(column > splat(rows, h), flat, i)
                                     acc[r % CHAINS, kh] += g * v
                     for kh in range(len(lines)):
                         more = acc[0, kh]
@@ -239,7 +226,7 @@ def correlated(
     bias = np.zeros(C, x.dtype) if bias is None else np.ascontiguousarray(bias)
     planes, sees = np.ascontiguousarray(x).reshape(-1, H, W), sight_of(H, W, OH, OW, window, x.dtype)
     given = planes, np.ascontiguousarray(weight).reshape(-1), turned, bias, y.reshape(-1, OH, OW)
-    places = sees.across, sees.lanes, sees.rows, window.padding[0]
+    places = sees.across, sees.columns, sees.rows, window.padding[0]
     products = y.size * window.kernel[0] * window.kernel[1] // PRODUCTS
     run(correlate, N * C, products, *given, *tuples(window), *places)
 
@@ -261,8 +248,8 @@ def conv2d_input_gradient(
     filters = again(taps_of_phases, weight, down.reshape(-1, 1), across.ravel())
     planes, products = np.ascontiguousarray(dy).reshape(-1, OH, OW), dy.size * KH * KW // PRODUCTS
     given = planes, filters, dx.reshape(-1, H, W), tuples(window)[0]
-    lines, columns = (0,) * down.shape[1], (0,) * across.shape[1]
-    settings = lines, columns, below.ravel(), sees.across, sees.lanes, sees.rows, margin
+    lines, taps = (0,) * down.shape[1], (0,) * across.shape[1]
+    settings = lines, taps, below.ravel(), sees.across, sees.columns, sees.rows, margin
     run(spread, N * C, products, *given, *settings)
     return dx
 
@@ -280,7 +267,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     (_, C, H, W), (OH, OW), (KH, KW) = x.shape, dy.shape[2:], window.kernel
     dweight, sees = np.empty((C, 1, KH, KW), dy.dtype), sight_of(H, W, OH, OW, window, x.dtype)
     given = np.ascontiguousarray(dy), np.ascontiguousarray(x), dweight.reshape(C, KH, KW)
-    places = sees.across, sees.lanes, sees.rows, window.padding[0]
+    places = sees.across, sees.columns, sees.rows, window.padding[0]
     sizes, products = tuples(window)[1:], dy.size * KH * KW // PRODUCTS
     run(weight_gradient, C, products, *given, *sizes, *places)
     return dweight

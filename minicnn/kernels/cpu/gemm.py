@@ -19,6 +19,7 @@ a bias: `down` (M) and `across` (N).
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
@@ -139,15 +140,20 @@ def all_tiles(A, panels, down, across, C, j, n, more):
 
 
 @inner
-def room_for_panels(B, K, N):
-    """Panels (some, K, NV*L) for up to N columns, which begin where a vector does; their numbers are any."""
+def room(B, count, depth):
+    """Panels (count, depth, NV*L), which begin where a vector does; their numbers are any."""
     L = lanes(B)
-    depth, count = min(K, DEPTH), (N + NV * L - 1) // (NV * L)
-    count = max(1, min(PANELS, SHALLOW // max(depth, 1), count))
     size = count * depth * NV * L
-    room = np.empty(size + L, B.dtype)
-    start = -(room.ctypes.data // B.itemsize) % L
-    return room[start : start + size].reshape(count, depth, NV * L)
+    some = np.empty(size + L, B.dtype)
+    start = -(some.ctypes.data // B.itemsize) % L
+    return some[start : start + size].reshape(count, depth, NV * L)
+
+
+@inner
+def room_for_panels(B, K, N):
+    """Panels (some, up to K, NV*L) for up to N columns, as many as are worth having at a time."""
+    width, depth = NV * lanes(B), min(K, DEPTH)
+    return room(B, max(1, min(PANELS, SHALLOW // max(depth, 1), (N + width - 1) // width)), depth)
 
 
 @inner
@@ -256,6 +262,6 @@ def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple
 
 def turned(A: np.ndarray) -> np.ndarray:
     """A' (K, M), row after row, for A (M, K)."""
-    out = np.empty(A.shape[::-1], A.dtype)
+    out = result(A.shape[::-1], A.dtype)
     run(turn, len(out), A.size, A, out)
     return out

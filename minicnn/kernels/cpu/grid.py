@@ -26,6 +26,7 @@ def part(plane, h, w, weight):
 
 @jit
 def give(plane, h, w, value):
+    """plane[h, w] += value, if there is such a cell."""
     H, W = plane.shape
     if 0 <= h < H and 0 <= w < W:
         plane[h, w] += value
@@ -33,6 +34,7 @@ def give(plane, h, w, value):
 
 @jit
 def gather(x, rows, columns, y, begin, end):
+    """Some planes of y (N, C, OH, OW): x (N, C, H, W) at rows and columns (N, OH, OW), from four cells each."""
     _, C, OH, OW = y.shape
     one = x.dtype.type(1)
     for p in range(begin, end):
@@ -48,6 +50,7 @@ def gather(x, rows, columns, y, begin, end):
 
 @jit
 def scatter(dy, rows, columns, dx, begin, end):
+    """Some planes of dx (N, C, H, W): dy (N, C, OH, OW), given back to the four cells each came from."""
     _, C, OH, OW = dy.shape
     one = dy.dtype.type(1)
     for p in range(begin, end):
@@ -65,6 +68,7 @@ def scatter(dy, rows, columns, dx, begin, end):
 
 @jit
 def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
+    """d_rows, d_columns (N, OH, OW) of some pictures: dy (N, C, OH, OW) times how x changes down and across."""
     _, C, OH, OW = dy.shape
     one = x.dtype.type(1)
     for n in range(begin, end):

@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load, load_part, store
+from minicnn.kernels.cpu.simd import BYTES, lanes, load, load_part, store
+from minicnn.kernels.cpu.weave import evens
 from minicnn.kernels.geometry import Window
 
 

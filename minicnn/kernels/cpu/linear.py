@@ -10,12 +10,16 @@ bias's, and turns the matrix for the weight's; then threads share both products 
 import numpy as np
 from numba import literally
 
+from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activated
+from minicnn.kernels.cpu.elementary import whole_registers
 from minicnn.kernels.cpu.gemm import (
     CHAIN,
+    DEPTH,
     MR,
     NV,
-    columns,
+    all_tiles,
+    copy_rows,
     jobs_of,
     matmul,
     matmuls,
@@ -27,34 +31,66 @@ from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, ac
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, tile
+from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, stretch, tile
 from minicnn.kernels.cpu.transpose import transpose
 
 FEW = 4096  # products that NumPy has done by the time a kernel begins
-FEW_ROWS, STRIP = MR, 8 * NV  # the most that read a weight as it lies, and columns of a job then
-NUMBERS = {"": NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
+FEW_ROWS, COLUMNS = MR, 8 * NV  # the most that read a weight as it lies, and columns of a job then
+STRIP = 8 * MR  # rows
+GELU = 4
+NUMBERS = {"": NONE, "relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "gelu": GELU}
 
 __all__ = ["linear", "linear_input_gradient", "linear_parameter_gradients", "linear_weight_gradient"]
 
 
-@jit
-def layer(x, weight, turned, bias, activation, y, rows, begin, end):
-    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O)), with jobs as in gemm.product.
+@inner
+def activate(y, j, n, activation):
+    """The activation of y[:, j:j+n], in place."""
+    noinline()
+    whole_registers()
+    for r in range(len(y)):
+        row = stretch(n, y, r, j)
+        if activation == GELU:
+            for i in range(n):
+                row[i] = elementary.gelu(row[i])
+        else:
+            activate_row(row, activation)
 
-    The activation follows row by row, while they are in cache. `turned` is True (see gemm.product).
+
+@inner
+def add_rows(other, bias, y, j, n):
+    """y[:, j:j+n] = other + bias there, for y and other (N, O) and bias (O)."""
+    L = lanes(y)
+    for r in range(len(y)):
+        for c in range(j, j + n, L):
+            m = min(L, j + n - c)
+            store_part(m, y, r, c, load_part(m, other, r, c) + load_part(m, bias, c))
+
+
+@jit
+def layer(x, weight, bias, other, activation, y, rows, begin, end):
+    """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O) + other (N, O)), or without other.
+
+    Jobs are as in gemm.product. What comes before and after the products goes strip by strip, in cache.
     """
-    I, O = x.shape[1], y.shape[1]
-    panels, zeros = room_for_panels(weight, I, O), np.zeros(rows, y.dtype)
+    (M, I), O, add = x.shape, len(weight), other.size > 0
+    panels, zeros = room_for_panels(weight, I, O), np.zeros(STRIP, y.dtype)
     width = panels.shape[2]
     across, job = (O + width - 1) // width, begin
     while job < end:
         first, j = job // across * rows, job % across * width
         count = min(len(panels), across - job % across, end - job)
-        n = min(count * width, O - j)
-        columns(x[first : first + rows], weight, turned, panels, zeros, bias, y[first : first + rows], j, n)
-        if activation != NONE:
-            for r in range(first, min(first + rows, len(y))):
-                activate_row(y[r, j : j + n], activation)
+        n, last = min(count * width, O - j), min(first + rows, M)
+        for k in range(0, max(I, 1), DEPTH):
+            copy_rows(weight[j : j + n, k : k + DEPTH], panels)
+            for i in range(first, last, STRIP):
+                stop = min(i + STRIP, last)
+                strip = y[i:stop]
+                if add and k == 0:
+                    add_rows(other[i:stop], bias, strip, j, n)
+                all_tiles(x[i:stop, k : k + DEPTH], panels, zeros, bias, strip, j, n, add or k > 0)
+                if k + DEPTH >= I and activation != NONE:
+                    activate(strip, j, n, activation)
         job += count
 
 
@@ -82,14 +118,14 @@ def dots(height, width, x, weight, j, y):
 
 
 @jit
-def layer_of_few_rows(x, weight, bias, activation, y, begin, end):
-    """As `layer` for at most FEW_ROWS rows and weight (O, I). A job is STRIP columns."""
+def layer_of_few_rows(x, weight, bias, other, activation, y, begin, end):
+    """As `layer` for at most FEW_ROWS rows. A job is COLUMNS columns."""
     M, O = y.shape
     for job in range(begin, end):
-        j0, j1 = job * STRIP, min((job + 1) * STRIP, O)
+        j0, j1 = job * COLUMNS, min((job + 1) * COLUMNS, O)
         for r in range(M):
             for j in range(j0, j1):
-                y[r, j] = bias[j]
+                y[r, j] = bias[j] + (other[r, j] if other.size > 0 else y.dtype.type(0))
         if M == 1:
             for j in range(j0, j1, 8):
                 dots(1, 8, x, weight, j, y)
@@ -97,8 +133,7 @@ def layer_of_few_rows(x, weight, bias, activation, y, begin, end):
             for j in range(j0, j1, NV):
                 dots(MR, NV, x, weight, j, y)
         if activation != NONE:
-            for r in range(M):
-                activate_row(y[r, j0:j1], activation)
+            activate(y, j0, j1 - j0, activation)
 
 
 @jit
@@ -124,26 +159,49 @@ def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
         transpose(dz[:, j : j + width], columns[j : j + width])
 
 
-def small_layer(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str) -> np.ndarray:
-    """As `linear`, by NumPy, which is sooner done with few numbers."""
+def small_layer(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    other: np.ndarray | None,
+    activation: str,
+) -> np.ndarray:
+    """As `linear_plus`, by NumPy, which is sooner done with few numbers."""
     y = x.dot(weight.T)
     y = y if bias is None else y + bias
+    y = y if other is None else y + other
     return activated(y, activation) if activation else y
 
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
+    return linear_plus(x, weight, bias, None, activation)
+
+
+def linear_plus(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    other: np.ndarray | None,
+    activation: str,
+) -> np.ndarray:
+    """y (N, O) = x (N, I) weight' (O, I) + bias (O) + other (N, O), and its activation.
+
+    Of activations it also knows "gelu". Plans take it.
+    """
     if x.size * len(weight) <= FEW:
-        return again(small_layer, x, weight, bias, activation)
+        return again(small_layer, x, weight, bias, other, activation)
     O = len(weight)
     y = result((len(x), O), x.dtype)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    shift, last = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias), NUMBERS[activation]
+    shift = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    more = y[:0] if other is None else np.ascontiguousarray(other)
+    settings = x, weight, shift, more, NUMBERS[activation], y
     if len(x) <= FEW_ROWS:
-        run(layer_of_few_rows, -(-O // STRIP), weight.size, x, weight, shift, last, y)
+        run(layer_of_few_rows, -(-O // COLUMNS), weight.size, *settings)
     else:
         jobs, rows = jobs_of(x, O)
-        run(layer, jobs, x.size * O // PRODUCTS, x, weight, True, shift, last, y, rows)
+        run(layer, jobs, x.size * O // PRODUCTS, *settings, rows)
     return y
 
 

@@ -16,11 +16,21 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import models, register_model
 
-from minicnn.kernels.cpu.simd import I32, Vector, arithmetic, call, define, element_pointer, masked, vectors
+from minicnn.kernels.cpu.simd import (
+    I32,
+    Value,
+    Vector,
+    arithmetic,
+    call,
+    define,
+    element_pointer,
+    masked,
+    vectors,
+)
 
 
 def select(mask, v, w):
-    return np.where(mask, v, w)
+    return np.where(mask, v, w).view(Value)
 
 
 def load_where(mask, a, *index):
@@ -28,7 +38,7 @@ def load_where(mask, a, *index):
     places = np.flatnonzero(mask)
     v = np.zeros(len(mask), a.dtype)
     v[places] = a[(*rows, i + places)]
-    return v
+    return v.view(Value)
 
 
 class Mask(types.Type):

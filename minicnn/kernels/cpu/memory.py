@@ -111,7 +111,7 @@ class Blocks:
 
     def lent(self, array: np.ndarray) -> np.ndarray:
         """The same array, but if it lies in a block, as one that does not keep its place there."""
-        block = owner(array).base
+        block: Any = owner(array).base
         if not self.has(array) or not array.size:
             return array
         first = array.__array_interface__["data"][0] - ctypes.addressof(block)

@@ -12,6 +12,7 @@ Axis = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @jit
 def take(x, rows, columns, y, begin, end):
+    """Some planes of y (planes, OH, OW): the cells of x (planes, H, W) at rows (OH) and columns (OW)."""
     _, OH, OW = y.shape
     for p in range(begin, end):
         for i in range(OH):
@@ -22,6 +23,7 @@ def take(x, rows, columns, y, begin, end):
 
 @jit
 def give_back(dy, rows, columns, dx, begin, end):
+    """Some planes of dx (planes, H, W): dy (planes, OH, OW), added to the cells it came from."""
     _, OH, OW = dy.shape
     for p in range(begin, end):
         dx[p] = 0
@@ -33,6 +35,11 @@ def give_back(dy, rows, columns, dx, begin, end):
 
 @jit
 def mix(x, top, bottom, down, left, right, across, y, begin, end):
+    """Some planes of y (planes, OH, OW), each number from four cells of x (planes, H, W).
+
+    They are in the rows top and bottom with a share `down` (OH) of the lower one, and in the columns left and
+    right with a share `across` (OW) of the right one.
+    """
     _, OH, OW = y.shape
     one = x.dtype.type(1)
     for p in range(begin, end):
@@ -46,6 +53,7 @@ def mix(x, top, bottom, down, left, right, across, y, begin, end):
 
 @jit
 def unmix(dy, top, bottom, down, left, right, across, dx, begin, end):
+    """Some planes of dx (planes, H, W): dy (planes, OH, OW), shared out to the four cells it came from."""
     _, OH, OW = dy.shape
     one = dy.dtype.type(1)
     line = np.empty(dx.shape[2], dy.dtype)

@@ -3,19 +3,17 @@
     L = lanes(a)                            how many numbers of a's dtype that is: 16 float32 with AVX-512
     v = load(a, i, j)                       a[i, j : j+L] as one vector; any number of indices, never checked
     store(a, i, j, v)                       and back
-    load_part(n, a, i, j)                   the first n lanes only, the others 0
+    load_part(n, a, i, j)                   the first n lanes only (n may be any number), the others 0
     store_part(n, a, i, j, v)               the first n lanes only
     splat(a, i, j)                          a[i, j] in every lane
     stretch(n, a, i, j)                     an array of the n numbers that memory holds from a[i, j] on
-    evens(v, w), odds(v, w)                 every second number of v and w, one after the other
     v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
     maximum(v, w), hmax(v)                  lane by lane; the largest of all. A NaN may get lost
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
-    v > w, select(v > w, v, w)              see masks.py
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under
 NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands
-for it.
+for it. More of them are in masks.py and weave.py.
 
 A tile lives in registers once the loops over it are unrolled. So loop over it with ``range`` of module
 constants, keep ROWS * COLS + COLS + 1 <= REGISTERS, and never return it.
@@ -37,10 +35,24 @@ from numba.np.arrayobj import populate_array
 
 CHOSEN = config.CPU_FEATURES  # None: the machine's own; a generic CPU has none, ""
 FEATURES = (llvm.get_host_cpu_features().flatten() if CHOSEN is None else CHOSEN).split(",")
-BYTES, REGISTERS = (64, 32) if "+avx512f" in FEATURES else (32, 16) if "+avx2" in FEATURES else (16, 16)
+BYTES = 64 if "+avx512f" in FEATURES else 32 if "+avx2" in FEATURES else 16
+REGISTERS = 32 if "+avx512f" in FEATURES or "+neon" in FEATURES else 16
 
 
 # The meaning of each operation
+
+
+class Value(np.ndarray):
+    """A vector, of which += makes another one as in registers, whatever else it is called."""
+
+    def __iadd__(self, other):  # type: ignore[misc]
+        return self + other
+
+    def __isub__(self, other):  # type: ignore[misc]
+        return self - other
+
+    def __imul__(self, other):  # type: ignore[misc]
+        return self * other
 
 
 def lanes(a):
@@ -53,7 +65,7 @@ def stretch(n, a, *index):
 
 
 def load(a, *index):
-    return stretch(lanes(a), a, *index).copy()
+    return stretch(lanes(a), a, *index).copy().view(Value)
 
 
 def store(a, *index_and_v):
@@ -62,26 +74,19 @@ def store(a, *index_and_v):
 
 
 def load_part(n, a, *index):
-    v = np.zeros(lanes(a), a.dtype)
+    v, n = np.zeros(lanes(a), a.dtype), min(max(n, 0), lanes(a))
     v[:n] = a[index[:-1]][index[-1] : index[-1] + n]
-    return v
+    return v.view(Value)
 
 
 def store_part(n, a, *index_and_v):
     *i, j, v = index_and_v
+    n = min(max(n, 0), lanes(a))
     a[tuple(i)][j : j + n] = v[:n]
 
 
 def splat(a, *index):
-    return np.full(lanes(a), a[index])
-
-
-def evens(v, w):
-    return np.concatenate([v, w])[::2]
-
-
-def odds(v, w):
-    return np.concatenate([v, w])[1::2]
+    return np.full(lanes(a), a[index]).view(Value)
 
 
 def hsum(v):
@@ -89,7 +94,7 @@ def hsum(v):
 
 
 def maximum(v, w):
-    return np.where(v > w, v, w)
+    return np.where(v > w, v, w).view(Value)
 
 
 def hmax(v):
@@ -97,7 +102,8 @@ def hmax(v):
 
 
 def tile(rows, cols, a):
-    return np.zeros((rows, cols, lanes(a)), a.dtype)
+    zero = np.zeros(lanes(a), a.dtype).view(Value)
+    return {(r, c): zero for r in range(rows) for c in range(cols)}
 
 
 def noinline():
@@ -236,15 +242,6 @@ def emit_splat(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return repeat(builder, builder.load(pointer), sig.return_type.lanes)
 
 
-def every_second(first: int) -> Callable:
-    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        count = args[0].type.count
-        chosen = list(range(first, 2 * count, 2))
-        return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(I32, count), chosen))
-
-    return emit
-
-
 def reduction(what: str, vector: ir.VectorType) -> str:
     return f"llvm.vector.reduce.{what}.v{vector.count}{'f32' if vector.element == ir.FloatType() else 'f64'}"
 
@@ -291,8 +288,6 @@ define(load_part, lambda n, a, *index: vector_of(a), part_of(emit_load))
 define(store_part, lambda n, a, *index_and_v: types.none, part_of(emit_store))
 define(stretch, lambda n, a, *index: vector_of(a) and types.Array(a.dtype, 1, "C"), emit_stretch)
 define(splat, lambda a, *index: vector_of(a), emit_splat)
-define(evens, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(0))
-define(odds, lambda v, w: v if isinstance(v, Vector) and v == w else None, every_second(1))
 define(hsum, lambda v: v.element if isinstance(v, Vector) else None, emit_hsum)
 define(hmax, lambda v: v.element if isinstance(v, Vector) else None, emit_hmax)
 define(maximum, lambda v, w: v if isinstance(v, Vector) and v == w else None, emit_maximum)

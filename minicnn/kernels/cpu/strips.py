@@ -11,7 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.simd import BYTES, evens, lanes, load_part, odds, store_part
+from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
+from minicnn.kernels.cpu.weave import evens, odds
 from minicnn.kernels.geometry import Window
 
 SLACK = BYTES // 2  # numbers behind a strip: eight vectors of a tile may run past its end

@@ -7,16 +7,15 @@ the other way round.
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.simd import (
     BYTES,
-    evens,
     lanes,
     load,
     load_part,
     noinline,
-    odds,
     store,
     store_part,
     tile,
 )
+from minicnn.kernels.cpu.weave import evens, odds
 
 LANES = BYTES // 4
 STAGES = LANES.bit_length() - 1

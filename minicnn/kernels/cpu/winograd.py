@@ -18,6 +18,9 @@ Interpolating magnifies rounding. The largest error, divided by the root mean sq
 random normal numbers, 64 to 512 channels, forward and both gradients:
 
     F(2x2) 3e-6        F(4x4) 2e-5        PyTorch 2e-6 forward and input gradient, 3e-5 weight gradient
+
+That is a share of the largest number of a patch: beside one that is a million times as large as the others,
+these keep six digits with F(2x2), none with F(4x4).
 """
 
 import numpy as np
@@ -206,7 +209,9 @@ def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end
                     for p in range(count):
                         part, tiles = M[p * NV : (p + 1) * NV], (last - first) * across
                         blocks_of_slice = k // L, (stop + L - 1) // L
-                        outer_product(lines_of(V), lines_of(part), lines_of(U), tiles, *blocks_of_slice)
+                        outer_product(
+                            lines_of(V), lines_of(part), lines_of(U), tiles, *blocks_of_slice, False
+                        )
                         add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
 
 
@@ -228,9 +233,9 @@ def add_up(partial, dweight, finite, begin, end):
         finite[panel] = total == 0
 
 
-def cut(tile_rows: int, across: int) -> tuple[int, int]:
+def cut(tile_rows: int, across: int, tiles: int = TILES) -> tuple[int, int]:
     """How many tile rows make a block, and how many blocks there are, all about as large."""
-    blocks = max(round(tile_rows * across / TILES), 1)
+    blocks = max(round(tile_rows * across / tiles), 1)
     block_rows = -(-tile_rows // blocks)
     return block_rows, -(-tile_rows // block_rows)
 

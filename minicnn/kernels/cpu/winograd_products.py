@@ -10,7 +10,7 @@ from minicnn.kernels.cpu.winograd_transforms import L
 
 MR, NV = (12, 2) if REGISTERS == 32 else (6, 2)  # a tile of M: MR rows of NV vectors
 UR = 8 if REGISTERS == 32 else 4  # a tile of U: UR rows of NV vectors
-DEPTH = 32  # channels, or half as many tiles, summed in one go: longer sums round more
+DEPTH = 32  # channels, or twice as many tiles, summed in one go: longer sums round more
 
 
 @inner
@@ -41,8 +41,8 @@ def product(V, U, M, tiles, begin, end, row):
 
 
 @inner
-def outer_product(V, M, U, tiles, begin, end):
-    """U[:, e] = V[begin:end, e]' M[:, e] for all e, summed over the tiles; tiles of UR x NV vectors."""
+def outer_product(V, M, U, tiles, begin, end, more):
+    """U[:, e] (+)= V[begin:end, e]' M[:, e] for all e, summed over the tiles; tiles of UR x NV vectors."""
     noinline()
     for block in range(begin, end):
         for e in range(V.shape[1]):
@@ -57,6 +57,6 @@ def outer_product(V, M, U, tiles, begin, end):
                                 acc[r, c] += v * load(M, c, e, t * L)
                     for r in range(UR):
                         for c in range(NV):
-                            if first > 0:
+                            if more or first > 0:
                                 acc[r, c] += load(U, c, e, (row + r) * L)
                             store(U, c, e, (row + r) * L, acc[r, c])

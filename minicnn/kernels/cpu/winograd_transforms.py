@@ -234,7 +234,7 @@ def read_block(picture, b, h, w, grid, r, s):
     t, other = tile(L, 1, grid), tile(L, 1, grid)
     for i in range(L):
         c = b * L + i
-        t[i, 0] = load_part(W - w if c < C else 0, picture, min(c, C - 1), h, w)
+        t[i, 0] = load_part(min(W - w, L) if c < C else 0, picture, min(c, C - 1), h, w)
     for _ in range(STAGES):
         shuffle(t, other)
     for i in range(L):
@@ -258,7 +258,7 @@ def write_block(grid, r, s, bias, b, floor, picture, h, w):
         shuffle(t, other)
     for i in range(L):
         c = b * L + i
-        store_part(W - w if c < C else 0, picture, min(c, C - 1), h, w, t[i, 0])
+        store_part(min(W - w, L) if c < C else 0, picture, min(c, C - 1), h, w, t[i, 0])
     return hsum(finite)
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.memory import empty
+from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import load, load_part, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd import add_up, cut, part_of_picture
@@ -278,7 +278,7 @@ def conv2d(
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, KH, KW) and bias (O) or None; float32."""
     (N, _, H, W), O = x.shape, len(weight)
-    y = np.empty((N, O, *window.output_size(H, W)), np.float32)
+    y = result((N, O, *window.output_size(H, W)), np.float32)
     filters = np.ascontiguousarray(weight).reshape(1, O, 1, -1)
     run_correlate(x, filters, bias, y, taps_of(window, False), (window.stride, (1, 1)))
     return y
@@ -288,7 +288,7 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, OH, OW)."""
-    dx = np.empty(x_shape, np.float32)
+    dx = result(x_shape, np.float32)
     filters = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, -1)
     run_correlate(dy, filters, None, dx, taps_of(window, True), ((1, 1), window.stride))
     return dx

@@ -18,8 +18,10 @@ import math
 
 import numpy as np
 
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import STRETCH, squares, total
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
@@ -169,14 +171,14 @@ def rows(x: np.ndarray | None, like: np.ndarray) -> np.ndarray:
         return np.empty((0, 0, 0), like.dtype)
     N, C, P = *x.shape[:2], math.prod(x.shape[2:])
     if P == 1:
-        return np.ascontiguousarray(x.reshape(N, C).T)[None]
+        return again(np.ascontiguousarray, x.reshape(N, C).T)[None]
     return np.ascontiguousarray(x).reshape(N, C, P)
 
 
 def filled(y: np.ndarray, written: np.ndarray) -> np.ndarray:
     """y, of which `rows` was written."""
     if math.prod(y.shape[2:]) == 1:
-        y.reshape(y.shape[:2])[...] = written[0].T
+        again(np.copyto, y.reshape(y.shape[:2]), written[0].T)
     return y
 
 
@@ -218,8 +220,8 @@ def normalise(
     y: np.ndarray | None = None,
 ) -> np.ndarray:
     """y from x and other, all (N, C, ...), and weight, bias, mean and rstd (C); y may be x, in one piece."""
-    y = np.empty(x.shape, x.dtype) if y is None else y
-    lines, out, scale = rows(x, x), rows(y, x), per_channel(weight, 1, x) * rstd
+    y = result(x.shape, x.dtype) if y is None else y
+    lines, out, scale = rows(x, x), rows(y, x), again(np.multiply, per_channel(weight, 1, x), rstd)
     of_channel = np.ascontiguousarray(mean), scale, per_channel(bias, 0, x)
     jobs = len(lines) * x.shape[1]
     run(normalise_rows, jobs, x.size, lines, rows(other, x), *of_channel, numbers(limits, x), out)
@@ -241,7 +243,7 @@ def normalise_batch(
     limits: Limits = FREE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """y (N, C, ...), as `normalise`, and the mean, var and rstd (C) of x."""
-    y, C = np.empty(x.shape, x.dtype), x.shape[1]
+    y, C = result(x.shape, x.dtype), x.shape[1]
     lines, out = rows(x, x), rows(y, x)
     found = np.empty(C, x.dtype), np.empty(C, x.dtype), np.empty(C, x.dtype)
     jobs, together = grouped(lines)
@@ -266,10 +268,10 @@ def gradients(
     With `constant`, mean and rstd do not depend on x. y is to be given where `other` and limits were.
     """
     C, dtype = x.shape[1], x.dtype
-    dx, dweight, dbias = np.empty(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
-    dv = None if y is None else np.empty(x.shape, dtype)
+    dx, dweight, dbias = result(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
+    dv = None if y is None else result(x.shape, dtype)
     lines, out, stopped = rows(x, x), rows(dx, x), rows(dv, x)
-    of_channel = [per_channel(weight, 1, x) * rstd, per_channel(bias, 0, x)]
+    of_channel = [again(np.multiply, per_channel(weight, 1, x), rstd), per_channel(bias, 0, x)]
     of_channel += [np.ascontiguousarray(mean), np.ascontiguousarray(rstd)]
     jobs, together = grouped(lines)
     how = numbers(limits, x), constant, together

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.memory import empty
+from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import load, load_part, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd import add_up, cut, part_of_picture
@@ -256,6 +256,8 @@ def run_correlate(
     steps: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in `pack` and bias (O) or None."""
+    if y.size == 0:
+        return
     (N, O, OH, OW), C, T = y.shape, x.shape[1], taps.order.size
     panels, blocks = -(-O // (NV * L)), -(-C // L)
     size = -(-OH // steps[1][0]), -(-OW // steps[1][1])
@@ -276,7 +278,7 @@ def conv2d(
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C, KH, KW) and bias (O) or None; float32."""
     (N, _, H, W), O = x.shape, len(weight)
-    y = np.empty((N, O, *window.output_size(H, W)), np.float32)
+    y = result((N, O, *window.output_size(H, W)), np.float32)
     filters = np.ascontiguousarray(weight).reshape(1, O, 1, -1)
     run_correlate(x, filters, bias, y, taps_of(window, False), (window.stride, (1, 1)))
     return y
@@ -286,7 +288,7 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, OH, OW)."""
-    dx = np.empty(x_shape, np.float32)
+    dx = result(x_shape, np.float32)
     filters = np.ascontiguousarray(weight).reshape(*weight.shape[:2], 1, -1)
     run_correlate(dy, filters, None, dx, taps_of(window, True), ((1, 1), window.stride))
     return dx
@@ -295,6 +297,8 @@ def conv2d_input_gradient(
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (O, C, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
     (N, O, OH, OW), C, taps = dy.shape, x.shape[1], taps_of(window, False)
+    if dy.size == 0:
+        return np.zeros((O, C, *window.kernel), np.float32)
     T, panels, blocks = taps.order.size, -(-O // (NV * L)), -(-C // L)
     block_rows, parts = block_rows_of(N, OH, OW, T * blocks * L)
     one = panels * NV * T * blocks * L * L  # numbers in a chunk

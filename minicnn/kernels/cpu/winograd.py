@@ -25,8 +25,9 @@ these keep six digits with F(2x2), none with F(4x4).
 
 import numpy as np
 
+from minicnn.kernels.cpu.graph import again, all_set
 from minicnn.kernels.cpu.jit import inner, jit
-from minicnn.kernels.cpu.memory import empty
+from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, load, store
 from minicnn.kernels.cpu.winograd_products import MR, NV, lines_of, outer_product, product
@@ -246,9 +247,9 @@ def correlate(dy, x, partial, dweight, top, left, points, block_rows, at_once, f
 @jit
 def add_up(partial, dweight, taps, steps, finite, begin, end):
     """dweight (O, 1, C*taps) = the sum of the chunks (chunks, panels, NV, rows*L) for some panels."""
-    C = dweight.shape[2] // taps
     for panel in range(begin, end):
-        finite[panel] = add_chunks(partial[:, panel], panel, 0, C, taps, steps, dweight) == 0
+        total = add_chunks(partial[:, panel], panel, 0, dweight.shape[2] // taps, taps, steps, dweight)
+        finite[panel] = total == 0
 
 
 def cut(tile_rows: int, across: int, tiles: int = TILES) -> tuple[int, int]:
@@ -280,19 +281,18 @@ def convolution(
     block_rows, blocks = cut(N * down, across)
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
-        offsets.ravel()[:O] = bias
+        again(np.copyto, offsets.ravel()[:O], bias)
     filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, 1, 9 * C))
     channels = -(-C // L) * L | 1
     U = empty((panels if blocks > 1 else 0, NV, E, channels, L))
-    U[:, :, :, C:] = 0  # so many channels have no filters
+    again(np.copyto, U[:, :, :, C:], 0)  # so many channels have no filters
     run(transform_all_filters, len(U), U.size, filters, turned, 0, C, POINTS[m], U)
     at_once = panels_at_once(block_rows * across, panels, E)
     finite = np.empty(blocks * -(-panels // at_once), np.bool_)
     arrays = np.ascontiguousarray(x), filters, turned, U, offsets, floor, y
-    products = y.size * C * 9 // PRODUCTS
-    sizes = block_rows, at_once
-    run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], *sizes, finite)
-    return y if finite.all() else None
+    settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
+    run(convolve, len(finite), y.size * C * 9 // PRODUCTS, *arrays, *settings)
+    return y if all_set(finite) else None
 
 
 def forward(
@@ -309,15 +309,14 @@ def forward(
     ----------
     x, weight, bias : float32 (N, C, H, W), (O, C, 3, 3) and (O) or None
     padding : at the top, bottom, left and right; 0, 1 or 2 each
-    m : 2 or 4
-    relu : whether what is below 0 becomes 0
+    m, relu : 2 or 4; whether what is below 0 becomes 0
 
     Returns
     -------
     y (N, O, OH, OW), or None if a number in it is not finite.
     """
     (N, _, H, W), (top, bottom, left, right) = x.shape, padding
-    y = np.empty((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
+    y = result((N, len(weight), H + top + bottom - 2, W + left + right - 2), np.float32)
     return convolution(x, weight, False, bias, y, padding, m, 0.0 if relu else -np.inf)
 
 
@@ -325,7 +324,7 @@ def input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], padding: tuple[int, int, int, int], m: int
 ) -> np.ndarray | None:
     """dx (N, C, H, W) from dy (N, O, OH, OW), or None: dy convolved with the turned filters."""
-    dx = np.empty(x_shape, np.float32)
+    dx = result(x_shape, np.float32)
     return convolution(dy, weight, True, None, dx, tuple(2 - side for side in padding), m)
 
 
@@ -337,7 +336,8 @@ def weight_gradient(
     panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
     block_rows, blocks = cut(N * down, across)
     chunks = min(blocks, CHUNKS) if blocks > 1 else 0  # a single block needs no sum
-    partial, dweight = np.empty((chunks, panels, NV, C, 9, L), np.float32), np.empty((O, C, 3, 3), np.float32)
+    partial = result((chunks, panels, NV, C, 9, L), np.float32)
+    dweight = np.empty((O, C, 3, 3), np.float32)
     at_once = panels_at_once(block_rows * across, panels, (m + 2) ** 2)
     jobs = blocks * -(-panels // at_once) if blocks <= CHUNKS else chunks
     finite, lines = np.empty(jobs, np.bool_), dweight.reshape(O, 1, C * 9)
@@ -345,7 +345,6 @@ def weight_gradient(
     settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
     run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, *settings)
     if chunks > 0:
-        finite = np.empty(panels, np.bool_)
-        rows = partial.reshape(chunks, panels, NV, -1)
+        finite, rows = np.empty(panels, np.bool_), partial.reshape(chunks, panels, NV, -1)
         run(add_up, panels, partial.size, rows, lines, 9, (9, 1), finite)
-    return dweight if finite.all() else None
+    return dweight if all_set(finite) else None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from emulator import kernels as emulated
 from kernel_cases import DTYPES, assert_near, layouts, numbers
 from minicnn.kernels import cpu, reference
-from minicnn.kernels.cpu import rows
+from minicnn.kernels.cpu import norm, rows
 
 FAST = pytest.mark.parametrize("kernels", [cpu, emulated], ids=["cpu", "cuda"])
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 40))  # N, G, C/G, P
@@ -144,6 +144,23 @@ def test_a_nan_stays_in_its_channel(kernels):
     assert np.array_equal(np.isnan(var), np.isnan(mean))
     y, _, _ = kernels.group_norm(x, None, None, 2, 0.1)
     assert np.array_equal(np.isnan(y).all(axis=2), [[False] * 4, [False, False, True, True]])
+
+
+def one_by_one(kernel, jobs, _, *arguments):
+    """As `run` would, on as many threads as there are jobs."""
+    for i in range(jobs):
+        kernel(*arguments, i, i + 1)
+
+
+@pytest.mark.parametrize("P", [1, 37])
+def test_the_number_of_threads_changes_no_bit(P, monkeypatch):
+    x, dy, weight, bias = arrays(70, 2 * 129, P, np.float32)
+    results = []
+    for _ in range(2):
+        y, mean, rstd = cpu.group_norm(x, weight, bias, 2, 1e-5)
+        results.append([y, mean, rstd, *cpu.group_norm_gradient(dy, x, weight, mean, rstd)])
+        monkeypatch.setattr(norm, "run", one_by_one)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(*results, strict=True))
 
 
 @pytest.mark.parametrize("kernels", [reference, cpu, emulated], ids=["reference", "cpu", "cuda"])

@@ -12,7 +12,7 @@ import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
-from minicnn.kernels.cpu.rows import squares, total, total_and_products
+from minicnn.kernels.cpu.rows import STRETCH, squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
@@ -72,23 +72,17 @@ def groups_gradient(dy, x, weight, mean, rstd, dx, sums, products, begin, end):
 
 @jit
 def lines_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
-    """y, x (J, F), mean, rstd (J), J = N*G; weight and bias (G, F). Some of the J lines.
-
-    A line is read from memory, for its sum, while the one before it is written.
-    """
-    L, F, G, number = lanes(x), x.shape[1], len(weight), x.dtype.type
-    sum = total(x[begin]) if begin < end else 0.0
+    """y, x (J, F), mean, rstd (J), J = N*G; weight and bias (G, F). Some of the J lines."""
+    L, F, G = lanes(x), x.shape[1], len(weight)
     for j in range(begin, end):
-        g, following = j % G, min(j + 1, end - 1)
-        m = number(sum / F)
-        r = number(1 / math.sqrt(squares(x[j], m) / F + eps))
-        mean[j], rstd[j], sums = m, r, load_part(0, x, j, 0)  # zero
+        g = j % G
+        mean[j] = total(x[j]) / F
+        rstd[j] = 1 / math.sqrt(squares(x[j], mean[j]) / F + eps)
+        m, r = mean[j], rstd[j]
         for i in range(0, F, L):
             some = min(L, F - i)
             v = (load_part(some, x, j, i) - m) * r
             store_part(some, y, j, i, v * load_part(some, weight, g, i) + load_part(some, bias, g, i))
-            sums += load_part(some, x, following, i)
-        sum = hsum(sums)
 
 
 @jit
@@ -103,13 +97,18 @@ def lines_gradient(dy, x, weight, mean, rstd, together, dx, dweight, dbias, begi
         for n in range(job * together, min((job + 1) * together, N)):
             for g in range(G):
                 m, r = mean[n, g], rstd[n, g]
-                sums, products = load_part(0, x, n, g, 0), load_part(0, x, n, g, 0)  # zero
-                for i in range(0, F, L):
-                    some = min(L, F - i)
-                    d = load_part(some, dy, n, g, i) * load_part(some, weight, g, i)
-                    sums += d
-                    products += d * (load_part(some, x, n, g, i) - m)
-                shift, slope = number(hsum(sums) / F), number(hsum(products) * r * r / F)
+                all_sums, all_products = 0.0, 0.0
+                for first in range(0, F, STRETCH):
+                    last = min(first + STRETCH, F)
+                    sums, products = load_part(0, x, n, g, first), load_part(0, x, n, g, first)  # zero
+                    for i in range(first, last, L):
+                        some = min(L, last - i)
+                        d = load_part(some, dy, n, g, i) * load_part(some, weight, g, i)
+                        sums += d
+                        products += d * (load_part(some, x, n, g, i) - m)
+                    all_sums += hsum(sums)
+                    all_products += hsum(products)
+                shift, slope = number(all_sums / F), number(all_products * r * r / F)
                 for i in range(0, F, L):
                     some = min(L, F - i)
                     grad, distance = load_part(some, dy, n, g, i), load_part(some, x, n, g, i) - m

@@ -8,8 +8,8 @@ A column of tiles reads NV vectors of each row of B again and again. So they are
 piece of memory that stays in an L2 cache and begins where a vector does. On the way the rows of a weight can
 be turned into columns. A tile takes 3 vectors from there in the time of 24 multiplications, and asks for
 those it needs soon (`prefetch`): else it would wait for each line. A is read as it lies. Panels come several
-at a time, as many as fit into the cache: then rows of A are fetched seldom, and copying a panel is worth it
-for all rows of A, to which each thread does its own panels.
+at a time, as many as fit into the cache, so that rows of A are fetched a few times only. And each is copied
+for all rows of A, if there are enough panels for all threads: copying takes as long as some thirty rows.
 
 A sum of no more than CHAIN products is made in registers, then added to what is in C; so the parts of a long
 sum come together, which rounds less. It begins with a number for each row and one for each column, such as

@@ -44,15 +44,6 @@ JOBS, ROWS = 8, 256  # so few jobs are made more, of fewer rows of A, but so man
 
 
 @inner
-def store_sum(m, sum, down, across, C, i, j, more):
-    """The first m lanes of a sum, at C[i, j]: added to what is there with `more`, else to down and across."""
-    if more:
-        store_part(m, C, i, j, sum + load_part(m, C, i, j))
-    else:
-        store_part(m, C, i, j, sum + (splat(down, i) + load_part(m, across, j)))
-
-
-@inner
 def whole_tiles(A, panels, down, across, C, j, n, more):
     """C[:, j:j+n] (+)= A (M, K) panels (n/NV/L, K, NV*L) + down (M) + across (N), for whole tiles."""
     noinline()
@@ -88,18 +79,24 @@ def tiles(A, panels, down, across, C, j, n, more):
     for i in range(0, M, MR):
         for p in range((n + NV * L - 1) // (NV * L)):
             for k0 in range(0, max(K, 1), CHAIN):
-                acc = tile(MR, NV, C)
+                acc, add = tile(MR, NV, C), more or k0 > 0
+                if not add:
+                    for r in range(MR):
+                        for c in range(NV):
+                            column = (p * NV + c) * L
+                            start = load_part(min(n - column, L), across, j + column)
+                            acc[r, c] += splat(down, min(i + r, M - 1)) + start
                 for k in range(k0, min(k0 + CHAIN, K)):
                     for r in range(MR):
                         a = splat(A, min(i + r, M - 1), k)
                         for c in range(NV):
                             acc[r, c] += a * load(panels, p, k, c * L)
-                add = more or k0 > 0
                 for r in range(MR):
                     for c in range(NV):
                         row, column = min(i + r, M - 1), (p * NV + c) * L
                         m = min(n - column, L) if i + r < M else 0
-                        store_sum(m, acc[r, c], down, across, C, row, j + column, add)
+                        before = load_part(m if add else 0, C, row, j + column)
+                        store_part(m, C, row, j + column, acc[r, c] + before)
 
 
 @inner
@@ -109,14 +106,17 @@ def narrow_tiles(A, panel, part, down, across, C, j, n, more):
     M, K = A.shape
     for i in range(0, M, MR):
         for k0 in range(0, max(K, 1), CHAIN):
-            acc = tile(MR, 1, C)
+            acc, add = tile(MR, 1, C), more or k0 > 0
+            if not add:
+                for r in range(MR):
+                    acc[r, 0] += splat(down, min(i + r, M - 1)) + load_part(n, across, j)
             for k in range(k0, min(k0 + CHAIN, K)):
                 v = load(panel, k, part)
                 for r in range(MR):
                     acc[r, 0] += splat(A, min(i + r, M - 1), k) * v
             for r in range(MR):
-                m = n if i + r < M else 0
-                store_sum(m, acc[r, 0], down, across, C, min(i + r, M - 1), j, more or k0 > 0)
+                row, m = min(i + r, M - 1), n if i + r < M else 0
+                store_part(m, C, row, j, acc[r, 0] + load_part(m if add else 0, C, row, j))
 
 
 @inner

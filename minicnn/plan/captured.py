@@ -1,11 +1,13 @@
 """A plan replayed by one call each way: its kernels' calls are recorded, and done again on the same memory.
 
-Memory is planned by keeping it: each value of the recorded replay has an array of its own, which the next
-replays fill anew. So only one can be under way; another one in between, as in a GAN, goes step by step. What
-the program gets is its own: a copy of the result, and gradients in memory that nobody else has. How calls are
-recorded is told in kernels/cpu/graph.py.
+Memory is planned by recording: what later steps need has memory of its own, which the next replays fill anew,
+and the rest shares some blocks (kernels/cpu/memory.py). So only one replay can be under way; another one in
+between, as in a GAN, goes step by step. What the program gets is its own: a copy of the result, and gradients
+in memory that nobody else has. How calls are recorded is told in kernels/cpu/graph.py; steps that are NumPy's
+are done again by Python, between the kernels.
 """
 
+import functools
 import sys
 import threading
 import weakref
@@ -15,19 +17,44 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn import ops
+from minicnn.autograd import IGNORED, errors, note_write
 from minicnn.backends import cpu
-from minicnn.device import telling
-from minicnn.plan.fused import Dense
+from minicnn.device import kernels_for, telling
+from minicnn.ops.activation import Activation
+from minicnn.plan.fused import (
+    Dense,
+    FoldedConv2d,
+    FusedAdd,
+    FusedBatchNorm,
+    PooledConv2d,
+    ScaledChannels,
+)
+from minicnn.plan.interleaved_pool import (
+    InterleavedAdaptiveAvgPool2d,
+    InterleavedAvgPool2d,
+    InterleavedMaxPool2d,
+)
 from minicnn.plan.interleaving import Interleave, InterleavedConv2d, Separate
 from minicnn.plan.replayed import Replayed, walk_back
-from minicnn.plan.step import Slot
+from minicnn.plan.step import Apart, Slot, slots_in
 from minicnn.tensor import Tensor
 
 if TYPE_CHECKING:
     from minicnn.plan.plan import Plan
 
-WHOLLY_KERNELS = (Interleave, InterleavedConv2d, Separate, ops.Reshape, Dense)  # and nothing of NumPy's
-MOST = 64 << 20  # bytes; a plan that works on more spends its time in kernels, not between them
+# what kernels do, and nothing of NumPy's that a recording would not know of
+BY_KERNELS = {
+    Dense, FoldedConv2d, FusedAdd, FusedBatchNorm, Interleave, InterleavedAdaptiveAvgPool2d,
+    InterleavedAvgPool2d, InterleavedConv2d, InterleavedMaxPool2d, PooledConv2d, Separate,
+    ops.AdaptiveAvgPool2d, ops.AdaptiveMaxPool2d, ops.AvgPool2d, ops.Concatenate, ops.Conv2d, ops.MaxPool2d,
+    ops.ReLU,
+}  # fmt: skip
+# what NumPy does, on few numbers or without a copy
+BY_NUMPY = {
+    ScaledChannels, ops.Add, ops.Dropout, ops.Expand, ops.Mean, ops.Pad, ops.Permute, ops.Reshape, ops.Slice,
+}  # fmt: skip
+MOST = 1 << 30  # bytes that a plan may keep from step to step
+NOTHING = np.empty(0)
 TRIES = 4  # recordings, each for other parameters' arrays
 
 
@@ -47,7 +74,7 @@ class Captured:
         if not self.lock.acquire(blocking=False):
             return None
         try:
-            if self.under_way():
+            if self.under_way() or kernels_for(NOTHING) is not telling("cpu"):
                 return None
             if self.forward is not None and self.holds(plan):
                 return self.replay(plan, given)
@@ -70,23 +97,36 @@ class Captured:
         self.forward = self.backward = None
         self.tries += 1
         self.inputs = [x.array.copy() for x in given]
+        telling("cpu.memory").return_freed_memory()
         with telling("cpu.graph").Graph() as graph:
-            values, self.nodes = plan.run(self.inputs)
+            values, self.nodes = plan.run(self.inputs, noted)
         self.out = values[plan.outputs]
         parameters = [x.array for _, x in plan.tensors]
-        known = graph.repeatable and graph.nbytes <= MOST and all(x.flags.carray for x in parameters)
+        known = graph.repeatable and graph.blocks.nbytes <= MOST and all(x.flags.carray for x in parameters)
         if not known or self.tries > TRIES:
             plan.captured = None
             return plan.wrapped(values, self.nodes, given)
         graph.finish()
         self.forward, self.winograd, self.parameters = graph, cpu.winograd, parameters
+        self.moving = moving(plan)
         return self.wrapped(plan, given)
 
     def replay(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
         """All steps in one call."""
-        for own, x in zip(self.inputs, given, strict=True):
-            own[...] = x.array
-        return self.wrapped(plan, given) if self.forward.replay() else None
+        for own, argument in zip(self.inputs, given, strict=True):
+            own[...] = argument.array
+        before = [x.copy() for x in self.moving] if self.forward.flags else []
+        token = errors.set(IGNORED)
+        try:
+            done = self.forward.replay()
+        finally:
+            errors.reset(token)
+        note_write(*self.moving)
+        if done:
+            return self.wrapped(plan, given)
+        for x, kept in zip(self.moving, before, strict=False):
+            x[...] = kept
+        return None
 
     def wrapped(self, plan: "Plan", given: Sequence[Tensor]) -> Tensor:
         """The result, and where gradients go from it."""
@@ -104,12 +144,16 @@ class Captured:
             return None
         self.grad[...] = grad
         self.leave_to_others()
-        return self.found if self.backward.replay() else None
+        return self.given() if self.backward.replay() else None
+
+    def given(self) -> list[Any]:
+        """The gradients that were found, for the program."""
+        return [x if own else x.copy() for x, own in zip(self.found, self.own, strict=True)]
 
     def leave_to_others(self) -> None:
         """New arrays for those gradients that somebody still has from the last time."""
-        now = zip(self.count_references(), self.references, strict=True)
-        taken = [i for i, (count, alone) in enumerate(now) if count > alone]
+        now = zip(self.count_references(), self.references, self.own, strict=True)
+        taken = [i for i, (count, alone, own) in enumerate(now) if own and count > alone]
         for i in taken:
             self.found[i] = np.empty_like(self.found[i])
             self.backward.move(self.places[i], self.found[i])
@@ -123,16 +167,36 @@ class Captured:
     def record_backward(self, plan: "Plan", grad: np.ndarray) -> list[Any] | None:
         """As `record`."""
         self.grad = np.array(grad, order="C")
-        with telling("cpu.graph").Graph() as graph:
-            found = walk_back(plan, self.nodes.copy(), [(plan.outputs, self.grad)], str)
+        with telling("cpu.graph").Graph(self.forward.blocks) as graph:
+            found = walk_back(plan, self.nodes.copy(), [(plan.outputs, self.grad)], str, noted)
         self.found = [x for x, _ in found]
+        self.own = [own and x.base is None for x, own in found]
         del found
-        self.backward, alone = False, all(x.base is None and x is not self.grad for x in self.found)
-        if graph.repeatable and graph.nbytes <= MOST and alone:
+        self.backward = False
+        if graph.repeatable and graph.blocks.nbytes <= MOST:
             graph.finish()
+            graph.forget(self.found)  # which may become the program's
             self.backward, self.places = graph, [graph.places(x) for x in self.found]
             self.references = self.count_references()
-        return [x.copy() for x in self.found]
+        return self.given()
+
+
+def noted(function: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
+    """function(*args, **settings), the forward or backward pass of a node, as a recording can know it."""
+    again = telling("cpu.graph").again
+    if type(function.__self__) in BY_KERNELS or isinstance(function.__self__, Activation):
+        args = [
+            again(np.ndarray.copy, x) if type(x) is np.ndarray and not x.flags.carray else x for x in args
+        ]
+        return function(*args, **settings)
+    return again(functools.partial(function, **settings), *args)
+
+
+def moving(plan: "Plan") -> list[np.ndarray]:
+    """The running statistics that change at each step."""
+    steps = [step for step in plan.steps if step.settings.get("batch")]
+    slots = {slot for step in steps for slot in slots_in(step.settings["running"])}
+    return [x.array for slot, x in plan.tensors if slot in slots]
 
 
 class CapturedCall(Replayed):
@@ -148,12 +212,11 @@ class CapturedCall(Replayed):
 
 
 def fits(plan: "Plan") -> bool:
-    """Whether kernels do all of a plan: one result, no value read twice, and steps that are known."""
-    gone = [to for step in plan.backward for to, _ in step[2] if to is not None]
+    """Whether one result comes from steps that are known."""
+    known = BY_KERNELS | BY_NUMPY
     return (
-        type(plan.outputs) is Slot
-        and all(step.function in WHOLLY_KERNELS for step in plan.steps)
-        and len(set(gone)) == len(gone)
+        type(plan.outputs) in (Slot, Apart)
+        and all(step.function in known or issubclass(step.function, Activation) for step in plan.steps)
         and plan.tracked in ([], [plan.outputs])
         and plan.outputs == plan.steps[-1].out
     )

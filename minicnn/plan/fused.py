@@ -1,6 +1,7 @@
 """What fused steps do: several operations in one Function, forward and back (fusion.py says where)."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,11 @@ from minicnn.ops.norm import update_and_invert
 Limits = tuple[float, float]  # low and high; NaN is none (kernels/cpu/normalise.py)
 FREE: Limits = (math.nan, math.nan)
 RELU: Limits = (0.0, math.nan)
+
+
+def again(function: Callable, *arguments: Any) -> Any:
+    """What NumPy computes, of which a recording knows then (kernels/cpu/graph.py)."""
+    return telling("cpu.graph").again(function, *arguments)
 
 
 def finished(y: Any, other: Any, limits: Limits) -> Any:
@@ -38,7 +44,7 @@ class FusedBatchNorm(Function):
         arrays = x, other, weight, bias
         if self.constant:
             mean, var = running[:2]
-            mean = mean.copy() if any(self.needs) else mean  # the running one moves on
+            mean = again(np.copy, mean) if any(self.needs) else mean  # the running one moves on
             rstd = update_and_invert(mean, var, None, None, settings["eps"], 0)
             y = kernels.normalise(*arrays, mean, rstd, self.limits)
         else:
@@ -87,16 +93,21 @@ class FoldedConv2d(Function):
     def forward(  # the convolution's arguments, those of the normalisation, what is added
         self, x: Any, weight: Any, bias: Any, gamma: Any, beta: Any, other: Any = None, **settings: Any
     ) -> Any:
-        (mean, var, *_), eps, limits = settings["running"], settings["eps"], settings.get("limits")
-        scale = 1 / array_module(x).sqrt(var + x.dtype.type(eps))
-        if gamma is not None:
-            scale = scale * gamma
-        shift = -mean if bias is None else bias - mean
-        shift = shift * scale if beta is None else shift * scale + beta
-        weight = weight * scale[:, None, None, None]
+        (mean, var, *_), limits = settings["running"], settings.get("limits")
+        weight, shift = again(folded, weight, bias, gamma, beta, mean, var, x.dtype.type(settings["eps"]))
         how = settings["window"], settings["groups"], settings.get("activation", "")
         y = kernels_for(x).conv2d(x, weight, shift, *how)
         return y if other is None and not limits else finished(y, other, limits or FREE)
+
+
+def folded(weight: Any, bias: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: Any) -> tuple[Any, Any]:
+    """The weight (O, C, KH, KW) and bias (O) of a convolution with a normalisation after it."""
+    scale = 1 / array_module(weight).sqrt(var + eps)
+    if gamma is not None:
+        scale = scale * gamma
+    shift = -mean if bias is None else bias - mean
+    shift = shift * scale if beta is None else shift * scale + beta
+    return weight * scale[:, None, None, None], shift
 
 
 class ScaledChannels(Function):

@@ -9,7 +9,7 @@ from minicnn.autograd import IGNORED, errors
 from minicnn.plan.captured import Captured, fits
 from minicnn.plan.fusion import fuse
 from minicnn.plan.interleaving import backward_with, interleave
-from minicnn.plan.replayed import Part, Replayed
+from minicnn.plan.replayed import Do, Part, Replayed
 from minicnn.plan.step import Same, Slot, Step, filled, slots_in
 from minicnn.tensor import Tensor
 
@@ -89,8 +89,11 @@ class Plan:
         out = None if self.captured is None else self.captured(self, given)
         return self.wrapped(*self.run([x.array for x in given]), given) if out is None else out
 
-    def run(self, given: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """Step by step: all values that outputs may be, and a node for each step, None without gradient."""
+    def run(self, given: Sequence[Any], do: Do | None = None) -> tuple[list[Any], list[Any]]:
+        """Step by step: all values that outputs may be, and a node for each step, None without gradient.
+
+        do(forward, args, settings), if given, calls each step's `forward`.
+        """
         values = self.blank.copy()
         for slot, place in self.arguments:
             values[slot] = given[place]
@@ -105,7 +108,7 @@ class Plan:
                 node.needs = needs
                 args = filled(step.args, find) if places is None else [values[i] for i in places]
                 settings = filled(step.settings, find) if inner else step.settings
-                out = node.forward(*args, **settings)
+                out = node.forward(*args, **settings) if do is None else do(node.forward, args, settings)
                 values[step.out] = out if out is None or type(out) is np.ndarray else np.asarray(out)
                 nodes.append(node if step.tracked else None)
                 for slot in done:

@@ -1,5 +1,6 @@
 """The way back through a replayed plan: one node of the graph, or one for each of several outputs."""
 
+import ctypes
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from minicnn.autograd import Function, clock
 from minicnn.autograd.graph import unbroadcast
+from minicnn.device import telling
 from minicnn.plan.step import Slot
 from minicnn.tensor import Tensor
 
@@ -14,15 +16,25 @@ if TYPE_CHECKING:
     from minicnn.plan.plan import Plan
 
 
+Do = Callable[[Callable, Sequence[Any], dict[str, Any]], Any]
+
+
 def walk_back(
-    plan: "Plan", nodes: list[Any], arrived: list[tuple[Slot, Any]], freed: Callable[[], str]
+    plan: "Plan",
+    nodes: list[Any],
+    arrived: list[tuple[Slot, Any]],
+    freed: Callable[[], str],
+    do: Do | None = None,
 ) -> list[tuple[Any, bool]]:
     """Walk back through the steps as the engine would through their nodes, which are taken from the list.
+
+    do(backward, (gradient,), {}), if given, calls each node's `backward`.
 
     The result is each leaf's gradient or None, and whether its memory is nobody else's.
     """
     waiting: list[Any] = [None] * len(plan.blank)
     own = [False] * len(waiting)  # whether we may write into a gradient
+    kernels = telling("cpu.join")
     for slot, grad in arrived:
         waiting[slot] = grad if waiting[slot] is None else waiting[slot] + grad
     for number, out, needs in plan.backward:
@@ -32,22 +44,25 @@ def walk_back(
         node, nodes[number] = nodes[number], None
         if node is None:
             raise RuntimeError(freed())
-        gradients = node.backward(grad if type(grad) is np.ndarray else np.asarray(grad))
+        grad = grad if type(grad) is np.ndarray else np.asarray(grad)
+        gradients = node.backward(grad) if do is None else do(node.backward, (grad,), {})
         if type(gradients) is not tuple:
             gradients = (gradients,)
         pairs = [
-            (to, g if g.shape == shape else unbroadcast(g, shape, node.name()))
+            (to, g if g.shape == shape else kernels.again(unbroadcast, g, shape, node.name()))
             for (to, shape), g in zip(needs, gradients, strict=False)
             if to is not None and g is not None
         ]
         distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
         for to, g in pairs:
             if waiting[to] is None:
-                waiting[to], own[to] = g, distinct and g.base is None and g is not grad
-            elif own[to]:
-                waiting[to] += g
+                # in planned memory arrays are made from blocks
+                alone = g.base is None or (
+                    do is not None and isinstance(g.base, ctypes.Array)
+                )  # in planned memory
+                waiting[to], own[to] = g, distinct and alone and g is not grad
             else:
-                waiting[to], own[to] = waiting[to] + g, True
+                waiting[to], own[to] = kernels.added(waiting[to], g, own[to]), True
     return [(waiting[slot], own[slot]) for slot, _, _ in plan.leaves]
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels.cpu import curves
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import run
 
 __all__ = [
@@ -140,8 +142,8 @@ def weighed_gradient(dy, x, weight, dx, dweight, begin, end):
 def relu(x: np.ndarray) -> np.ndarray:
     """y = max(x, 0); NaN stays NaN."""
     if x.size < FEW:
-        return np.maximum(x, ZERO.get(x.dtype, 0))
-    y = np.empty(x.shape, x.dtype)
+        return again(np.maximum, x, ZERO.get(x.dtype, 0))
+    y = result(x.shape, x.dtype)
     run(rectify, x.size, x.size, x.reshape(-1), y.reshape(-1))
     return y
 
@@ -153,7 +155,7 @@ def relu_gradient(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def by_pairs(kernel: Any, dy: np.ndarray, kept: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
     """dx from dy and x or y, number by number."""
-    dx = np.empty(kept.shape, kept.dtype)
+    dx = result(kept.shape, kept.dtype)
     arrays = dy.reshape(-1), kept.reshape(-1), dx.reshape(-1)
     run(kernel, kept.size, kept.size, *arrays, *map(kept.dtype.type, numbers))
     return dx
@@ -183,8 +185,8 @@ def activate(name: str, x: np.ndarray, numbers: tuple[float, ...] = ()) -> np.nd
     """y = f(x) for the function of that name in the reference, which has `numbers`."""
     function = NUMPY.get(name)
     if function is not None and (x.size < FEW or x.dtype != np.float32):
-        return function(x)
-    y = np.empty(x.shape, x.dtype)
+        return again(function, x)
+    y = result(x.shape, x.dtype)
     run(FUNCTIONS[name][0], x.size, x.size, x.reshape(-1), y.reshape(-1), *map(x.dtype.type, numbers))
     return y
 
@@ -198,7 +200,7 @@ def activation_gradient(
 
 def prelu(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """y (N, C, P): x where it is positive, else weight (C) x."""
-    y = np.empty(x.shape, x.dtype)
+    y = result(x.shape, x.dtype)
     N, C, _ = x.shape
     run(weighed, N * C, x.size, np.ascontiguousarray(x), np.ascontiguousarray(weight), y)
     return y
@@ -207,7 +209,7 @@ def prelu(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def prelu_gradient(dy: np.ndarray, x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """dx (N, C, P) and dweight (C)."""
     N, C, _ = x.shape
-    dx, dweight = np.empty(x.shape, x.dtype), np.empty((N, C), x.dtype)
+    dx, dweight = result(x.shape, x.dtype), np.empty((N, C), x.dtype)
     arrays = [np.ascontiguousarray(a) for a in (dy, x, weight)]
     run(weighed_gradient, N * C, x.size, *arrays, dx, dweight)
     return dx, dweight.sum(axis=0)

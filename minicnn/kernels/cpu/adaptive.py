@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import total
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.geometry import shares
@@ -82,7 +83,7 @@ def adaptive_max_pool2d(x: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarra
     A NaN counts as larger than any number. The gradient is that of max_pool2d.
     """
     N, C, H, W = x.shape
-    y, index = np.empty((N * C, *size), x.dtype), np.empty((N * C, *size), np.int32)
+    y, index = result((N * C, *size), x.dtype), result((N * C, *size), np.int32)
     arrays = planes(x), bounds(H, size[0]), bounds(W, size[1]), y, index
     run(largest, N * C, x.size, *arrays)
     return y.reshape(N, C, *size), index.reshape(N, C, *size)
@@ -91,7 +92,7 @@ def adaptive_max_pool2d(x: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarra
 def adaptive_avg_pool2d(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """y (N, C, OH, OW): each window's mean."""
     N, C, H, W = x.shape
-    y = np.empty((N * C, *size), x.dtype)
+    y = result((N * C, *size), x.dtype)
     run(mean, N * C, x.size, planes(x), bounds(H, size[0]), bounds(W, size[1]), y)
     return y.reshape(N, C, *size)
 
@@ -99,7 +100,7 @@ def adaptive_avg_pool2d(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def adaptive_avg_pool2d_gradient(dy: np.ndarray, x_shape: tuple[int, ...]) -> np.ndarray:
     """dx (N, C, H, W): each window's gradient in equal parts to its cells."""
     N, C, H, W = x_shape
-    dx = np.empty((N * C, H, W), dy.dtype)
+    dx = result((N * C, H, W), dy.dtype)
     arrays = planes(dy), bounds(H, dy.shape[2]), bounds(W, dy.shape[3]), dx
     run(mean_gradient, N * C, dx.size, *arrays)
     return dx.reshape(x_shape)

@@ -15,7 +15,9 @@ import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu import depthwise_large
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     REGISTERS,
@@ -142,9 +144,9 @@ def conv2d(
         return depthwise_large.conv2d(x, weight, bias, window, groups)
     (N, C, H, W), (KH, KW) = x.shape, window.kernel
     OH, OW = window.output_size(H, W)
-    y = np.empty((N, C, OH, OW), x.dtype)
+    y = result((N, C, OH, OW), x.dtype)
     bias = np.zeros(C, x.dtype) if bias is None else np.ascontiguousarray(bias)
-    columns = np.ascontiguousarray(weight[:, 0].swapaxes(1, 2))
+    columns = again(np.ascontiguousarray, weight[:, 0].swapaxes(1, 2))
     strip, band = strip_of_planes(OH, OW, W, window, N * C)
     lines, across, pitch = (0,) * KH, strip.offsets[:KW], strip.step // window.stride[0]
     x, planes = np.ascontiguousarray(x).reshape(-1, H, W), y.reshape(-1, OH, OW)
@@ -161,8 +163,8 @@ def conv2d_input_gradient(
         return depthwise_large.conv2d_input_gradient(dy, weight, x_shape, window, groups)
     (N, C, H, W), (KH, KW), (OH, OW), (tall, wide) = x_shape, window.kernel, dy.shape[2:], window.extent()
     top, _, left, _ = window.padding
-    dx = np.empty(x_shape, dy.dtype)
-    turned = np.ascontiguousarray(weight[:, 0, ::-1, ::-1].swapaxes(1, 2))
+    dx = result(x_shape, dy.dtype)
+    turned = again(np.ascontiguousarray, weight[:, 0, ::-1, ::-1].swapaxes(1, 2))
     back = Window(window.kernel, (1, 1), (tall - 1 - top, 0, wide - 1 - left, 0), window.dilation)
     strip, band = strip_of_planes(H, W, (OW - 1) * window.stride[1] + 1, back, N * C)
     spread, numbers = window.stride != (1, 1), (KH, KW, *window.stride, *back.numbers()[4:])
@@ -185,4 +187,4 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     settings = offsets, strip.shape, strip.step, window.numbers(), band
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
     run(weight_gradient, C, dy.size * K // PRODUCTS, dy, x, dweight, *settings)
-    return dweight[:, :K].reshape(C, 1, *window.kernel)
+    return again(np.reshape, dweight[:, :K], (C, 1, *window.kernel))

@@ -12,8 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.masks import load_where
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
@@ -206,7 +208,7 @@ def conv2d(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, groups: int
 ) -> np.ndarray:
     """y (N, C, OH, OW) from x (N, C, H, W), weight (C, 1, KH, KW) and bias (C) or None; C groups."""
-    y = np.empty((*x.shape[:2], *window.output_size(*x.shape[2:])), x.dtype)
+    y = result((*x.shape[:2], *window.output_size(*x.shape[2:])), x.dtype)
     correlated(x, weight, False, bias, y, window)
     return y
 
@@ -235,7 +237,7 @@ def conv2d_input_gradient(
     """dx (N, C, H, W) from dy (N, C, OH, OW)."""
     (N, C, H, W), (KH, KW), (OH, OW), (tall, wide) = x_shape, window.kernel, dy.shape[2:], window.extent()
     (top, _, left, _), (SH, SW), (DH, DW) = window.padding, window.stride, window.dilation
-    dx = np.empty(x_shape, dy.dtype)
+    dx = result(x_shape, dy.dtype)
     if window.stride == (1, 1):
         back = Window(window.kernel, (1, 1), (tall - 1 - top, 0, wide - 1 - left, 0), window.dilation)
         correlated(dy, weight, True, None, dx, back)
@@ -243,15 +245,21 @@ def conv2d_input_gradient(
     (down, below), (across, beside) = phases(KH, SH, top, DH, OH), phases(KW, SW, left, DW, OW)
     margin, count = -int(below.min()), -(-H // SH) + PAIRS + int(below.max() - below.min())
     sees = sight(OH, OW, -(-W // SW), tuple(beside.ravel().tolist()), 1, margin, count, dy.dtype.name)
-    padded = np.zeros((C, KH + 1, KW + 1), dy.dtype)  # tap K is zero
-    padded[:, :KH, :KW] = weight[:, 0]
-    filters = np.ascontiguousarray(padded[:, down.reshape(-1, 1), across.ravel()])
+    filters = again(taps_of_phases, weight, down.reshape(-1, 1), across.ravel())
     planes, products = np.ascontiguousarray(dy).reshape(-1, OH, OW), dy.size * KH * KW // PRODUCTS
     given = planes, filters, dx.reshape(-1, H, W), tuples(window)[0]
     lines, taps = (0,) * down.shape[1], (0,) * across.shape[1]
     settings = lines, taps, below.ravel(), sees.across, sees.columns, sees.rows, margin
     run(spread, N * C, products, *given, *settings)
     return dx
+
+
+def taps_of_phases(weight: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """The taps (C, down, across) of weight (C, 1, KH, KW); tap K is zero."""
+    C, _, KH, KW = weight.shape
+    padded = np.zeros((C, KH + 1, KW + 1), weight.dtype)
+    padded[:, :KH, :KW] = weight[:, 0]
+    return np.ascontiguousarray(padded[:, down, across])
 
 
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:

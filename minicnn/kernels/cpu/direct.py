@@ -14,7 +14,9 @@ channels in the lanes; or, if it has few, over places, the lanes added up at the
 import numpy as np
 from numba import literally
 
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
     BYTES,
@@ -158,7 +160,7 @@ def conv2d(
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     (N, C, H, W), O = x.shape, len(weight)
-    y = np.empty((N, O, *window.output_size(H, W)), x.dtype)
+    y = result((N, O, *window.output_size(H, W)), x.dtype)
     bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     run_correlate(
         np.ascontiguousarray(x).reshape(N, groups, C // groups, H, W),
@@ -177,11 +179,12 @@ def conv2d_input_gradient(
     (N, _, H, W), (O, CG), (tall, wide) = x_shape, weight.shape[:2], window.extent()
     top, bottom, left, right = window.padding
     back = window._replace(padding=(tall - 1 - top, tall - 1 - bottom, wide - 1 - left, wide - 1 - right))
-    turned = weight[:, :, ::-1, ::-1].reshape(groups, O // groups, CG, -1).swapaxes(1, 2)
-    dx = np.empty(x_shape, dy.dtype)
+    filters = weight.reshape(groups, O // groups, CG, *weight.shape[2:])[..., ::-1, ::-1]
+    turned = again(np.ascontiguousarray, filters.swapaxes(1, 2))
+    dx = result(x_shape, dy.dtype)
     run_correlate(
         np.ascontiguousarray(dy).reshape(N, groups, O // groups, *dy.shape[2:]),
-        np.ascontiguousarray(turned).reshape(groups, CG, -1),
+        turned.reshape(groups, CG, -1),
         np.zeros((groups, CG), dy.dtype),
         dx.reshape(N, groups, CG, H, W),
         back,
@@ -297,7 +300,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
         strip.offsets, -(-K // taps) * taps
     )  # the last tile's taps beyond K count for nothing
     chunks = max(1, min(N, 8, N * OH * OW // 1024))
-    partial = np.empty((chunks, groups, offsets.size, OG if few else -(-OG // L) * L), dy.dtype)
+    partial = result((chunks, groups, offsets.size, OG if few else -(-OG // L) * L), dy.dtype)
     run(
         few_weight_gradient if few else weight_gradient,
         chunks * groups,
@@ -306,4 +309,9 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
         np.ascontiguousarray(x).reshape(N, groups, CG, H, W),
         partial, strip.shape, strip.step, offsets, window.numbers(), band,
     )  # fmt: skip
-    return partial.sum(axis=0)[:, :K, :OG].swapaxes(1, 2).reshape(O, CG, *window.kernel)
+    return again(sum_of_chunks, partial, K, OG, (O, CG, *window.kernel))
+
+
+def sum_of_chunks(partial: np.ndarray, K: int, OG: int, shape: tuple[int, ...]) -> np.ndarray:
+    """dweight in its shape from partial (chunks, G, K and more, OG and more)."""
+    return partial.sum(axis=0)[:, :K, :OG].swapaxes(1, 2).reshape(shape)

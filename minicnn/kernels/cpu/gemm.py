@@ -19,6 +19,7 @@ a bias: `down` (M) and `across` (N).
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
@@ -261,6 +262,6 @@ def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple
 
 def turned(A: np.ndarray) -> np.ndarray:
     """A' (K, M), row after row, for A (M, K)."""
-    out = np.empty(A.shape[::-1], A.dtype)
+    out = result(A.shape[::-1], A.dtype)
     run(turn, len(out), A.size, A, out)
     return out

@@ -10,11 +10,13 @@ this table (`replay`), without Python:
     x[...] = other                       # numbers
     graph.replay()                       # the same; results lie where they lay before
 
-Only kernels are repeated. What else is computed from the arrays' numbers must be known to the graph:
-conditions (`all_set`), and whatever it cannot repeat (`leave`).
+What else is computed from the arrays' numbers must be known to the graph: what NumPy does (`again`), between
+which the loop stops, and conditions (`all_set`). Kernels' results that
+come from `memory.result` lie in few blocks, as they would in a step that frees them; the graph keeps others.
 """
 
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +27,7 @@ from numba.extending import intrinsic
 from minicnn.kernels import threads
 from minicnn.kernels.cpu import runner
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import Blocks, owner, planning
 from minicnn.kernels.cpu.runner import LOCK, POOL, ROOM, address_of_share, call_numba, call_part, launch
 
 WORDS = ROOM // 8
@@ -36,21 +39,43 @@ class Places(NamedTuple):
 
     words: np.ndarray
     offsets: np.ndarray
+    again: list[tuple[int, int]]  # which calls of NumPy's fill it, and as which result
+
+
+class Again:
+    """What NumPy does at each replay, and the arrays that its results are put into, or None."""
+
+    def __init__(self, function: Callable, arguments: tuple, outs: list[np.ndarray | None]) -> None:
+        self.function, self.arguments, self.outs = function, arguments, outs
+
+    def __call__(self) -> None:
+        found = self.function(*self.arguments)
+        for out, x in zip(self.outs, found if type(found) is tuple else (found,), strict=True):
+            if out is not None:
+                out[...] = x
 
 
 class Graph:
     """Calls of kernels, as a context that records what this thread runs.
 
+    Parameters
+    ----------
+    blocks : Blocks, optional
+        Where their results lie; several graphs that follow each other may share them.
+
     Attributes
     ----------
     repeatable : bool
-        Whether `replay` would do the same: all that happened were kernels.
-    nbytes : int
-        Of the arrays that the kernels worked on, which the graph keeps.
+        Whether `replay` would do the same.
+    kept : dict
+        The arrays outside the blocks that the calls work on.
     """
 
-    def __init__(self) -> None:
-        self.calls: list[tuple] = []
+    def __init__(self, blocks: Blocks | None = None) -> None:
+        self.calls: list[Any] = []  # a kernel's call in words, or Again
+        self.blocks = Blocks() if blocks is None else blocks
+        self.kept: dict[int, np.ndarray] = {}  # by their ids
+        self.resting = False
         self.flags: list[np.ndarray] = []  # all of them were set
         self.repeatable = not config.DISABLE_JIT
         self.thread = threading.get_ident()
@@ -58,47 +83,93 @@ class Graph:
 
     def __enter__(self) -> "Graph":
         self.alone = ONE_AT_A_TIME.acquire(blocking=False)
-        if self.alone:
-            runner.recorder = self.note
+        self.repeatable &= self.alone
+        if self.repeatable:
+            runner.recorder, planning.blocks = self.note, self.blocks
         return self
 
     def __exit__(self, *error: object) -> None:
         if self.alone:
-            runner.recorder = None
+            runner.recorder = planning.blocks = None
             ONE_AT_A_TIME.release()
-        self.repeatable &= self.alone and error[0] is None
-        arrays = [a for call in self.calls for a in call[3] if isinstance(a, np.ndarray)]
-        self.nbytes = sum({address(a): a.nbytes for a in arrays}.values())
+        self.repeatable &= error[0] is None
 
     def note(self, kernel: Any, jobs: int, numbers: int, arguments: tuple) -> None:
         """A call that is about to happen."""
-        if threading.get_ident() == self.thread:
-            self.calls.append((kernel, jobs, numbers, arguments))
+        if threading.get_ident() != self.thread or self.resting or not self.repeatable:
+            return
+        words = np.zeros(WORDS, np.int64)
+        part = launch(kernel, address(words), jobs, 1, arguments)
+        self.calls.append((part, words, jobs, numbers))
+        self.keep(arguments)
+
+    def keep(self, arguments: tuple) -> None:
+        """Have arrays stay that are not in the blocks, which stay anyway."""
+        for x in arguments:
+            if isinstance(x, tuple):
+                self.keep(x)
+            elif isinstance(x, np.ndarray) and not self.blocks.has(x):
+                self.kept[id(owner(x))] = owner(x)
+
+    def rest(self, function: Callable, arguments: tuple) -> Any:
+        """function(*arguments), of which nothing is recorded."""
+        self.resting, planning.blocks = True, None
+        try:
+            return function(*arguments)
+        finally:
+            self.resting, planning.blocks = False, self.blocks
 
     def finish(self) -> None:
-        """Write the table: a row of words for each call's arguments."""
-        self.words = np.zeros((len(self.calls), WORDS), np.int64)
-        self.table = np.zeros((len(self.calls), 4), np.int64)
-        for i, (kernel, jobs, _, arguments) in enumerate(self.calls):
-            row = address(self.words[i])
-            self.table[i] = launch(kernel, row, jobs, 1, arguments), row, jobs, 1
+        """Write the table, a row of words for each call's arguments, and cut it where NumPy's work stands."""
+        rows = [call for call in self.calls if type(call) is tuple]
+        self.words = np.array([words for _, words, _, _ in rows]).reshape(-1, WORDS)
+        self.table = np.zeros((len(rows), 4), np.int64)
+        for row, words, (part, _, jobs, _) in zip(self.table, self.words, rows, strict=True):
+            row[:] = part, address(words), jobs, 1
+        self.work = [(jobs, numbers) for _, _, jobs, numbers in rows]
+        self.parts: list[Any] = []
+        begin = end = 0
+        for call in [*self.calls, None]:
+            if type(call) is tuple:
+                end += 1
+                continue
+            if begin < end:
+                self.parts.append(self.table[begin:end])
+            if call is not None:
+                self.parts.append(call)
+            begin = end
+        self.calls.clear()
+
+    def forget(self, arrays: list[np.ndarray]) -> None:
+        """Do not keep these: somebody else does, until they are moved."""
+        ids = {id(x) for x in arrays}
+        self.kept = {key: x for key, x in self.kept.items() if key not in ids}
+
+    @property
+    def nbytes(self) -> int:
+        """Of all arrays, in the blocks and outside."""
+        return self.blocks.nbytes + sum(x.nbytes for x in self.kept.values())
 
     def places(self, array: np.ndarray) -> Places:
         """All words that point into an array's memory. (No number but an address is as large as one.)"""
         begin, words = address(array), self.words.reshape(-1)
         found = np.flatnonzero((words >= begin) & (words < begin + array.nbytes))
-        return Places(found, words[found] - begin)
+        calls = [(i, call) for i, call in enumerate(self.parts) if type(call) is Again]
+        again = [(i, k) for i, call in calls for k, out in enumerate(call.outs) if out is array]
+        return Places(found, words[found] - begin, again)
 
     def move(self, places: Places, array: np.ndarray) -> None:
         """Let an array stand in these places, of the shape, dtype and strides of the one before."""
         self.words.reshape(-1)[places.words] = places.offsets + address(array)
+        for i, k in places.again:
+            self.parts[i].outs[k] = array
 
     def share(self) -> None:
         """How many threads each call has, now."""
         if self.shared != (threads.count, runner.forked):
             self.shared = threads.count, runner.forked
             most = 1 if runner.forked else min(threads.count, POOL)
-            for row, (_, jobs, numbers, _) in zip(self.table, self.calls, strict=True):
+            for row, (jobs, numbers) in zip(self.table, self.work, strict=True):
                 row[3] = min(most, jobs) if numbers >= runner.SHARE else 1
 
     def replay(self) -> bool:
@@ -106,7 +177,12 @@ class Graph:
         self.share()
         together = bool((self.table[:, 3] > 1).any()) and LOCK.acquire(blocking=False)
         try:  # alone, too, if other threads of the program have the cores
-            replay(address_of_share() if together else 0, self.table, together)
+            share = address_of_share() if together else 0
+            for part in self.parts:
+                if type(part) is np.ndarray:
+                    replay(share, part, together)
+                else:
+                    part()
         finally:
             if together:
                 LOCK.release()
@@ -124,7 +200,8 @@ def address(array: np.ndarray) -> int:
 def recording() -> Graph | None:
     """The graph that records this thread."""
     graph = getattr(runner.recorder, "__self__", None)
-    return graph if graph is not None and graph.thread == threading.get_ident() else None
+    known = graph is not None and graph.thread == threading.get_ident() and not graph.resting
+    return graph if known else None
 
 
 def all_set(flags: np.ndarray) -> bool:
@@ -136,11 +213,26 @@ def all_set(flags: np.ndarray) -> bool:
     return together
 
 
-def leave() -> None:
-    """Say that what follows is no kernel's work, and that a graph cannot repeat it."""
+def again(function: Callable, *arguments: Any) -> Any:
+    """function(*arguments), which NumPy computes; a graph does it again and fills the same result.
+
+    The function may also change its arguments and give None. Kernels that it runs are not recorded.
+    """
     graph = recording()
-    if graph is not None:
-        graph.repeatable = False
+    if graph is None:
+        return function(*arguments)
+    found = graph.rest(function, arguments)
+    several = type(found) is tuple
+    results = [x if x is None else np.asarray(x) for x in (found if several else (found,))]
+    outs: list[np.ndarray | None] = [None] * len(results)
+    for i, x in enumerate(results):
+        if x is not None and not any(type(a) is np.ndarray and np.may_share_memory(x, a) for a in arguments):
+            outs[i] = results[i] = x if x.base is None and x.flags.carray else np.array(x, order="C")
+            graph.keep((results[i],))
+    if found is None or any(out is not None for out in outs):  # and not only views
+        lent = [graph.blocks.lent(a) if type(a) is np.ndarray else a for a in arguments]
+        graph.calls.append(Again(function, tuple(lent), outs))
+    return tuple(results) if several else results[0]
 
 
 @intrinsic

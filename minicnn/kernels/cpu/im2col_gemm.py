@@ -15,8 +15,10 @@ any number of threads.
 import numpy as np
 
 from minicnn.kernels.cpu.gemm import multiply
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.outer import add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import lanes
@@ -106,7 +108,7 @@ def conv2d(
 ) -> np.ndarray:
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O) or None."""
     O, K = len(weight), weight[0].size
-    y = np.empty((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)
+    y = result((len(x), O, *window.output_size(*x.shape[2:])), x.dtype)
     bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight).reshape(O, K)
     size, band = buffer_size(*x.shape[2:], window), band_rows(K, *y.shape[2:])
@@ -121,8 +123,8 @@ def conv2d_input_gradient(
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, OH, OW)."""
     O, K = len(weight), weight[0].size
-    dx = np.empty(x_shape, dy.dtype)
-    turned = np.ascontiguousarray(weight.reshape(groups, O // groups, K).transpose(0, 2, 1))
+    dx = result(x_shape, dy.dtype)
+    turned = again(np.ascontiguousarray, weight.reshape(groups, O // groups, K).transpose(0, 2, 1))
     dy = np.ascontiguousarray(dy)
     size, band = buffer_size(*x_shape[2:], window), band_rows(K, *dy.shape[2:])
     settings = groups, window.numbers(), size, band
@@ -140,10 +142,15 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     chunks = max(1, min(N, 8, N * OH * OW // SUM))
     OG = O // groups
     blocks, width = blocks_of(OG, dy.dtype)
-    partial = np.empty((chunks, groups, blocks, K, width), dy.dtype)
+    partial = result((chunks, groups, blocks, K, width), dy.dtype)
     dy, x = np.ascontiguousarray(dy), np.ascontiguousarray(x)
     settings = groups, window.numbers(), size, band, pictures
     products = dy.size * K // PRODUCTS
     run(weight_gradient, chunks, products, dy, x, partial, *settings)
-    sums = partial.sum(axis=0).transpose(0, 1, 3, 2).reshape(groups, -1, K)[:, :OG]
-    return sums.reshape(O, CG, *window.kernel)
+    return again(sum_of_chunks, partial, OG, (O, CG, *window.kernel))
+
+
+def sum_of_chunks(partial: np.ndarray, OG: int, shape: tuple[int, ...]) -> np.ndarray:
+    """dweight in its shape from partial (chunks, G, blocks, K, W)."""
+    _, groups, _, K, _ = partial.shape
+    return partial.sum(axis=0).transpose(0, 1, 3, 2).reshape(groups, -1, K)[:, :OG].reshape(shape)

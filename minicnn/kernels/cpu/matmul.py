@@ -9,7 +9,9 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu.gemm import columns, jobs_of, room_for_panels
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.transpose import transpose
 
@@ -68,8 +70,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     each, count = M * N * K, math.prod(stack)
     ours = x.dtype == y.dtype in FLOATS and min(M, N) > 1 and y.shape[-2] == K
     if not ours or each <= TINY or count * each <= FEW:
-        return x.dot(y) if x.ndim == y.ndim == 2 else x @ y  # the same, and `dot` is there sooner
-    z = np.empty((*stack, M, N), x.dtype)
+        return again(np.dot if x.ndim == y.ndim == 2 else np.matmul, x, y)  # the same; `dot` is there sooner
+    z = result((*stack, M, N), x.dtype)
     if y.strides[-1] != y.itemsize and y.strides[-2] != y.itemsize:
         y = np.ascontiguousarray(y)
     turned = y.strides[-1] != y.itemsize

@@ -18,8 +18,10 @@ import math
 
 import numpy as np
 
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.masks import select
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import STRETCH, squares, total
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
@@ -91,9 +93,17 @@ def normalise_channels(x, other, weight, bias, eps, limits, together, mean, var,
 
 
 @inner
+def passed(grad, v, limits):
+    """grad where the limits let v pass; a NaN counts as `high`, where there is one, as in PyTorch's ReLU6."""
+    low, high = limits
+    v = select(v != v, high, v)
+    return select((v <= low) | (high <= v), 0, grad)
+
+
+@inner
 def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
     """The sums of dv[n, c] and dv[n, c] (x[n, c] - mean). If y is given, dv is written."""
-    L, P, (low, high), out, products = lanes(x), x.shape[2], limits, 0.0, 0.0
+    L, P, out, products = lanes(x), x.shape[2], 0.0, 0.0
     for first in range(0, P, STRETCH):
         last = min(first + STRETCH, P)
         sums, more = load_part(0, x, n, c, first), load_part(0, x, n, c, first)  # zero
@@ -102,11 +112,11 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
             distance = load_part(m, x, n, c, p) - mean
             if y.size > 0:
                 v = load_part(m, y, n, c, p)
-                grad = select((v <= low) | (high <= v), 0, load_part(m, dy, n, c, p))
+                grad = passed(load_part(m, dy, n, c, p), v, limits)
                 store_part(m, dv, n, c, p, grad)
             else:
                 v = distance * scale + bias
-                grad = select((v <= low) | (high <= v), 0, load_part(m, dy, n, c, p))
+                grad = passed(load_part(m, dy, n, c, p), v, limits)
             sums += grad
             more += grad * distance
         out += hsum(sums)
@@ -117,12 +127,12 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
 @inner
 def gradient_row(dv, x, n, c, mean, scale, bias, limits, slope, shift, dx):
     """dx[n, c] from the gradient dv[n, c], to which the limits may still apply."""
-    L, P, (low, high) = lanes(x), x.shape[2], limits
+    L, P = lanes(x), x.shape[2]
     for p in range(0, P, L):
         m = min(L, P - p)
         distance = load_part(m, x, n, c, p) - mean
         v = distance * scale + bias
-        grad = select((v <= low) | (high <= v), 0, load_part(m, dv, n, c, p))
+        grad = passed(load_part(m, dv, n, c, p), v, limits)
         store_part(m, dx, n, c, p, (grad - shift - distance * slope) * scale)
 
 
@@ -161,14 +171,14 @@ def rows(x: np.ndarray | None, like: np.ndarray) -> np.ndarray:
         return np.empty((0, 0, 0), like.dtype)
     N, C, P = *x.shape[:2], math.prod(x.shape[2:])
     if P == 1:
-        return np.ascontiguousarray(x.reshape(N, C).T)[None]
+        return again(np.ascontiguousarray, x.reshape(N, C).T)[None]
     return np.ascontiguousarray(x).reshape(N, C, P)
 
 
 def filled(y: np.ndarray, written: np.ndarray) -> np.ndarray:
     """y, of which `rows` was written."""
     if math.prod(y.shape[2:]) == 1:
-        y.reshape(y.shape[:2])[...] = written[0].T
+        again(np.copyto, y.reshape(y.shape[:2]), written[0].T)
     return y
 
 
@@ -210,8 +220,8 @@ def normalise(
     y: np.ndarray | None = None,
 ) -> np.ndarray:
     """y from x and other, all (N, C, ...), and weight, bias, mean and rstd (C); y may be x, in one piece."""
-    y = np.empty(x.shape, x.dtype) if y is None else y
-    lines, out, scale = rows(x, x), rows(y, x), per_channel(weight, 1, x) * rstd
+    y = result(x.shape, x.dtype) if y is None else y
+    lines, out, scale = rows(x, x), rows(y, x), again(np.multiply, per_channel(weight, 1, x), rstd)
     of_channel = np.ascontiguousarray(mean), scale, per_channel(bias, 0, x)
     jobs = len(lines) * x.shape[1]
     run(normalise_rows, jobs, x.size, lines, rows(other, x), *of_channel, numbers(limits, x), out)
@@ -233,7 +243,7 @@ def normalise_batch(
     limits: Limits = FREE,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """y (N, C, ...), as `normalise`, and the mean, var and rstd (C) of x."""
-    y, C = np.empty(x.shape, x.dtype), x.shape[1]
+    y, C = result(x.shape, x.dtype), x.shape[1]
     lines, out = rows(x, x), rows(y, x)
     found = np.empty(C, x.dtype), np.empty(C, x.dtype), np.empty(C, x.dtype)
     jobs, together = grouped(lines)
@@ -258,10 +268,10 @@ def gradients(
     With `constant`, mean and rstd do not depend on x. y is to be given where `other` and limits were.
     """
     C, dtype = x.shape[1], x.dtype
-    dx, dweight, dbias = np.empty(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
-    dv = None if y is None else np.empty(x.shape, dtype)
+    dx, dweight, dbias = result(x.shape, dtype), np.empty(C, dtype), np.empty(C, dtype)
+    dv = None if y is None else result(x.shape, dtype)
     lines, out, stopped = rows(x, x), rows(dx, x), rows(dv, x)
-    of_channel = [per_channel(weight, 1, x) * rstd, per_channel(bias, 0, x)]
+    of_channel = [again(np.multiply, per_channel(weight, 1, x), rstd), per_channel(bias, 0, x)]
     of_channel += [np.ascontiguousarray(mean), np.ascontiguousarray(rstd)]
     jobs, together = grouped(lines)
     how = numbers(limits, x), constant, together

@@ -10,7 +10,9 @@ they would not fill the tiles: of those, several are laid side by side.
 import numpy as np
 
 from minicnn.kernels.cpu.gemm import JOBS, NV, PANELS, multiply, turned
+from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.outer import PIXELS, ROWS, blocks_of, outer_tile
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, lanes
@@ -112,7 +114,7 @@ def conv2d(
 ) -> np.ndarray:
     """y (N, O, H, W) from x (N, C, H, W), weight (O, C, 1, 1) and bias (O) or None."""
     (N, _, H, W), O = x.shape, len(weight)
-    y = np.empty((N, O, H, W), x.dtype)
+    y = result((N, O, H, W), x.dtype)
     bias = np.zeros(O, x.dtype) if bias is None else np.ascontiguousarray(bias)
     run_multiply(x, np.ascontiguousarray(weight[:, :, 0, 0]), bias, y)
     return y
@@ -122,7 +124,7 @@ def conv2d_input_gradient(
     dy: np.ndarray, weight: np.ndarray, x_shape: tuple[int, ...], window: Window, groups: int
 ) -> np.ndarray:
     """dx (N, C, H, W) from dy (N, O, H, W)."""
-    dx = np.empty(x_shape, dy.dtype)
+    dx = result(x_shape, dy.dtype)
     filters = turned(np.ascontiguousarray(weight[:, :, 0, 0]))
     run_multiply(dy, filters, np.zeros(x_shape[1], dy.dtype), dx)
     return dx
@@ -136,9 +138,15 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     rows, others = (x, dy) if swap else (dy, x)
     chunks = max(1, min(N, 8, N * P // SUM))
     blocks, width = blocks_of(others.shape[1], dy.dtype)
-    partial = np.empty((chunks, blocks, rows.shape[1], width), dy.dtype)
+    partial = result((chunks, blocks, rows.shape[1], width), dy.dtype)
     together = max(1, min(BLOCKS, blocks * chunks // JOBS))
     jobs = chunks * -(-blocks // together)
     run(weight_gradient, jobs, dy.size * C // PRODUCTS, rows, others, partial, together)
-    sums = partial.sum(axis=0).swapaxes(0, 1).reshape(rows.shape[1], -1)[:, : others.shape[1]]
-    return np.ascontiguousarray(sums.T if swap else sums).reshape(O, C, 1, 1)
+    return again(sum_of_chunks, partial, swap, (O, C, 1, 1))
+
+
+def sum_of_chunks(partial: np.ndarray, swap: bool, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """dweight in its shape from partial (chunks, blocks, M, W), whose M are the channels if swapped."""
+    sums = partial.sum(axis=0).swapaxes(0, 1).reshape(partial.shape[2], -1)
+    sums = sums[:, : shape[0] if swap else shape[1]]
+    return np.ascontiguousarray(sums.T if swap else sums).reshape(shape)

@@ -12,6 +12,7 @@ import numpy as np
 from minicnn.kernels.cpu import halving
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
@@ -154,7 +155,7 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     N, C, H, W = x.shape
     halved, base, *settings = places(H, W, window)
     shape = (N, C, *base.shape)
-    x, y, index = np.ascontiguousarray(x), np.empty(shape, x.dtype), np.empty(shape, np.int32)
+    x, y, index = np.ascontiguousarray(x), result(shape, x.dtype), result(shape, np.int32)
     if halved:
         run(halving.largest, N * C, x.size, x, base, y, index)
     else:
@@ -165,7 +166,7 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
 def max_pool2d_gradient(dy: np.ndarray, index: np.ndarray, x_shape: tuple[int, ...]) -> np.ndarray:
     """dx (N, C, H, W): each window's gradient goes to the place its value came from."""
     N, C, H, W = x_shape
-    dx = np.empty((N * C, H * W), dy.dtype)
+    dx = result((N * C, H * W), dy.dtype)
     rows = (N * C, dy.shape[2] * dy.shape[3])
     arrays = np.ascontiguousarray(dy).reshape(rows), index.reshape(rows), dx
     run(scatter, N * C, dx.size, *arrays)
@@ -176,7 +177,7 @@ def avg_pool2d(x: np.ndarray, window: Window, count_include_pad: bool, divisor: 
     """y (N, C, OH, OW): each window's mean, or its sum by `divisor` if that is not 0."""
     N, C, H, W = x.shape
     scale = scales(H, W, window, count_include_pad, divisor, x.dtype)
-    y = np.empty((N * C, *scale.shape), x.dtype)
+    y = result((N * C, *scale.shape), x.dtype)
     if halves(H, W, window):
         run(halving.mean, N * C, x.size, planes(x), scale[0, 0], y)
         return y.reshape(N, C, *scale.shape)
@@ -190,7 +191,7 @@ def avg_pool2d_gradient(
 ) -> np.ndarray:
     """dx (N, C, H, W): each window's gradient in equal parts to its cells."""
     N, C, H, W = x_shape
-    dx = np.empty((N * C, H, W), dy.dtype)
+    dx = result((N * C, H, W), dy.dtype)
     scale = scales(H, W, window, count_include_pad, divisor, dy.dtype)
     if halves(H, W, window):
         run(halving.mean_gradient, N * C, dx.size, planes(dy), scale[0, 0], dx)

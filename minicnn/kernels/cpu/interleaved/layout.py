@@ -6,7 +6,7 @@ x (N, C, H, W)  ->  (B, C, H, W, L), B = N / L rounded up; what is left of the l
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.memory import empty
+from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.cpu.transpose import transpose
@@ -51,6 +51,6 @@ def interleave(x: np.ndarray) -> np.ndarray:
 def separate(y: np.ndarray, pictures: int | None = None) -> np.ndarray:
     """x (N, C, H, W) from y (B, C, H, W, L), for so many pictures or as many as there are places."""
     B, *shape, _ = y.shape
-    x = np.empty((B * LANES if pictures is None else pictures, *shape), np.float32)
+    x = result((B * LANES if pictures is None else pictures, *shape), np.float32)
     run(separate_groups, B, y.size, np.ascontiguousarray(y).reshape(B, -1, LANES), x.reshape(len(x), -1))
     return x

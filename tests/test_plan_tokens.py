@@ -23,7 +23,8 @@ def softmax(scores):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("L", "S", "E", "V"), [(1, 8, 1, 1), (9, 13, 5, 70), (50, 49, 64, 16), (300, 300, 3, 2), (20, 1000, 4, 4)]
+    ("L", "S", "E", "V"),
+    [(0, 8, 2, 2), (1, 8, 1, 1), (9, 13, 5, 70), (50, 49, 64, 16), (300, 300, 3, 2), (20, 1000, 4, 4)],
 )
 def test_attention(L, S, E, V, dtype):
     q, k, v = (
@@ -146,6 +147,27 @@ def test_linear_layers_whose_sum_is_of_another_shape_or_dtype():
         assert steps_of(compiled) == ["Dense", "Add"]
     compiled = compiled_in_evaluation(lambda x: layer(x) + x.double(), x)
     assert steps_of(compiled)[-1] == "Add"
+
+
+def test_a_gradient_of_the_last_value_alone_is_enough():
+    """What goes into a step needs no gradient, but what is added to it, or multiplied with it, does."""
+    layer, x = nn.Linear(6, 6).requires_grad_(False), mc.randn(2, 3, 9, 6)
+    for function in (
+        lambda y: layer(x) + y,
+        lambda y: (x @ x.transpose(2, 3)).softmax(-1) @ y,
+    ):
+        compiled, gradients = mc.compile(function), []
+        for run in (function, compiled, compiled, compiled):
+            y = mc.ones(2, 3, 9, 6, requires_grad=True)
+            run(y).square().sum().backward()
+            gradients.append(y.grad.numpy())
+        np.testing.assert_allclose(gradients[0], gradients[-1], rtol=1e-5, atol=1e-5)
+
+
+def test_a_number_may_be_added_that_is_a_slots():
+    layer = nn.Linear(6, 6)
+    for number in range(6):
+        compiled_in_evaluation(lambda x, number=number: layer(x) + number, mc.randn(2, 6))
 
 
 def test_linear_layers_with_gradients_keep_what_gelu_and_the_sum_need():

@@ -46,9 +46,10 @@ def attention_from(scores: Step, shapes: list[tuple[int, ...]], readers: Any, ma
     softmax = readers.only(scores.out)
     if softmax is None or softmax.function is not ops.Softmax or softmax.args[1] != 3:
         return set()
-    last, (left, right) = readers.only(softmax.out), (makers.get(x) for x in scores.args)
-    if last is None or last.function is not ops.MatMul or last.args[0] != softmax.out:
+    last = readers.only(softmax.out)
+    if last is None or last.tracked or last.function is not ops.MatMul or last.args[0] != softmax.out:
         return set()
+    left, right = (makers.get(x) if isinstance(x, Slot) else None for x in scores.args)
     if right is None or right.function is not ops.Permute or right.args[1] != TURNED:
         return set()
     q, scale, (k, _), v, gone = scores.args[0], 1.0, right.args, last.args[1], {scores.out, softmax.out}
@@ -65,16 +66,16 @@ def attention_from(scores: Step, shapes: list[tuple[int, ...]], readers: Any, ma
 def layer_with_more(linear: Step, shapes: list[tuple[int, ...]], readers: Any) -> set[Slot]:
     """A linear layer and the GELU or the sum after it, if there is one, where that stands."""
     last = readers.only(linear.out)
-    if last is not None and last.function is ops.GELU:
-        last.args, activation, last.notes = linear.args, "gelu", [*last.notes, "linear and gelu"]
-    elif last is not None and last.function is ops.Add:
-        (other,) = (x for x in last.args if x != linear.out)
-        if not isinstance(other, Slot) or shapes[other] != linear.shape:
-            return set()
-        x, weight, bias, *_ = *linear.args, None
-        last.args, activation = (x, weight, bias, other), ""
-        last.notes.append("linear and add")
-    else:
+    if last is None or last.tracked or last.function not in (ops.GELU, ops.Add):
         return set()
+    x, weight, bias, *_ = *linear.args, None
+    if last.function is ops.GELU:
+        last.args, activation = (x, weight, bias), "gelu"
+    else:
+        others = [x for x in last.args if isinstance(x, Slot) and x != linear.out]
+        if [shapes[x] for x in others] != [linear.shape]:
+            return set()
+        last.args, activation = (x, weight, bias, *others), ""
+    last.notes.append(f"linear and {activation or 'add'}")
     last.function, last.settings, last.needs = Dense, {"activation": activation}, (None,) * len(last.args)
     return {linear.out}

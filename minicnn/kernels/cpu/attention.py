@@ -25,11 +25,8 @@ def heads(q, k, v, scale, z, rows, no, begin, end):
     """
     (_, H, L, E), (S, V), width = q.shape, v.shape[2:], NV * lanes(q)
     keys, values = room(k, (S + width - 1) // width, E), room(v, (V + width - 1) // width, S)
-    some, scores, weights = (
-        np.empty((rows, E), q.dtype),
-        np.empty((rows, S), q.dtype),
-        np.empty((rows, S), q.dtype),
-    )
+    some, scores = np.empty((rows, E), q.dtype), np.empty((rows, S), q.dtype)
+    weights = np.empty_like(scores)
     zeros, blocks, head = np.zeros(max(rows, S, V), q.dtype), (L + rows - 1) // rows, -1
     for job in range(begin, end):
         i = job % blocks * rows
@@ -61,7 +58,7 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float) -> np.n
     """
     (N, H, L, E), (S, V) = q.shape, v.shape[2:]
     z = np.empty((N, L, H, V), q.dtype).swapaxes(1, 2)
-    rows = min(L, max(SCORES // S, MR) // MR * MR)
+    rows = max(min(L, SCORES // S // MR * MR), 1)
     products = N * H * L * S * (E + V)
     run(heads, N * H * -(-L // rows), products // PRODUCTS, q, k, v, q.dtype.type(scale), z, rows, False)
     return z

@@ -8,8 +8,8 @@ A column of tiles reads NV vectors of each row of B again and again. So they are
 piece of memory that stays in an L2 cache and begins where a vector does. On the way the rows of a weight can
 be turned into columns. A tile takes 3 vectors from there in the time of 24 multiplications, and asks for
 those it needs soon (`prefetch`): else it would wait for each line. A is read as it lies. Panels come several
-at a time, as many as fit into the cache: then rows of A are fetched seldom, and copying a panel is worth it
-for all rows of A, to which each thread does its own panels.
+at a time, as many as fit into the cache, so that rows of A are fetched a few times only. And each is copied
+for all rows of A, if there are enough panels for all threads: copying takes as long as some thirty rows.
 
 A sum of no more than CHAIN products is made in registers, then added to what is in C; so the parts of a long
 sum come together, which rounds less. It begins with a number for each row and one for each column, such as
@@ -42,15 +42,6 @@ AHEAD = 16  # rows of a panel between what is multiplied and what is fetched
 DEPTH = 1024  # rows of B in a panel
 PANELS, SHALLOW = 8, 4096  # panels at a time: so many, but so many rows of B together at most
 JOBS, ROWS = 8, 256  # so few jobs are made more, of fewer rows of A, but so many at least
-
-
-@inner
-def store_sum(m, sum, down, across, C, i, j, more):
-    """The first m lanes of a sum, at C[i, j]: added to what is there with `more`, else to down and across."""
-    if more:
-        store_part(m, C, i, j, sum + load_part(m, C, i, j))
-    else:
-        store_part(m, C, i, j, sum + (splat(down, i) + load_part(m, across, j)))
 
 
 @inner
@@ -89,18 +80,24 @@ def tiles(A, panels, down, across, C, j, n, more):
     for i in range(0, M, MR):
         for p in range((n + NV * L - 1) // (NV * L)):
             for k0 in range(0, max(K, 1), CHAIN):
-                acc = tile(MR, NV, C)
+                acc, add = tile(MR, NV, C), more or k0 > 0
+                if not add:
+                    for r in range(MR):
+                        for c in range(NV):
+                            column = (p * NV + c) * L
+                            start = load_part(min(n - column, L), across, j + column)
+                            acc[r, c] += splat(down, min(i + r, M - 1)) + start
                 for k in range(k0, min(k0 + CHAIN, K)):
                     for r in range(MR):
                         a = splat(A, min(i + r, M - 1), k)
                         for c in range(NV):
                             acc[r, c] += a * load(panels, p, k, c * L)
-                add = more or k0 > 0
                 for r in range(MR):
                     for c in range(NV):
                         row, column = min(i + r, M - 1), (p * NV + c) * L
                         m = min(n - column, L) if i + r < M else 0
-                        store_sum(m, acc[r, c], down, across, C, row, j + column, add)
+                        before = load_part(m if add else 0, C, row, j + column)
+                        store_part(m, C, row, j + column, acc[r, c] + before)
 
 
 @inner
@@ -110,14 +107,17 @@ def narrow_tiles(A, panel, part, down, across, C, j, n, more):
     M, K = A.shape
     for i in range(0, M, MR):
         for k0 in range(0, max(K, 1), CHAIN):
-            acc = tile(MR, 1, C)
+            acc, add = tile(MR, 1, C), more or k0 > 0
+            if not add:
+                for r in range(MR):
+                    acc[r, 0] += splat(down, min(i + r, M - 1)) + load_part(n, across, j)
             for k in range(k0, min(k0 + CHAIN, K)):
                 v = load(panel, k, part)
                 for r in range(MR):
                     acc[r, 0] += splat(A, min(i + r, M - 1), k) * v
             for r in range(MR):
-                m = n if i + r < M else 0
-                store_sum(m, acc[r, 0], down, across, C, min(i + r, M - 1), j, more or k0 > 0)
+                row, m = min(i + r, M - 1), n if i + r < M else 0
+                store_part(m, C, row, j, acc[r, 0] + load_part(m if add else 0, C, row, j))
 
 
 @inner

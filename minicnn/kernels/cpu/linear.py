@@ -3,8 +3,8 @@
 Few rows use each number of the weight only a few times: it is not laid out anew then, but read as it lies, in
 sums along its rows.
 
-The activation works on what the product has just written. Back, one pass is its gradient, sums up the
-bias's, and turns the matrix for the weight's; then threads share both products as one.
+The activation works on what the product has just written, strip by strip. Back, one pass is its gradient,
+sums up the bias's, and turns the matrix for the weight's; then threads share both products as one.
 """
 
 import numpy as np

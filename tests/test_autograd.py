@@ -285,6 +285,33 @@ def test_function_may_give_one_array_twice(function):
     assert values(z.grad) == [4]
 
 
+class Views(Function):
+    """x; `of` says what its gradient, which is 1 everywhere, is a view of."""
+
+    def forward(self, x, of, seen):
+        self.of, self.seen = of, seen
+        return x * 1
+
+    def backward(self, grad):
+        whole = np.ones((grad.size + 1 if self.of == "a larger array" else grad.size,), grad.dtype)
+        self.seen.append(whole.ctypes.data)
+        if self.of == "an array that is kept":
+            self.seen.append(whole)
+        if self.of == "a view that is kept":
+            self.seen.append(whole[::-1])
+        return whole[: grad.size].reshape(grad.shape)
+
+
+@pytest.mark.parametrize("of", ["its own", "a larger array", "an array that is kept", "a view that is kept"])
+def test_a_leaf_takes_a_gradient_that_nobody_else_has(of):
+    """Its memory, that is, in whatever shape; the others are copied."""
+    x, seen = mc.ones(2, 3).requires_grad_(), []
+    apply(Views, x, of=of, seen=seen).sum().backward()
+    assert (x.grad.numpy().ctypes.data == seen[0]) == (of == "its own")
+    x.grad.mul_(2)
+    assert all((kept == 1).all() for kept in seen[1:])
+
+
 def test_function_without_a_derivative():
     class Nothing(Function):
         def forward(self, x):

@@ -191,9 +191,9 @@ def test_crossover(monkeypatch, tmp_path):
     table = rows(tmp_path / "crossover_cpu.md")
     assert len(table) == 9
     found = [{told.rpartition(" ")[0] for told in row[4].split(", ")} for row in table]
-    assert found[:3] == [{"direct", "im2col", "winograd F2", "winograd F4"}] * 3
+    assert found[:3] == [{"direct", "im2col", "tap by tap", "winograd F2", "winograd F4"}] * 3
     assert found[3:6] == [{"direct", "im2col", "depthwise"}, {"im2col", "depthwise"}, found[3]]
-    assert found[6:] == [{"direct", "im2col", "pointwise"}] * 3
+    assert found[6:] == [{"direct", "im2col", "pointwise", "tap by tap"}] * 3
     assert all(row[2] in methods for row, methods in zip(table, found, strict=True))
 
 

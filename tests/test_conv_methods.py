@@ -134,6 +134,14 @@ def test_tap_by_tap(name):
     check(tap_by_tap, *TAPS[name], 1)
 
 
+def test_tap_by_tap_without_pictures_or_places():
+    window = Window((3, 3), (2, 2), (1, 1, 1, 1))
+    check(tap_by_tap, (0, 20, 9, 9), (17, 20, 3, 3), window, 1)
+    dx = tap_by_tap.conv2d_input_gradient(ones(2, 17, 0, 0), ones(17, 20, 3, 3), (2, 20, 1, 1), window, 1)
+    assert dx.shape == (2, 20, 1, 1)
+    assert not dx.any()
+
+
 def test_margins_are_narrow():
     assert not tap_by_tap.fits(Window((3, 3), padding=(1, 1, 3, 1)))  # y
     assert not tap_by_tap.fits(Window((4, 4)))  # dx

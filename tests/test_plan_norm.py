@@ -146,6 +146,29 @@ def test_a_nan_passes_what_is_fused_with_batch_norm():
         assert out[:, 1].all() and out[1, 0, 1, 1] and out.sum() == 41
 
 
+def bias_gradient(module, name, added, x, y):
+    """Of a batch norm in evaluation, with a limit and perhaps another array behind it."""
+    norm, limit = module.nn.BatchNorm2d(3).eval(), LIMITS[name](module)
+
+    def net(x, y):
+        return limit(norm(x) + y) if added else limit(norm(x))
+
+    net = mc.compile(net) if module is mc else net
+    for _ in range(3):
+        norm.bias.grad = None
+        net(module.from_numpy(x), module.from_numpy(y)).sum().backward()
+    return norm.bias.grad.numpy()
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("added", [False, True])
+def test_relu_lets_the_gradient_at_a_nan_pass_and_relu6_does_not(name, added):
+    x, y = RNG.standard_normal((2, 2, 3, 4, 5)).astype(np.float32)
+    x[0, 1, 2, 3] = np.nan
+    ours, theirs = (bias_gradient(module, name, added, x, y) for module in (mc, torch))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_sums_of_integers_have_no_kernel():
     compiled, x = mc.compile(lambda x, y: F.relu(x + y)), mc.arange(24).reshape(2, 3, 4) - 12
     for _ in range(3):

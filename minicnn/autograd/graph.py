@@ -7,6 +7,7 @@ users. It is a loop with a stack of its own, so only memory limits the length of
 
 import weakref
 from collections.abc import Callable, Sequence
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -209,7 +210,15 @@ def walk(roots: list[tuple[Any, Any]], receive: Callable[..., None], retain_grap
         pairs = target.input_gradients(grad, retain_graph)
         distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
         for below, g in pairs:
-            add(waiting, below, g, distinct and g.base is None and g is not grad)  # made for it alone?
+            add(waiting, below, g, distinct and g is not grad and alone(g))  # made for it alone?
+
+
+def alone(g: Any) -> bool:
+    """Whether nobody else refers to the memory of an array, be it a kernel's result in another shape."""
+    if g.base is None:
+        return True
+    whole = type(g.base) is type(g) and g.base.base is None and g.base.nbytes == g.nbytes
+    return whole and g.flags.c_contiguous and getrefcount(g.base) == 2  # g and the question
 
 
 def add(waiting: dict[Any, list], target: Any, grad: Any, own: bool) -> None:

@@ -34,7 +34,7 @@ def give(plane, h, w, value):
 
 @jit
 def gather(x, rows, columns, y, begin, end):
-    """Some planes of y (N, C, OH, OW): x (N, C, H, W) at rows and columns (N, OH, OW), from four cells each."""
+    """Some planes of y (N, C, OH, OW): x (N, C, H, W) at rows and columns (N, OH, OW), four cells each."""
     _, C, OH, OW = y.shape
     one = x.dtype.type(1)
     for p in range(begin, end):
@@ -68,7 +68,7 @@ def scatter(dy, rows, columns, dx, begin, end):
 
 @jit
 def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
-    """d_rows, d_columns (N, OH, OW) of some pictures: dy (N, C, OH, OW) times how x changes down and across."""
+    """d_rows, d_columns (N, OH, OW) of some pictures: dy times how x changes down and across."""
     _, C, OH, OW = dy.shape
     one = x.dtype.type(1)
     for n in range(begin, end):

@@ -93,9 +93,17 @@ def normalise_channels(x, other, weight, bias, eps, limits, together, mean, var,
 
 
 @inner
+def passed(grad, v, limits):
+    """grad where the limits let v pass; a NaN counts as `high`, where there is one, as in PyTorch's ReLU6."""
+    low, high = limits
+    v = select(v != v, high, v)
+    return select((v <= low) | (high <= v), 0, grad)
+
+
+@inner
 def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
     """The sums of dv[n, c] and dv[n, c] (x[n, c] - mean). If y is given, dv is written."""
-    L, P, (low, high), out, products = lanes(x), x.shape[2], limits, 0.0, 0.0
+    L, P, out, products = lanes(x), x.shape[2], 0.0, 0.0
     for first in range(0, P, STRETCH):
         last = min(first + STRETCH, P)
         sums, more = load_part(0, x, n, c, first), load_part(0, x, n, c, first)  # zero
@@ -104,11 +112,11 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
             distance = load_part(m, x, n, c, p) - mean
             if y.size > 0:
                 v = load_part(m, y, n, c, p)
-                grad = select((v <= low) | (high <= v), 0, load_part(m, dy, n, c, p))
+                grad = passed(load_part(m, dy, n, c, p), v, limits)
                 store_part(m, dv, n, c, p, grad)
             else:
                 v = distance * scale + bias
-                grad = select((v <= low) | (high <= v), 0, load_part(m, dy, n, c, p))
+                grad = passed(load_part(m, dy, n, c, p), v, limits)
             sums += grad
             more += grad * distance
         out += hsum(sums)
@@ -119,12 +127,12 @@ def gradient_sums(dy, y, x, n, c, mean, scale, bias, limits, dv):
 @inner
 def gradient_row(dv, x, n, c, mean, scale, bias, limits, slope, shift, dx):
     """dx[n, c] from the gradient dv[n, c], to which the limits may still apply."""
-    L, P, (low, high) = lanes(x), x.shape[2], limits
+    L, P = lanes(x), x.shape[2]
     for p in range(0, P, L):
         m = min(L, P - p)
         distance = load_part(m, x, n, c, p) - mean
         v = distance * scale + bias
-        grad = select((v <= low) | (high <= v), 0, load_part(m, dv, n, c, p))
+        grad = passed(load_part(m, dv, n, c, p), v, limits)
         store_part(m, dx, n, c, p, (grad - shift - distance * slope) * scale)
 
 

@@ -23,7 +23,7 @@ from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import load, load_part, noinline, splat, store, tile
-from minicnn.kernels.cpu.winograd import cut, part_of_picture
+from minicnn.kernels.cpu.winograd import add_up, cut, part_of_picture
 from minicnn.kernels.cpu.winograd_products import MR, NV, lines_of, outer_product
 from minicnn.kernels.cpu.winograd_transforms import (
     MARGIN,
@@ -31,7 +31,6 @@ from minicnn.kernels.cpu.winograd_transforms import (
     read_block,
     read_strip,
     vectors,
-    write_block,
     write_strip,
 )
 from minicnn.kernels.geometry import Window
@@ -243,28 +242,6 @@ def sum_taps(dy, x, partial, taps, step, block_rows, begin, end):
                 outer_product(lines_of(V), lines_of(M), U, tiles, 0, len(V), more)
 
 
-@jit
-def add_up(partial, dweight, T, begin, end):
-    """dweight (O, 1, C*T) = the sum of the chunks, in order, for some panels."""
-    chunks, _, _, _, room = partial.shape
-    none, line, wide = vectors((1, 1, 1))[0, 0], vectors((1, 1, L))[0], dweight.shape[2]
-    rows = room // L // T  # of a tap: its channels
-    for panel in range(begin, end):
-        for c in range(NV):
-            channel = tap = 0
-            for w in range(0, wide, L):
-                for i in range(min(L, wide - w)):
-                    at = (tap * rows + channel) * L
-                    v = load(partial, 0, panel, c, 0, at)
-                    for chunk in range(1, chunks):
-                        v += load(partial, chunk, panel, c, 0, at)
-                    store(line, 0, i, 0, v)
-                    tap += 1
-                    if tap == T:
-                        channel, tap = channel + 1, 0
-                write_block(line, 0, 0, none, 0, -np.inf, dweight[(panel * NV + c) * L :], 0, w)
-
-
 def block_rows_of(N: int, down: int, across: int, numbers: int) -> tuple[int, int]:
     """How many rows of places make a block, and how many blocks there are; V has `numbers` for a place."""
     return cut(N * down, across, max(MR, min(PLACES, NUMBERS // numbers)))
@@ -279,6 +256,8 @@ def run_correlate(
     steps: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in `pack` and bias (O) or None."""
+    if y.size == 0:
+        return
     (N, O, OH, OW), C, T = y.shape, x.shape[1], taps.order.size
     panels, blocks = -(-O // (NV * L)), -(-C // L)
     size = -(-OH // steps[1][0]), -(-OW // steps[1][1])
@@ -318,6 +297,8 @@ def conv2d_input_gradient(
 def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups: int) -> np.ndarray:
     """dweight (O, C, KH, KW) from dy (N, O, OH, OW) and x (N, C, H, W)."""
     (N, O, OH, OW), C, taps = dy.shape, x.shape[1], taps_of(window, False)
+    if dy.size == 0:
+        return np.zeros((O, C, *window.kernel), np.float32)
     T, panels, blocks = taps.order.size, -(-O // (NV * L)), -(-C // L)
     block_rows, parts = block_rows_of(N, OH, OW, T * blocks * L)
     one = panels * NV * T * blocks * L * L  # numbers in a chunk
@@ -326,6 +307,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
     where = taps.shifts, taps.top, taps.tall
     run(sum_taps, chunks, dy.size * C * T // PRODUCTS, *arrays, where, window.stride, block_rows)
-    dweight = np.empty((O, C, *window.kernel), np.float32)
-    run(add_up, panels, partial.size, partial, dweight.reshape(O, 1, C * T), T)
+    dweight, finite = np.empty((O, C, *window.kernel), np.float32), np.empty(panels, np.bool_)
+    rows = partial.reshape(chunks, panels, NV, -1)
+    run(add_up, panels, partial.size, rows, dweight.reshape(O, 1, C * T), T, (1, blocks * L), finite)
     return dweight

@@ -44,6 +44,7 @@ from minicnn.kernels.cpu.winograd_transforms import (
     transform_input,
     transform_output,
     vectors,
+    write_block,
     write_strip,
 )
 from minicnn.kernels.geometry import Window
@@ -172,29 +173,53 @@ def convolve(x, filters, turned, U, bias, floor, y, top, left, points, rows, at_
         finite[job] = total == 0
 
 
+@inner
+def add_chunks(partial, panel, first, last, taps, steps, dweight):
+    """dweight (O, 1, C*taps) for a panel and channels first to last: the sum of chunks (chunks, NV, rows*L).
+
+    steps: rows from a channel to the next, and from a tap to the next. The result is 0, or NaN.
+    """
+    none, line = vectors((1, 1, (panel + 1) * NV))[0, 0], vectors((1, 1, L))[0]
+    finite, stop = np.float32(0), last * taps
+    for b in range(NV):
+        row = tap = 0
+        for k in range(first * taps, stop, L):
+            for i in range(min(L, stop - k)):
+                v = load(partial, 0, b, row * L)
+                for chunk in range(1, len(partial)):
+                    v += load(partial, chunk, b, row * L)
+                store(line, 0, i, 0, v)
+                row, tap = row + steps[1], tap + 1
+                if tap == taps:
+                    row, tap = row + steps[0] - taps * steps[1], 0
+            finite += write_block(line, 0, 0, none, panel * NV + b, -np.inf, dweight, 0, k)
+    return finite
+
+
 @jit
-def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end):
+def correlate(dy, x, partial, dweight, top, left, points, block_rows, at_once, finite, begin, end):
     """partial (chunks, panels, NV, C, 9, L) = the weight gradient of chunks of blocks of tile rows.
 
-    A job is a chunk, or some of its panels. Those `at_once` share a slice of V in cache.
+    A job is a chunk, or some of its panels. Those `at_once` share a slice of V in cache. Without chunks there
+    is one block of tiles only, and its gradient goes to dweight (O, 1, C*9).
     """
-    chunks, panels, _, C = partial.shape[:4]
-    (N, _, _, W), (OH, OW) = x.shape, dy.shape[2:]
+    chunks, panels = partial.shape[0], (dweight.shape[0] + NV * L - 1) // (NV * L)
+    (N, C, _, W), (OH, OW) = x.shape, dy.shape[2:]
     m = len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
-    share = at_once if blocks == chunks else panels
+    share = at_once if blocks == max(chunks, 1) else panels
     groups = (panels + share - 1) // share
     room = block_rows * across | 1
     V, M = vectors(((C + L - 1) // L, E, room)), vectors((at_once * NV, E, room))
-    U = vectors((NV, E, SLICE | 1))
+    U, sums = vectors((NV, E, SLICE | 1)), vectors((NV, SLICE, 9))
     grid = strip(min(block_rows, down), across, W, m)
     out = strip(min(block_rows, down), across, OW, m)
     known = -1
     for job in range(begin, end):
-        chunk, group = job // groups, job % groups
-        first_block = chunk * blocks // chunks
-        for block in range(first_block, (chunk + 1) * blocks // chunks):
+        chunk, group, total = job // groups, job % groups, np.float32(0)
+        first_block = chunk * blocks // max(chunks, 1)
+        for block in range(first_block, (chunk + 1) * blocks // max(chunks, 1)):
             first, last = block * block_rows, min((block + 1) * block_rows, N * down)
             if block != known:
                 transform_inputs(x, first, last, size, top, left, points, grid, V)
@@ -208,28 +233,22 @@ def correlate(dy, x, partial, top, left, points, block_rows, at_once, begin, end
                     stop = min(k + SLICE, C)
                     for p in range(count):
                         part, tiles = M[p * NV : (p + 1) * NV], (last - first) * across
-                        blocks_of_slice = k // L, (stop + L - 1) // L
-                        outer_product(
-                            lines_of(V), lines_of(part), lines_of(U), tiles, *blocks_of_slice, False
-                        )
-                        add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
+                        how = k // L, (stop + L - 1) // L, False
+                        outer_product(lines_of(V), lines_of(part), lines_of(U), tiles, *how)
+                        if chunks > 0:
+                            add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
+                        else:
+                            add_filters(U, points, sums[:, : stop - k], False)
+                            rows = sums.reshape(1, NV, SLICE * 9 * L)
+                            total += add_chunks(rows, panel + p, k, stop, 9, (9, 1), dweight)
+        finite[job] = total == 0
 
 
 @jit
-def add_up(partial, dweight, finite, begin, end):
-    """dweight (O, C, 9) = the sum of the chunks, in order, for some panels."""
-    chunks, _, _, C = partial.shape[:4]
-    none, line = vectors((1, 1, partial.shape[1] * NV))[0, 0], vectors((1, 1, 9 + L))[0]
+def add_up(partial, dweight, taps, steps, finite, begin, end):
+    """dweight (O, 1, C*taps) = the sum of the chunks (chunks, panels, NV, rows*L) for some panels."""
     for panel in range(begin, end):
-        total = np.float32(0)
-        for b in range(NV):
-            for c in range(C):
-                for tap in range(9):
-                    v = load(partial, 0, panel, b, c, tap, 0)
-                    for chunk in range(1, chunks):
-                        v += load(partial, chunk, panel, b, c, tap, 0)
-                    store(line, 0, tap, 0, v)
-                total += write_strip(line, none, panel * NV + b, -np.inf, dweight, c, len(line))
+        total = add_chunks(partial[:, panel], panel, 0, dweight.shape[2] // taps, taps, steps, dweight)
         finite[panel] = total == 0
 
 
@@ -263,7 +282,7 @@ def convolution(
     offsets = np.zeros((panels * NV, L), np.float32)
     if bias is not None:
         again(np.copyto, offsets.ravel()[:O], bias)
-    filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, C, 9))
+    filters = np.ascontiguousarray(weight).reshape((C, O, 1, 9) if turned else (1, O, 1, 9 * C))
     channels = -(-C // L) * L | 1
     U = empty((panels if blocks > 1 else 0, NV, E, channels, L))
     again(np.copyto, U[:, :, :, C:], 0)  # so many channels have no filters
@@ -271,9 +290,8 @@ def convolution(
     at_once = panels_at_once(block_rows * across, panels, E)
     finite = np.empty(blocks * -(-panels // at_once), np.bool_)
     arrays = np.ascontiguousarray(x), filters, turned, U, offsets, floor, y
-    products = y.size * C * 9 // PRODUCTS
-    sizes = block_rows, at_once
-    run(convolve, len(finite), products, *arrays, padding[0], padding[2], POINTS[m], *sizes, finite)
+    settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
+    run(convolve, len(finite), y.size * C * 9 // PRODUCTS, *arrays, *settings)
     return y if all_set(finite) else None
 
 
@@ -291,8 +309,7 @@ def forward(
     ----------
     x, weight, bias : float32 (N, C, H, W), (O, C, 3, 3) and (O) or None
     padding : at the top, bottom, left and right; 0, 1 or 2 each
-    m : 2 or 4
-    relu : whether what is below 0 becomes 0
+    m, relu : 2 or 4; whether what is below 0 becomes 0
 
     Returns
     -------
@@ -318,12 +335,16 @@ def weight_gradient(
     (N, O, OH, OW), C = dy.shape, x.shape[1]
     panels, down, across = -(-O // (NV * L)), -(-OH // m), -(-OW // m)
     block_rows, blocks = cut(N * down, across)
-    chunks = min(blocks, CHUNKS)
+    chunks = min(blocks, CHUNKS) if blocks > 1 else 0  # a single block needs no sum
     partial = result((chunks, panels, NV, C, 9, L), np.float32)
-    arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial
-    sizes = block_rows, panels_at_once(block_rows * across, panels, (m + 2) ** 2)
-    jobs = chunks * (-(-panels // sizes[1]) if blocks == chunks else 1)
-    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, padding[0], padding[2], POINTS[m], *sizes)
-    dweight, finite = np.empty((O, C, 3, 3), np.float32), np.empty(panels, np.bool_)
-    run(add_up, panels, partial.size, partial, dweight.reshape(O, C, 9), finite)
+    dweight = np.empty((O, C, 3, 3), np.float32)
+    at_once = panels_at_once(block_rows * across, panels, (m + 2) ** 2)
+    jobs = blocks * -(-panels // at_once) if blocks <= CHUNKS else chunks
+    finite, lines = np.empty(jobs, np.bool_), dweight.reshape(O, 1, C * 9)
+    arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial, lines
+    settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
+    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, *settings)
+    if chunks > 0:
+        finite, rows = np.empty(panels, np.bool_), partial.reshape(chunks, panels, NV, -1)
+        run(add_up, panels, partial.size, rows, lines, 9, (9, 1), finite)
     return dweight if all_set(finite) else None

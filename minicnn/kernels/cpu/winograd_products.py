@@ -5,6 +5,7 @@ so a slice of channels of all places is one piece of memory, which is read from 
 """
 
 from minicnn.kernels.cpu.jit import inner
+from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import L
 
@@ -28,6 +29,9 @@ def product(V, U, M, tiles, begin, end, row):
             for first in range(begin, end, DEPTH // L):
                 acc = tile(MR, NV, V)
                 for block in range(first, min(first + DEPTH // L, end)):
+                    for r in range(MR):  # what comes next, in this place and in the one after it
+                        prefetch(V, block, e, (t + MR + r) * L)
+                        prefetch(V, block, e + 1, (t + r) * L)
                     for k in range(L):
                         for r in range(MR):
                             v = splat(V, block, e, (t + r) * L + k)
@@ -51,6 +55,7 @@ def outer_product(V, M, U, tiles, begin, end, more):
                 for first in range(0, tiles, 2 * DEPTH):
                     acc = tile(UR, NV, V)
                     for t in range(first, min(first + 2 * DEPTH, tiles)):
+                        prefetch(V, block, e + 1, t * L)
                         for r in range(UR):
                             v = splat(V, block, e, t * L + k + r)
                             for c in range(NV):

@@ -295,24 +295,32 @@ def strip(rows, across, W, m):
     return vectors((1, rows * m + 2, columns))[0]
 
 
-# Filters, which lie in memory as pictures of rows of nine numbers
+# Filters, which lie in memory as pictures of one row, nine numbers for each channel
 
 
 @inner
 def transform_filters(filters, turned, panel, begin, end, points, U):
     """U (blocks, a*a, rows, L) = G g G' for the filters from channels begin to end to a panel of channels.
 
-    filters is (1, O, C, 9); or, to be turned upside down and back to front, (C, O, 1, 9).
+    filters is (1, O, 1, 9*C); or, to be turned upside down and back to front, (C, O, 1, 9).
     """
-    rows = filters.shape[2]
-    line, grid = vectors((1, 1, MARGIN + 9 + L))[0], vectors((1, 3, 3))[0]
+    line, grid = vectors((1, 1, 9 * L + L))[0], vectors((1, 3, 3))[0]
     for b in range(len(U)):
-        for k in range(begin, end):
-            read_strip(filters[k // rows], panel * len(U) + b, k % rows, len(line), line)
-            for tap in range(9):
-                place = 8 - tap if turned else tap
-                store(grid, place // 3, place % 3, 0, load(line, 0, MARGIN + tap, 0))
-            transform_filter(points, grid, 0, 0, U, b, k - begin)
+        o = panel * len(U) + b
+        for first in range(begin, end, L):
+            count = min(L, end - first)
+            if turned:
+                for f in range(count):  # what is read past a filter, the next one overwrites
+                    for w in range(0, 9, L):
+                        read_block(filters[first + f], o, 0, w, line, 0, 9 * f + w)
+            else:
+                for w in range(0, 9 * count, L):
+                    read_block(filters[0], o, 0, 9 * first + w, line, 0, w)
+            for f in range(count):
+                for tap in range(9):
+                    place = 8 - tap if turned else tap
+                    store(grid, place // 3, place % 3, 0, load(line, 0, 9 * f + tap, 0))
+                transform_filter(points, grid, 0, 0, U, b, first + f - begin)
 
 
 @jit

@@ -6,6 +6,7 @@ import pytest
 import minicnn as mc
 from minicnn import nn
 from minicnn.kernels.cpu.interleaved import LANES
+from minicnn.kernels.cpu.memory import Blocks
 from minicnn.nn import functional as F
 from test_captured import captured, compiled_with, result
 
@@ -115,3 +116,10 @@ def test_running_statistics_of_numbers_that_are_not_finite():
             b.numpy()[...] = kept
     for ours, wanted in zip(*found, strict=True):
         np.testing.assert_array_equal(ours, wanted)
+
+
+def test_all_plans_together_keep_so_much_memory(monkeypatch):
+    monkeypatch.setattr("minicnn.plan.captured.MOST", Blocks.planned() + 1000)
+    compiled, x = compiled_with(Residual(), (5, 2, 12, 14))
+    assert captured(compiled) is None
+    compiled(x)

@@ -9,7 +9,7 @@ from minicnn.kernels import threads
 from minicnn.kernels.cpu import graph, runner
 from minicnn.kernels.cpu.graph import Graph, again, all_set
 from minicnn.kernels.cpu.jit import jit
-from minicnn.kernels.cpu.memory import result
+from minicnn.kernels.cpu.memory import Blocks, result
 from minicnn.kernels.cpu.runner import run
 
 BIG = 1 << 20  # work that is worth all threads
@@ -123,6 +123,24 @@ def test_results_lie_in_the_memory_of_those_that_are_gone():
         np.testing.assert_array_equal(out, 12 * a)
     assert recorded.nbytes == recorded.blocks.nbytes + 2 * a.nbytes  # and those that were there before
     assert result((3,), np.float64).base is None
+
+
+def test_room_that_is_free_again_is_one_piece():
+    blocks = Blocks()
+    blocks.empty((6000,), np.int8)  # gone at once
+    before = blocks.nbytes
+    arrays = [blocks.empty((size,), np.int8) for size in (1000, 3000, 500, 0)]
+    assert all(blocks.has(a[1:]) for a in arrays)
+    assert not blocks.has(np.zeros(3)) and Blocks.planned() >= blocks.nbytes == before
+    view, last = arrays[1][10:], blocks.lent(arrays[1])
+    last[:] = 7
+    assert blocks.has(last) and (view == 7).all()
+    arrays.clear()  # but the second is still looked at
+    small = blocks.empty((1000,), np.int8)
+    assert not np.shares_memory(small, view)
+    del small, view, last
+    whole = blocks.empty((6000,), np.int8)
+    assert blocks.has(whole) and blocks.nbytes == before
 
 
 def test_errors():

@@ -8,7 +8,7 @@ To be read in this order:
     fusion, fused, tokens       what is done together: layers, batch norm and sums, attention
     interleaving,               sixteen pictures side by side in vectors
     interleaved_pool
-    captured                    a plan of kernels alone: one call each way
+    captured                    a plan whose kernels are replayed by native code, in planned memory
     compiled, table             what the user calls, and sees printed
 """
 

@@ -53,7 +53,7 @@ BY_KERNELS = {
 BY_NUMPY = {
     ScaledChannels, ops.Add, ops.Dropout, ops.Expand, ops.Mean, ops.Pad, ops.Permute, ops.Reshape, ops.Slice,
 }  # fmt: skip
-MOST = 1 << 30  # bytes that a plan may keep from step to step
+MOST = 1 << 30  # bytes that all plans may keep from step to step
 NOTHING = np.empty(0)
 TRIES = 4  # recordings, each for other parameters' arrays
 
@@ -102,7 +102,9 @@ class Captured:
             values, self.nodes = plan.run(self.inputs, noted)
         self.out = values[plan.outputs]
         parameters = [x.array for _, x in plan.tensors]
-        known = graph.repeatable and graph.blocks.nbytes <= MOST and all(x.flags.carray for x in parameters)
+        known = (
+            graph.repeatable and graph.blocks.planned() <= MOST and all(x.flags.carray for x in parameters)
+        )
         if not known or self.tries > TRIES:
             plan.captured = None
             return plan.wrapped(values, self.nodes, given)
@@ -148,7 +150,7 @@ class Captured:
 
     def given(self) -> list[Any]:
         """The gradients that were found, for the program."""
-        return [x if own else x.copy() for x, own in zip(self.found, self.own, strict=True)]
+        return [x if own or x is None else x.copy() for x, own in zip(self.found, self.own, strict=True)]
 
     def leave_to_others(self) -> None:
         """New arrays for those gradients that somebody still has from the last time."""
@@ -173,10 +175,13 @@ class Captured:
         self.own = [own and x.base is None for x, own in found]
         del found
         self.backward = False
-        if graph.repeatable and graph.blocks.nbytes <= MOST:
+        if graph.repeatable and graph.blocks.planned() <= MOST:
             graph.finish()
             graph.forget(self.found)  # which may become the program's
-            self.backward, self.places = graph, [graph.places(x) for x in self.found]
+            self.backward, self.places = (
+                graph,
+                [graph.places(x) if x is not None else None for x in self.found],
+            )
             self.references = self.count_references()
         return self.given()
 

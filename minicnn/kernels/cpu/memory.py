@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,9 +60,14 @@ class Blocks:
         Where in them there is room: addresses, in order.
     nbytes : int
         How many of their bytes were ever in use.
+    living : set
+        All of them that there are.
     """
 
+    living: ClassVar[weakref.WeakSet] = weakref.WeakSet()
+
     def __init__(self) -> None:
+        self.living.add(self)
         self.blocks: dict[int, Any] = {}
         self.free: list[tuple[int, int]] = []
         self.gone: list[tuple[int, int]] = []  # where arrays were, which may go at any time
@@ -71,6 +76,11 @@ class Blocks:
     @property
     def nbytes(self) -> int:
         return sum(self.used.values())
+
+    @classmethod
+    def planned(cls) -> int:
+        """Bytes in use for all recorded steps."""
+        return sum(one.nbytes for one in list(cls.living))
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An array in the smallest room that there is for it."""

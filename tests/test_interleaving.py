@@ -43,6 +43,19 @@ class Normed(nn.Module):
         return self.d(F.adaptive_avg_pool2d(x[:, :, :, :-1], (3, 2)).flatten(1))
 
 
+class Sliced(nn.Module):
+    """Slices between convolutions, and of what goes back to one."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 6, 3), nn.Conv2d(6, 5, 3, stride=2)
+        self.d = nn.Linear(5 * 4 * 3, 10)
+
+    def forward(self, x):
+        x = self.b(F.relu(self.a(x))[:, :, 1:-1])
+        return self.d(F.tanh(self.c(x[:, :, :, 1:]))[:, :, :, 1:].flatten(1))
+
+
 def functions(compiled):
     """What the steps of the only plan do."""
     (plan,) = getattr(compiled, "_compiled", compiled).plans.values()
@@ -63,6 +76,7 @@ CASES = {
     "simplecnn, not full": (models.simplecnn, (LANES - 2, 1, 28, 28), 2),
     "branches, not full": (Branches, (LANES - 1, 3, 21, 19), 3),
     "branches": (Branches, (LANES, 3, 21, 19), 3),
+    "sliced": (Sliced, (LANES, 3, 15, 15), 3),
     "normed": (Normed, (2 * LANES, 3, 35, 29), 3),
 }
 

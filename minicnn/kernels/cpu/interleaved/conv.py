@@ -14,6 +14,7 @@ Kept = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How) -> Kept:
     """From x (B, C, H, W, L) the finished result, its rows before pooling, and where the largest were."""
+    x = np.ascontiguousarray(x)  # it may be a slice
     found = winograd.forward(x, weight, bias, window, how)
     return direct.forward(x, weight, bias, window, how) if found is None else found
 
@@ -35,6 +36,7 @@ def conv2d_gradients(
     kept, how : what `conv2d` gave and took
     x, weight : the same; None where dweight, or dx, is not wanted
     """
+    dout, x = np.ascontiguousarray(dout), None if x is None else np.ascontiguousarray(x)
     (B, C, _, _, L), O, size = x_shape, dout.shape[1], window.output_size(*x_shape[2:4])
     if x is not None and weight is None and not winograd.suits(C, O, *size, window):
         return None, *direct_weight.parameter_gradients(dout, *kept, how, x, window)

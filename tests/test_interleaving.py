@@ -53,7 +53,7 @@ class Sliced(nn.Module):
 
     def forward(self, x):
         x = self.b(F.relu(self.a(x))[:, :, 1:-1])
-        return self.d(F.tanh(self.c(x[:, :, :, 1:]))[:, :, :, 1:].flatten(1))
+        return 2 * self.d(F.tanh(self.c(x[:, :, :, 1:]))[:, :, :, 1:].flatten(1))
 
 
 def functions(compiled):

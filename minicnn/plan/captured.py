@@ -1,4 +1,4 @@
-"""A plan replayed by one call each way: its kernels' calls are recorded, and done again on the same memory.
+"""A plan replayed by few calls each way: its kernels' are recorded, and done again on the same memory.
 
 Memory is planned by recording: what later steps need has memory of its own, which the next replays fill anew,
 and the rest shares some blocks (kernels/cpu/memory.py). So only one replay can be under way; another one in

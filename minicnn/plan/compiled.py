@@ -187,8 +187,9 @@ def compile(
 
     The first two calls with arguments of one kind run as they are and are recorded. What is recorded is then
     repeated, forward and backward, without Python for each operation, and with operations fused. Results are
-    those of the function as it is, up to the rounding of fused operations. Where our kernels do all of it, as
-    in LeNet-5, a forward pass is one call, and so is a backward pass, in memory that was planned once.
+    those of the function as it is, up to the rounding of fused operations. In convolutional networks our
+    kernels' calls are recorded, too: a forward pass is one call, or one between what NumPy does, and so is a
+    backward pass, in memory that was planned once.
 
     Parameters
     ----------

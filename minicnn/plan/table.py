@@ -43,7 +43,7 @@ def one(plan: Plan, names: dict[int, str]) -> str:
     back = (
         f"backward passes {len(plan.backward)} of {len(plan.steps)} steps" if plan.backward else "no backward"
     )
-    calls = "; kernels alone: one call each way" if plan.captured is not None else ""
+    calls = "; kernels' calls recorded" if plan.captured is not None and plan.captured.forward else ""
     return "\n".join([*lines, f"returns {results}; {back}{calls}"])
 
 

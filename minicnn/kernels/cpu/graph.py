@@ -11,8 +11,8 @@ this table (`replay`), without Python:
     graph.replay()                       # the same; results lie where they lay before
 
 What else is computed from the arrays' numbers must be known to the graph: what NumPy does (`again`), between
-which the loop stops, and conditions (`all_set`). Kernels' results from `memory.result` share memory as
-they would in a step that frees them (memory.py); other arrays the graph keeps.
+which the loop stops, and conditions (`all_set`). Kernels' results that come from `memory.result` lie in few
+blocks, as they would in a step that frees them; the graph keeps others.
 """
 
 import threading

@@ -279,7 +279,7 @@ def ones(*shape):
 def tiles():
     """Name -> a kernel, arguments (tile sizes first), and the products of its tile."""
     strip, offsets, bias = ones(4096), np.zeros(direct.TAPS, np.int64), ones(direct.MR)
-    rows, cols, few, many = direct.MR, direct.NV, direct.FEW, direct.MANY
+    rows, cols, few, many = direct.MR, direct.NV, direct.FEW, direct.WIDE
     y, panel = ones(rows, cols, LANES), ones(9, rows)
     given = (rows, cols, panel, offsets, strip, 8, bias, y, 0, 0, cols)
     yield "direct", direct.band_of_tiles, given, rows * cols

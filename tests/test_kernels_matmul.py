@@ -33,7 +33,7 @@ LAYOUTS = {
 
 @pytest.fixture(autouse=True)
 def however_few(monkeypatch):
-    monkeypatch.setattr(matmul, "FEW", 0)
+    monkeypatch.setattr(matmul, "FEW_PRODUCTS", 0)
     monkeypatch.setattr(matmul, "TINY", 0)
 
 
@@ -90,7 +90,7 @@ from minicnn.kernels.cpu import runner
 
 matmul = importlib.import_module("minicnn.kernels.cpu.matmul")
 
-runner.SHARE, matmul.FEW, matmul.TINY = 1, 0, 0  # also little work is shared
+runner.SHARE, matmul.FEW_PRODUCTS, matmul.TINY = 1, 0, 0  # also little work is shared
 
 for dtype in DTYPES:
     x, y = numbers(3, 2, 301, 70, dtype=dtype), numbers(3, 2, 150, 70, dtype=dtype).swapaxes(2, 3)

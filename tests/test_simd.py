@@ -270,7 +270,7 @@ def test_product_with_a_turned_matrix(dtype, M, K, N, biased):
     bias = numbers(N, dtype=dtype, seed=2) if biased else None
     expected = A.astype(float) @ B.T + (bias if biased else 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(linear, "FEW", -1)  # however few products
+        patch.setattr(linear, "FEW_PRODUCTS", -1)  # however few products
         assert_near(linear.linear(A, B, bias), expected.astype(dtype))
 
 

@@ -14,7 +14,7 @@ __all__ = [
     "activate", "activation_gradient", "prelu", "prelu_gradient", "relu", "relu_gradient",
 ]  # fmt: skip
 
-FEW = 1 << 15  # numbers that NumPy goes through in less time than it takes to call a kernel
+FEW_NUMBERS = 1 << 15  # numbers that NumPy goes through in less time than it takes to call a kernel
 ZERO = {np.dtype(name): np.zeros((), name) for name in ("float32", "float64")}
 SIXTH = float(np.float32(1 / 6))  # in float64, too, as PyTorch has it
 
@@ -141,7 +141,7 @@ def weighed_gradient(dy, x, weight, dx, dweight, begin, end):
 
 def relu(x: np.ndarray) -> np.ndarray:
     """y = max(x, 0); NaN stays NaN."""
-    if x.size < FEW:
+    if x.size < FEW_NUMBERS:
         return again(np.maximum, x, ZERO.get(x.dtype, 0))
     y = result(x.shape, x.dtype)
     run(rectify, x.size, x.size, x.reshape(-1), y.reshape(-1))
@@ -184,7 +184,7 @@ NUMPY = {"exp": np.exp, "tanh": np.tanh}  # as fast on few numbers, and on float
 def activate(name: str, x: np.ndarray, numbers: tuple[float, ...] = ()) -> np.ndarray:
     """y = f(x) for the function of that name in the reference, which has `numbers`."""
     function = NUMPY.get(name)
-    if function is not None and (x.size < FEW or x.dtype != np.float32):
+    if function is not None and (x.size < FEW_NUMBERS or x.dtype != np.float32):
         return again(function, x)
     y = result(x.shape, x.dtype)
     run(FUNCTIONS[name][0], x.size, x.size, x.reshape(-1), y.reshape(-1), *map(x.dtype.type, numbers))

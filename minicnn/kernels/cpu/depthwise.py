@@ -37,7 +37,7 @@ ROWS = 7 if REGISTERS == 32 else 4  # output rows of a tile
 TAPS = 9 if REGISTERS == 32 else 6  # weights whose gradient is summed at once
 # the most numbers in a plane of x that is copied, where not each number is loaded for many weights
 SMALL, SMALL_DX, SMALL_DW = 1 << 12, 1 << 9, 1 << 10
-FEW = 3  # weights in a column of such a filter
+SHORT = 3  # weights in a column of such a filter
 PLANES = 1 << 12  # numbers in the planes that are filled before they are read: what an L1 cache holds
 
 
@@ -125,7 +125,7 @@ def weight_gradient(dy, x, dweight, offsets, shape, step, numbers, band, begin, 
 
 def copied(x_shape: tuple[int, ...], window: Window, most: int) -> bool:
     """Whether to copy planes of x that may have so many numbers, for the filters of a window."""
-    return window.kernel[0] > FEW or x_shape[2] * x_shape[3] <= most
+    return window.kernel[0] > SHORT or x_shape[2] * x_shape[3] <= most
 
 
 def strip_of_planes(OH: int, OW: int, W: int, window: Window, most: int) -> tuple[Strip, int]:

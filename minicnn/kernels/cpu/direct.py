@@ -36,7 +36,7 @@ from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
 
 MR, NV = (8, 2) if REGISTERS == 32 else (4, 2)  # a tile: output channels, output rows
-FEW, MANY = (6, 4) if REGISTERS == 32 else (6, 2)  # the tile for up to six channels
+FEW, WIDE = (6, 4) if REGISTERS == 32 else (6, 2)  # the tile for up to six channels
 DOWN, ACROSS = 2, 5  # a tile of pixels, each a vector of output channels
 TAPS = 9 if REGISTERS == 32 else 6  # of a tile with two vectors of output channels
 PART = 1 << 13  # numbers of dy that are summed at once: what an L1 cache holds
@@ -92,7 +92,7 @@ def correlate(x, weight, bias, y, shape, step, offsets, numbers, band, begin, en
         for p in range(panels.shape[1]):
             panel, out = panels[g, p], y[n, g]
             if few:
-                band_of_tiles(FEW, MANY, panel, offsets, strip, step, bias[g], out, p * FEW, row0, last)
+                band_of_tiles(FEW, WIDE, panel, offsets, strip, step, bias[g], out, p * FEW, row0, last)
             else:
                 band_of_tiles(MR, NV, panel, offsets, strip, step, bias[g], out, p * MR, row0, last)
 
@@ -145,9 +145,9 @@ def run_correlate(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.nda
     N, G, M, OH, OW = y.shape
     C, H, W = x.shape[2:]
     line = C * (W + window.extent()[1]) * window.stride[0]
-    band = max(BAND // line // MANY, 1) * MANY
+    band = max(BAND // line // WIDE, 1) * WIDE
     band = OH if band >= OH else band
-    strip = strip_of(C, -(-band // MANY) * MANY, OW, W, window)
+    strip = strip_of(C, -(-band // WIDE) * WIDE, OW, W, window)
     L = BYTES // x.itemsize
     short = ACROSS <= OW <= 3 * L // 4 and M > FEW
     jobs, products = N * G * -(-OH // band), y.size * weight.shape[2] // PRODUCTS
@@ -204,24 +204,24 @@ def pack_gradient(dy, panel):
 
 @inner
 def sum_over_places(panel, strip, offsets, step, rows, OW, sums, k):
-    """sums (FEW, K, L)[:, k:k+MANY] += dy's vectors (rows, OW/L, FEW, L) times the shifted strip."""
+    """sums (FEW, K, L)[:, k:k+WIDE] += dy's vectors (rows, OW/L, FEW, L) times the shifted strip."""
     noinline()
     L = lanes(strip)
     last = (OW - 1) // L * L
-    acc = tile(FEW, MANY, strip)
+    acc = tile(FEW, WIDE, strip)
     for h in range(rows):
         at = h * step
         for w in range(0, last, L):
-            for c in range(MANY):
+            for c in range(WIDE):
                 v = load(strip, offsets[k + c] + at + w)
                 for r in range(FEW):
                     acc[r, c] += load(panel, h, w // L, r, 0) * v
-        for c in range(MANY):
+        for c in range(WIDE):
             v = load_part(OW - last, strip, offsets[k + c] + at + last)
             for r in range(FEW):
                 acc[r, c] += load(panel, h, last // L, r, 0) * v
     for r in range(FEW):
-        for c in range(MANY):
+        for c in range(WIDE):
             store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
 
 
@@ -256,7 +256,7 @@ def few_weight_gradient(dy, x, partial, shape, step, offsets, numbers, band, beg
                 rows = min(band, OH - row0)
                 fill_strip(x[n, g], strip, shape, row0 * numbers[2], numbers)
                 pack_gradient(dy[n, g, :, row0 : row0 + rows], panel)
-                for k in range(0, K, MANY):
+                for k in range(0, K, WIDE):
                     sum_over_places(panel, strip, offsets, step, rows, OW, sums, k)
         for m in range(M):
             for k in range(K):
@@ -295,7 +295,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     wide = FEW * -(-OW // L) * L if few else OW * -(-OG // L) * L  # numbers that a row of dy becomes
     band = min(max(PART // wide, 1), OH)
     strip = strip_of(CG, band, OW, W, window)
-    K, taps = strip.offsets.size, MANY if few else TAPS
+    K, taps = strip.offsets.size, WIDE if few else TAPS
     offsets = np.resize(
         strip.offsets, -(-K // taps) * taps
     )  # the last tile's taps beyond K count for nothing

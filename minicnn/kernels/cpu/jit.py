@@ -1,5 +1,11 @@
 """How the CPU kernels are compiled: lazily, once, into a cache of the user's own.
 
+    @jit        a kernel, which Python calls
+    @inner      a function that only kernels call: compiled inside each of them, and kept nowhere else
+    @pasted     one whose lines become its callers': a number in a call is known in it, and loops unroll
+
+(`noinline()` of simd.py keeps an inner function apart from its callers, where registers are scarce.)
+
 Numba's cache notices an edit of the file a kernel stands in, but not of the files it calls into. So the cache
 folder's name holds a hash of this whole folder. Its files are pickles: the folder belongs to the user alone
 (mode 0700). One process at a time is at it: Numba first enters a kernel in an index, then writes it.
@@ -10,6 +16,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +129,7 @@ class InnerCompiler(Compiler):
 # For a function that only kernels call, never Python. As a kernel it would be optimized and made machine code
 # by itself, then again inside each caller, and written to a file: a quarter of the time that compiling takes.
 inner: Any = numba.njit(**OPTIONS, no_cpython_wrapper=True, pipeline_class=InnerCompiler)
+pasted: Any = partial(jit, inline="always")
 
 
 class Progress(event.Listener):

@@ -34,7 +34,7 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, stretch, tile
 from minicnn.kernels.cpu.transpose import transpose
 
-FEW = 4096  # products that NumPy has done by the time a kernel begins
+FEW_PRODUCTS = 4096  # products that NumPy has done by the time a kernel begins
 FEW_ROWS, COLUMNS = MR, 8 * NV  # the most that read a weight as it lies, and columns of a job then
 STRIP = 8 * MR  # rows
 GELU = 4
@@ -189,7 +189,7 @@ def linear_plus(
 
     Of activations it also knows "gelu". Plans take it.
     """
-    if x.size * len(weight) <= FEW:
+    if x.size * len(weight) <= FEW_PRODUCTS:
         return again(small_layer, x, weight, bias, other, activation)
     O = len(weight)
     y = result((len(x), O), x.dtype)

@@ -16,7 +16,7 @@ from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.transpose import transpose
 
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
-FEW, TINY = 1 << 18, 1 << 15  # products in all or for a matrix that NumPy does sooner, on one thread
+FEW_PRODUCTS, TINY = 1 << 18, 1 << 15  # products in all or for a matrix that NumPy does sooner, on one thread
 WIDE = 128  # columns of z; for fewer a turned x is not worth copying
 
 __all__ = ["matmul"]
@@ -69,7 +69,7 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     (M, K), N = x.shape[-2:], y.shape[-1]
     each, count = M * N * K, math.prod(stack)
     ours = x.dtype == y.dtype in FLOATS and min(M, N) > 1 and y.shape[-2] == K
-    if not ours or each <= TINY or count * each <= FEW:
+    if not ours or each <= TINY or count * each <= FEW_PRODUCTS:
         return again(np.dot if x.ndim == y.ndim == 2 else np.matmul, x, y)  # the same; `dot` is there sooner
     z = result((*stack, M, N), x.dtype)
     if y.strides[-1] != y.itemsize and y.strides[-2] != y.itemsize:

@@ -197,7 +197,7 @@ def add_chunks(partial, panel, first, last, taps, steps, dweight):
 
 
 @jit
-def correlate(dy, x, partial, dweight, top, left, points, block_rows, at_once, finite, begin, end):
+def differentiate(dy, x, partial, dweight, top, left, points, block_rows, at_once, finite, begin, end):
     """partial (chunks, panels, NV, C, 9, L) = the weight gradient of chunks of blocks of tile rows.
 
     A job is a chunk, or some of its panels. Those `at_once` share a slice of V in cache. Without chunks there
@@ -343,7 +343,7 @@ def weight_gradient(
     finite, lines = np.empty(jobs, np.bool_), dweight.reshape(O, 1, C * 9)
     arrays = np.ascontiguousarray(dy), np.ascontiguousarray(x), partial, lines
     settings = padding[0], padding[2], POINTS[m], block_rows, at_once, finite
-    run(correlate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, *settings)
+    run(differentiate, jobs, dy.size * C * 9 // PRODUCTS, *arrays, *settings)
     if chunks > 0:
         finite, rows = np.empty(panels, np.bool_), partial.reshape(chunks, panels, NV, -1)
         run(add_up, panels, partial.size, rows, lines, 9, (9, 1), finite)

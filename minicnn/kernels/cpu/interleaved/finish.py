@@ -5,16 +5,13 @@ MEAN over windows of PH x PW side by side (1 x 1 for none). Rows and columns tha
 looked at.
 """
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activation_gradient
 from minicnn.kernels.cpu.conv import conv2d_bias_gradient
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, jit, pasted
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
@@ -25,8 +22,6 @@ MAX, MEAN = 1, 2
 CURVES = {TANH: "tanh", SIGMOID: "sigmoid"}
 PASSED_OVER = -1  # the index of a window whose relu is 0
 
-# For a helper that is pasted into its caller, not compiled by itself: numbers in a call are known in it.
-pasted: Any = partial(jit, inline="always")
 How = tuple[int, int, int, int]
 
 

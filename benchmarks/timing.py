@@ -112,6 +112,7 @@ kept: list[Call] = []  # in the process for PyTorch
 
 def keep(make: Callable[..., Sequence[Call]], arguments: tuple) -> int:
     """Make the functions; how many there are."""
+    mc.set_num_threads(1)  # more would start OpenMP's, which are PyTorch's, too
     kept.clear()
     kept.extend(make(*arguments))
     return len(kept)

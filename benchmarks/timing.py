@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numba
 import torch
@@ -82,14 +83,8 @@ class Apart:
 def apart() -> Iterator[Apart]:
     """The process, which ends with the block."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        before = os.environ.get(KEEP_MEMORY)
-        os.environ[KEEP_MEMORY] = "0"
-        try:
+        with mock.patch.dict(os.environ, {KEEP_MEMORY: "0"}):
             process.submit(os.getpid).result()
-        finally:
-            del os.environ[KEEP_MEMORY]
-            if before is not None:
-                os.environ[KEEP_MEMORY] = before
         yield Apart(process)
 
 

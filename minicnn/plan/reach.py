@@ -13,7 +13,7 @@ import types
 import typing
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cached_property, lru_cache, partial
 from pathlib import PurePath
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -155,7 +155,7 @@ def slots_of(x: Any) -> list[str]:
     ]
 
 
-def in_class(kind: type, also: set[str] = frozenset()) -> Iterator[Any]:  # type: ignore[assignment]
+def in_class(kind: type, also: Set[str] = frozenset()) -> Iterator[Any]:
     """The attributes of a class and its bases: of a module those that `forward` names, and what those name.
 
     Of another class any method may be called, also those whose names are given.

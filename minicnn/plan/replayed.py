@@ -28,9 +28,8 @@ def walk_back(
 ) -> list[tuple[Any, bool]]:
     """Walk back through the steps as the engine would through their nodes, which are taken from the list.
 
-    do(backward, (gradient,), {}), if given, calls each node's `backward`.
-
-    The result is each leaf's gradient or None, and whether its memory is nobody else's.
+    do(backward, (gradient,), {}), if given, calls each node's `backward`. The result is each leaf's gradient
+    or None, and whether its memory is nobody else's.
     """
     waiting: list[Any] = [None] * len(plan.blank)
     own = [False] * len(waiting)  # whether we may write into a gradient
@@ -56,11 +55,8 @@ def walk_back(
         distinct = len(pairs) == 1 or len({id(g) for _, g in pairs}) == len(pairs)
         for to, g in pairs:
             if waiting[to] is None:
-                # in planned memory arrays are made from blocks
-                alone = g.base is None or (
-                    do is not None and isinstance(g.base, ctypes.Array)
-                )  # in planned memory
-                waiting[to], own[to] = g, distinct and alone and g is not grad
+                planned = do is not None and isinstance(g.base, ctypes.Array)  # its memory is a block's
+                waiting[to], own[to] = g, distinct and (g.base is None or planned) and g is not grad
             else:
                 waiting[to], own[to] = kernels.added(waiting[to], g, own[to]), True
     return [(waiting[slot], own[slot]) for slot, _, _ in plan.leaves]

@@ -145,11 +145,6 @@ class Graph:
         ids = {id(x) for x in arrays}
         self.kept = {key: x for key, x in self.kept.items() if key not in ids}
 
-    @property
-    def nbytes(self) -> int:
-        """Of all arrays, in the blocks and outside."""
-        return self.blocks.nbytes + sum(x.nbytes for x in self.kept.values())
-
     def places(self, array: np.ndarray) -> Places:
         """All words that point into an array's memory. (No number but an address is as large as one.)"""
         begin, words = address(array), self.words.reshape(-1)

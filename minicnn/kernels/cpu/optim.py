@@ -78,6 +78,7 @@ def rmsprop(settings, table, centered, begin, end):
 
 @jit
 def adagrad(settings, table, begin, end):
+    """s adds up the squares of the gradients; the step is divided by its root."""
     rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]
     for k in range(len(table)):
         p, g, s, _, _ = parts(table, k, rate, begin, end)

@@ -13,6 +13,7 @@ __all__ = ["batch_norm_update_and_invert"]
 
 @jit
 def invert(var, eps, rstd, begin, end):
+    """rstd (C) = 1 / sqrt(var (C) + eps) for some channels."""
     for c in range(begin, end):
         rstd[c] = 1 / math.sqrt(var[c] + eps)
 

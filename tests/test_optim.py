@@ -110,6 +110,33 @@ def test_large_parameters():
         assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "key"),
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9}, "momentum_buffer"),
+        ("Adam", {}, "exp_avg"),
+        ("RMSprop", {"momentum": 0.9}, "momentum_buffer"),
+    ],
+)
+def test_means_without_gradients_go_to_zero(name, settings, key):
+    """Not to denormal numbers, with which processors are slow; on the CPU."""
+    pair = Pair(name, np.float32, **settings)
+    pair.step()
+    tiny = np.finfo(np.float32).tiny
+    for p, q in zip(pair.ours, pair.theirs, strict=True):
+        memory = pair.optimizers[0].state[p][key]
+        memory.array[...] *= np.float32(1e-36) / np.abs(memory.array).max()
+        pair.optimizers[1].state[q][key].copy_(torch.from_numpy(memory.array))
+        p.grad, q.grad = mc.zeros(p.shape), torch.zeros(q.shape)
+    for _ in range(60):
+        for optimizer in pair.optimizers:
+            optimizer.step()
+    for p, q in zip(pair.ours, pair.theirs, strict=True):
+        assert not pair.optimizers[0].state[p][key].array.any()
+        assert 0 < pair.optimizers[1].state[q][key].abs().max() < tiny  # where PyTorch's stays
+    pair.compare()
+
+
 def test_memory_in_any_order():
     values, gradient = numbers(5, 3), numbers(5, 3)
     turned = np.asfortranarray(values)

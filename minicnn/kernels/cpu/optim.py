@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner, jit
 from minicnn.kernels.cpu.lists import Arrays, parts, plain, table_of
 from minicnn.kernels.cpu.runner import run
 
@@ -22,15 +22,26 @@ def descend(settings, table, begin, end):
             p[i] -= lr * (sign * g[i] + decay * p[i])
 
 
+@inner
+def normal(x, least):
+    """x, or 0 for one that is nearer to 0 than the least normal number.
+
+    Without gradients a running mean goes down to denormal numbers and stays at the last of them: processors
+    compute with them a hundred times slower, and none is large enough to move a weight.
+    """
+    return x * 0 if abs(x) < least else x
+
+
 @jit
 def heavy_ball(settings, table, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
     lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
+    least = settings[5]
     for k in range(len(table)):
         p, g, b, _, _ = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
-            b[i] = momentum * b[i] + damp * d
+            b[i] = normal(momentum * b[i] + damp * d, least)
             p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
 
 
@@ -41,13 +52,13 @@ def adam(settings, table, amsgrad, begin, end):
     `most`, the largest v so far, is there if amsgrad; NaN counts as the largest.
     """
     rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
-    beta2, rest2, bias2, eps = settings[5], settings[6], settings[7], settings[8]
+    beta2, rest2, bias2, eps, least = settings[5], settings[6], settings[7], settings[8], settings[9]
     for k in range(len(table)):
         p, g, m, v, most = parts(table, k, rate, begin, end)
         for i in range(p.size):
             old = shrink * p[i]
             d = sign * g[i] + decay * old
-            m[i] += rest1 * (d - m[i])
+            m[i] = normal(m[i] + rest1 * (d - m[i]), least)
             v[i] = beta2 * v[i] + rest2 * d * d
             spread = v[i]
             if amsgrad:
@@ -59,7 +70,7 @@ def adam(settings, table, amsgrad, begin, end):
 def rmsprop(settings, table, centered, begin, end):
     """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
-    decay, sign, momentum = settings[4], settings[5], settings[6]
+    decay, sign, momentum, least = settings[4], settings[5], settings[6], settings[7]
     for k in range(len(table)):
         p, g, s, mean, b = parts(table, k, lr, begin, end)
         for i in range(p.size):
@@ -71,7 +82,7 @@ def rmsprop(settings, table, centered, begin, end):
                 spread -= mean[i] * mean[i]
             move = d / (np.sqrt(spread) + eps)
             if momentum > 0:
-                b[i] = momentum * b[i] + move
+                b[i] = normal(momentum * b[i] + move, least)
                 move = b[i]
             p[i] -= lr * move
 
@@ -97,12 +108,13 @@ def update(
 ) -> None:
     """Run a step in place on parameters; `lists` are their gradients and states, None what is not wanted.
 
-    The settings are rounded to the parameters' dtype.
+    The settings are rounded to the parameters' dtype; the least normal number comes after them.
     """
     listed = table_of(params, *lists)
     if listed is not None:
         table, pieces, size = listed
-        run(step, pieces, size, np.array(settings, params[0].dtype), table, *flags)
+        least = np.finfo(params[0].dtype).tiny
+        run(step, pieces, size, np.array((*settings, least), params[0].dtype), table, *flags)
         return
     given = params, *lists
     rows = [None if arrays is None else [plain(a) for a in arrays] for arrays in given]

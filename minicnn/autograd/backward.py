@@ -41,7 +41,7 @@ def backward(
 
 def accumulate(leaf: Any, grad: Any) -> None:
     """Add to leaf.grad; the first gradient becomes it."""
-    if not leaf.requires_grad:
+    if not leaf.tracked:
         return  # frozen since the forward pass
     if leaf._grad is None:
         leaf._grad = leaf.wrap(grad)

@@ -69,7 +69,7 @@ class CompiledFunction:
         self.calls += 1
         if plan is not None:
             plan.used, self.in_vain = self.calls, 0
-            return plan(given)
+            return plan(given) if plan.gains else self.function(*args, **kwargs)
         if kind in self.plans or not self.room() or not one_at_a_time.acquire(blocking=False):
             return self.function(*args, **kwargs)
         try:

@@ -175,6 +175,29 @@ def test_a_parameter_written_before_the_way_back():
         out.sum().backward()
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("convolutional", [False, True])
+def test_an_input_written_before_the_way_back(convolutional, read_only):
+    """It is copied if that needs it, and else read where it lies."""
+    linear = nn.Sequential(nn.Linear(30, 40), nn.Tanh(), nn.Linear(40, 50))
+    compiled, x = compiled_with(network()) if convolutional else compiled_with(linear, (20, 30))
+    assert (captured(compiled).entries[0] is not None) == convolutional
+    target = mc.randint(0, 50, x.shape[:1])
+    for _ in range(3):
+        x = mc.randn_like(x)
+        wanted = result(compiled._orig_mod, x, target)
+        compiled.zero_grad()
+        array = x.array.copy()
+        array.flags.writeable = not read_only
+        out = compiled(mc.from_numpy(array))
+        array.flags.writeable = True
+        array[...] = np.nan
+        F.cross_entropy(out, target).backward()
+        got = [out.detach().numpy(), *[p.grad.numpy() for p in compiled.parameters()]]
+        for ours, theirs in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=3e-5 * abs(theirs).max())
+
+
 def test_other_memory_at_each_step():
     compiled, x = compiled_with(network())
     for _ in range(6):

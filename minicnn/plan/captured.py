@@ -11,7 +11,7 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,12 +111,24 @@ class Captured:
         graph.finish()
         self.forward, self.winograd, self.parameters = graph, cpu.winograd, parameters
         self.moving = moving(plan)
+        self.entries = [self.entry(x) for x in self.inputs]
         return self.wrapped(plan, given)
+
+    def entry(self, x: np.ndarray) -> Any:
+        """Where an argument stands in the graph, if nothing but its calls reads it: it need not be copied."""
+        kept = [array for node in self.nodes if node for array in arrays_in(vars(node))]
+        needed = self.forward.reads(x) or any(np.may_share_memory(x, y) for y in (self.out, *kept))
+        return None if needed else self.forward.places(x)
 
     def replay(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
         """All steps in one call."""
-        for own, argument in zip(self.inputs, given, strict=True):
+        for own, entry, argument in zip(self.inputs, self.entries, given, strict=True):
+            if entry is not None and argument.array.flags.carray:
+                self.forward.move(entry, argument.array)
+                continue
             own[...] = argument.array
+            if entry is not None:
+                self.forward.move(entry, own)
         before = [x.copy() for x in self.moving] if self.forward.flags else []
         token = errors.set(IGNORED)
         try:
@@ -202,6 +214,15 @@ def moving(plan: "Plan") -> list[np.ndarray]:
     steps = [step for step in plan.steps if step.settings.get("batch")]
     slots = {slot for step in steps for slot in slots_in(step.settings["running"])}
     return [x.array for slot, x in plan.tensors if slot in slots]
+
+
+def arrays_in(value: Any) -> Iterator[np.ndarray]:
+    """The arrays inside tuples, lists and dicts."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, tuple | list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from arrays_in(part)
 
 
 class CapturedCall(Replayed):

@@ -154,6 +154,11 @@ class Graph:
         again = [(i, k) for i, call in calls for k, out in enumerate(call.outs) if out is array]
         return Places(found, words[found] - begin, again)
 
+    def reads(self, array: np.ndarray) -> bool:
+        """Whether NumPy works on an array's memory, which is then not to be moved."""
+        given = [x for call in self.parts if type(call) is Again for x in call.arguments]
+        return any(type(x) is np.ndarray and np.may_share_memory(x, array) for x in given)
+
     def move(self, places: Places, array: np.ndarray) -> None:
         """Let an array stand in these places, of the shape, dtype and strides of the one before."""
         self.words.reshape(-1)[places.words] = places.offsets + address(array)

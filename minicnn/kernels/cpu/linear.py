@@ -16,11 +16,11 @@ from minicnn.kernels.cpu.elementary import whole_registers
 from minicnn.kernels.cpu.gemm import (
     CHAIN,
     DEPTH,
+    JOBS,
     MR,
     NV,
     all_tiles,
     copy_rows,
-    jobs_of,
     matmul,
     matmuls,
     room_for_panels,
@@ -68,30 +68,30 @@ def add_rows(other, bias, y, j, n):
 
 
 @jit
-def layer(x, weight, bias, other, activation, y, rows, begin, end):
+def layer(x, weight, bias, other, activation, y, by_rows, begin, end):
     """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O) + other (N, O)), or without other.
 
-    Jobs are as in gemm.product. What comes before and after the products goes strip by strip, in cache.
+    A job is MR rows, or else the columns of a panel. What comes before and after the products goes strip by
+    strip, in cache.
     """
     (M, I), O, add = x.shape, len(weight), other.size > 0
     panels, zeros = room_for_panels(weight, I, O), np.zeros(STRIP, y.dtype)
     width = panels.shape[2]
-    across, job = (O + width - 1) // width, begin
-    while job < end:
-        first, j = job // across * rows, job % across * width
-        count = min(len(panels), across - job % across, end - job)
-        n, last = min(count * width, O - j), min(first + rows, M)
+    (i0, i1), (j0, j1) = (0, M), (begin * width, min(end * width, O))
+    if by_rows:
+        (i0, i1), (j0, j1) = (begin * MR, min(end * MR, M)), (0, O)
+    for j in range(j0, j1, len(panels) * width):
+        n = min(len(panels) * width, j1 - j)
         for k in range(0, max(I, 1), DEPTH):
             copy_rows(weight[j : j + n, k : k + DEPTH], panels)
-            for i in range(first, last, STRIP):
-                stop = min(i + STRIP, last)
+            for i in range(i0, i1, STRIP):
+                stop = min(i + STRIP, i1)
                 strip = y[i:stop]
                 if add and k == 0:
                     add_rows(other[i:stop], bias, strip, j, n)
                 all_tiles(x[i:stop, k : k + DEPTH], panels, zeros, bias, strip, j, n, add or k > 0)
                 if k + DEPTH >= I and activation != NONE:
                     activate(strip, j, n, activation)
-        job += count
 
 
 @inner
@@ -200,8 +200,11 @@ def linear_plus(
     if len(x) <= FEW_ROWS:
         run(layer_of_few_rows, -(-O // COLUMNS), weight.size, *settings)
     else:
-        jobs, rows = jobs_of(x, O)
-        run(layer, jobs, x.size * O // PRODUCTS, *settings, rows)
+        panels = -(-O // (NV * BYTES // x.itemsize))
+        by_rows = (
+            panels < JOBS
+        )  # then each thread copies all of the weight, rather than wait for others' rows
+        run(layer, -(-len(x) // MR) if by_rows else panels, x.size * O // PRODUCTS, *settings, by_rows)
     return y
 
 

@@ -1,6 +1,7 @@
 """Orders in which a loader visits samples."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -142,11 +143,6 @@ class BatchSampler(Sampler):
         return self._batches(iter(self.sampler))  # the order is drawn now
 
     def _batches(self, indices: Iterator[Any]) -> Iterator[list[Any]]:
-        batch: list[Any] = []
-        for index in indices:
-            batch.append(index)
-            if len(batch) == self.batch_size:
+        while batch := list(islice(indices, self.batch_size)):
+            if len(batch) == self.batch_size or not self.drop_last:
                 yield batch
-                batch = []
-        if batch and not self.drop_last:
-            yield batch

@@ -11,13 +11,13 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minicnn import ops
-from minicnn.autograd import IGNORED, errors, note_write
+from minicnn.autograd import IGNORED, errors, is_one, note_write
 from minicnn.backends import cpu
 from minicnn.device import kernels_for, telling
 from minicnn.ops.activation import Activation
@@ -36,7 +36,7 @@ from minicnn.plan.interleaved_pool import (
 )
 from minicnn.plan.interleaving import Interleave, InterleavedConv2d, Separate
 from minicnn.plan.replayed import Replayed, walk_back
-from minicnn.plan.step import Apart, Slot, slots_in
+from minicnn.plan.step import Apart, Slot, filled, slots_in
 from minicnn.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -46,14 +46,15 @@ if TYPE_CHECKING:
 BY_KERNELS = {
     Dense, FoldedConv2d, FusedAdd, FusedBatchNorm, Interleave, InterleavedAdaptiveAvgPool2d,
     InterleavedAvgPool2d, InterleavedConv2d, InterleavedMaxPool2d, PooledConv2d, Separate,
-    ops.AdaptiveAvgPool2d, ops.AdaptiveMaxPool2d, ops.AvgPool2d, ops.Concatenate, ops.Conv2d, ops.MaxPool2d,
-    ops.ReLU,
+    ops.AdaptiveAvgPool2d, ops.AdaptiveMaxPool2d, ops.AvgPool2d, ops.Concatenate, ops.Conv2d,
+    ops.CrossEntropy, ops.MaxPool2d, ops.ReLU,
 }  # fmt: skip
 # what NumPy does, on few numbers or without a copy
 BY_NUMPY = {
     ScaledChannels, ops.Add, ops.Dropout, ops.Expand, ops.Mean, ops.Pad, ops.Permute, ops.Reshape, ops.Slice,
 }  # fmt: skip
 MOST = 1 << 30  # bytes that all plans may keep from step to step
+LARGE = 1 << 15  # bytes of an argument that is not sooner copied than moved
 NOTHING = np.empty(0)
 TRIES = 4  # recordings, each for other parameters' arrays
 
@@ -66,11 +67,11 @@ class Captured:
         self.tries = 0
         self.forward: Any = None  # Graphs
         self.backward: Any = None
-        self.references: list[int] = []
+        self.references: list[int] = []  # how often each gradient is referred to when nobody has it
         self.last: Any = lambda: None  # the node of the last replay, as long as somebody has it
 
-    def __call__(self, plan: "Plan", given: Sequence[Tensor]) -> Tensor | None:
-        """The plan's result; None if the plan has to go step by step."""
+    def __call__(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
+        """The plan's outputs; None if the plan has to go step by step."""
         if not self.lock.acquire(blocking=False):
             return None
         try:
@@ -100,7 +101,7 @@ class Captured:
         telling("cpu.memory").return_freed_memory()
         with telling("cpu.graph").Graph() as graph:
             values, self.nodes = plan.run(self.inputs, noted)
-        self.out = values[plan.outputs]
+        self.outs = {slot: values[slot] for slot in slots_in(plan.outputs)}
         parameters = [x.array for _, x in plan.tensors]
         known = (
             graph.repeatable and graph.blocks.planned() <= MOST and all(x.flags.carray for x in parameters)
@@ -111,14 +112,15 @@ class Captured:
         graph.finish()
         self.forward, self.winograd, self.parameters = graph, cpu.winograd, parameters
         self.moving = moving(plan)
-        self.entries = [self.entry(x) for x in self.inputs]
+        del values
+        graph.forget(self.inputs)
+        # where large arguments stand; not of those that a node has for its derivative: these are copied
+        (alone,), counts = count_references([np.empty(0)]), count_references(self.inputs)
+        self.entries = [
+            graph.places(x) if count == alone and x.nbytes >= LARGE else None
+            for x, count in zip(self.inputs, counts, strict=True)
+        ]
         return self.wrapped(plan, given)
-
-    def entry(self, x: np.ndarray) -> Any:
-        """Where an argument stands in the graph, if nothing but its calls reads it: it need not be copied."""
-        kept = [array for node in self.nodes if node for array in arrays_in(vars(node))]
-        needed = self.forward.reads(x) or any(np.may_share_memory(x, y) for y in (self.out, *kept))
-        return None if needed else self.forward.places(x)
 
     def replay(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
         """All steps in one call."""
@@ -142,21 +144,26 @@ class Captured:
             x[...] = kept
         return None
 
-    def wrapped(self, plan: "Plan", given: Sequence[Tensor]) -> Tensor:
-        """The result, and where gradients go from it."""
-        if not plan.tracked:
-            return Tensor.wrap(self.out.copy())
-        node = CapturedCall(self, plan, given)
-        self.last = weakref.ref(node)
-        return Tensor.wrap(self.out.copy(), node)
+    def wrapped(self, plan: "Plan", given: Sequence[Tensor]) -> Any:
+        """The outputs, and where gradients go from the one that has any."""
+        node = None
+        if plan.tracked:
+            node = CapturedCall(self, plan, given)
+            self.last = weakref.ref(node)
+
+        def tensor(slot: Slot) -> Tensor:
+            return Tensor.wrap(self.outs[slot].copy(), None if type(slot) is Apart else node)
+
+        return filled(plan.outputs, tensor)
 
     def gradients(self, plan: "Plan", grad: np.ndarray) -> list[Any] | None:
         """Those of the leaves; None if the backward pass has to go step by step."""
+        if self.backward is False or (plan.knows_one and not is_one(grad)):
+            return None
         if self.backward is None:
             return self.record_backward(plan, grad)
-        if self.backward is False:
-            return None
-        self.grad[...] = grad
+        if not plan.knows_one:
+            self.grad[...] = grad
         self.leave_to_others()
         return self.given() if self.backward.replay() else None
 
@@ -166,23 +173,19 @@ class Captured:
 
     def leave_to_others(self) -> None:
         """New arrays for those gradients that somebody still has from the last time."""
-        now = zip(self.count_references(), self.references, self.own, strict=True)
+        now = zip(count_references(self.found), self.references, self.own, strict=True)
         taken = [i for i, (count, alone, own) in enumerate(now) if own and count > alone]
         for i in taken:
             self.found[i] = np.empty_like(self.found[i])
             self.backward.move(self.places[i], self.found[i])
         if taken:
-            self.references = self.count_references()
-
-    def count_references(self) -> list[int]:
-        """How often each gradient is referred to when nobody has it."""
-        return [sys.getrefcount(x) for x in self.found]
+            self.references = count_references(self.found)
 
     def record_backward(self, plan: "Plan", grad: np.ndarray) -> list[Any] | None:
         """As `record`."""
-        self.grad = np.array(grad, order="C")
+        self.grad = grad if plan.knows_one else np.array(grad, order="C")
         with telling("cpu.graph").Graph(self.forward.blocks) as graph:
-            found = walk_back(plan, self.nodes.copy(), [(plan.outputs, self.grad)], str, noted)
+            found = walk_back(plan, self.nodes.copy(), [(plan.tracked[0], self.grad)], str, noted)
         self.found = [x for x, _ in found]
         self.own = [own and x.base is None for x, own in found]
         del found
@@ -194,8 +197,13 @@ class Captured:
                 graph,
                 [graph.places(x) if x is not None else None for x in self.found],
             )
-            self.references = self.count_references()
+            self.references = count_references(self.found)
         return self.given()
+
+
+def count_references(arrays: list[Any]) -> list[int]:
+    """How often each array is referred to."""
+    return [sys.getrefcount(x) for x in arrays]
 
 
 def noted(function: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
@@ -216,15 +224,6 @@ def moving(plan: "Plan") -> list[np.ndarray]:
     return [x.array for slot, x in plan.tensors if slot in slots]
 
 
-def arrays_in(value: Any) -> Iterator[np.ndarray]:
-    """The arrays inside tuples, lists and dicts."""
-    if isinstance(value, np.ndarray):
-        yield value
-    elif isinstance(value, tuple | list | dict):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from arrays_in(part)
-
-
 class CapturedCall(Replayed):
     """The node of a captured call, whose backward pass is a single call, too."""
 
@@ -238,11 +237,17 @@ class CapturedCall(Replayed):
 
 
 def fits(plan: "Plan") -> bool:
-    """Whether one result comes from steps that are known."""
+    """Whether the results come from steps that are known, and gradients through one of them at most."""
     known = BY_KERNELS | BY_NUMPY
+    made = {step.out for step in plan.steps}
+    outputs = [*slots_in(plan.outputs)]
+    last = [
+        step for step in plan.steps if step.function.knows_one
+    ]  # of 1, which only the output's gradient is
     return (
-        type(plan.outputs) in (Slot, Apart)
+        len(outputs) > 0
+        and all(type(slot) in (Slot, Apart) and slot in made for slot in outputs)
         and all(step.function in known or issubclass(step.function, Activation) for step in plan.steps)
-        and plan.tracked in ([], [plan.outputs])
-        and plan.outputs == plan.steps[-1].out
+        and len(plan.tracked) <= 1
+        and all(step.out in plan.tracked for step in last if plan.tracked)
     )

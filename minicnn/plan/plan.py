@@ -39,7 +39,7 @@ class Plan:
         shapes: list[tuple[int, ...]],
         outputs: Any,
     ) -> None:
-        alone = len(steps) == 1
+        self.gains = len(steps) > 1  # one operation is as fast without a plan
         self.steps = steps = fuse(interleave(steps, shapes, origins, outputs), shapes, outputs)
         self.outputs = outputs
         self.used = 0  # the number of the call that repeated it last
@@ -68,8 +68,8 @@ class Plan:
         passed = {step.out for step in backward}
         self.inputs = sources  # for outputs that are inputs
         self.tracked = [slot for slot in slots_in(outputs) if type(slot) is Slot and slot in passed]
+        self.knows_one = any(step.function.knows_one for step in steps if step.out in self.tracked)
         self.captured = Captured() if fits(self) else None
-        self.gains = not alone or self.captured is not None  # one operation is as fast without a plan
 
     def call(self, step: Step) -> tuple[tuple, list[int] | None, bool]:
         """How a step is called: `needs`, the places of its arguments, whether its settings have Slots.

@@ -125,6 +125,8 @@ def inside(x: Any) -> Iterator[Any]:
         yield (x(),)
     elif isinstance(x, np.ndarray):
         yield Bytes(x)
+    elif hasattr(x, "__wrapped__") and of_arrays(type(x)):  # a function that is compiled on its own, too
+        yield (x.__wrapped__,)
     elif not isinstance(x, STATELESS):
         yield from in_object(x)
 

@@ -70,7 +70,7 @@ class Replayed(Function):
         self.arrived: list[tuple[Slot, Any]] = []  # the gradients of several outputs
         leaves = [given[x] if isinstance(x, int) else x for _, x, _ in plan.leaves]
         self.needs = [(x.node or x, shape) for x, (_, _, shape) in zip(leaves, plan.leaves, strict=True)]
-        self.time = clock[0]
+        self.time, self.knows_one = clock[0], plan.knows_one
 
     def input_gradients(self, grad: Any, retain_graph: bool) -> list[tuple[Any, Any]]:
         """Those of the arguments and parameters, in memory of their own."""

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -88,7 +89,7 @@ class Trainer:
         self.loss = classification_loss if loss is None else loss
         self.metrics = named(metrics)
         self.history = History()
-        self._compiled: dict[Any, CompiledFunction] = {}
+        self._compiled: dict[Any, Callable[..., Any]] = {}
 
     @np.errstate(over="ignore", invalid="ignore")  # the loss tells, with the step
     def fit(
@@ -187,12 +188,21 @@ class Trainer:
             move_state(self.optimizer, self.device)
 
     def _fast(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The model or the loss; on the CPU compiled, unless it does what cannot be repeated."""
+        """A function; on the CPU compiled, unless it does what cannot be repeated."""
         if self.device is not CPU or not isinstance(function, nn.Module | FunctionType):
             return function
         if function not in self._compiled:
             self._compiled[function] = CompiledFunction(function, quiet=True)
         return self._compiled[function]
+
+    def _measure(self) -> Callable[[Tensor, Any], tuple[Tensor, Any]]:
+        """`measured` for this model and loss; on the CPU compiled as one, or else each that can be."""
+        metrics = bool(self.metrics)
+        key = id(self.model), id(self.loss), metrics  # of objects that stay
+        if key not in self._compiled:
+            whole = partial(measured, self._fast(self.model), self._fast(self.loss), metrics)
+            self._compiled[key] = CompiledFunction(whole, quiet=True) if self.device is CPU else whole
+        return self._compiled[key]
 
     def _train_epoch(
         self, batches: Batches, optimizer: Optimizer, epoch: int, title: str, verbose: bool
@@ -201,15 +211,14 @@ class Trainer:
         means = Means(self.metrics, self.device)
         progress = Progress(title, len(batches) if isinstance(batches, Sized) else None, verbose)
         on_gpu, steps = self.device is not CPU, 0
-        forward, measure = self._fast(self.model), self._fast(self.loss)
+        measure = self._measure()
         start = time.perf_counter()
 
         def learn(x: Tensor, y: Any) -> None:
             nonlocal steps
             steps += 1
             optimizer.zero_grad()
-            outputs = forward(x)
-            loss = measure(outputs, y)
+            loss, outputs = measure(x, y)
             if not on_gpu:
                 _check_finite(loss.item(), f"in epoch {epoch}, step {steps}", optimizer)
             loss.backward()
@@ -233,12 +242,12 @@ class Trainer:
         """Measure the model on batches (x, y) or a Dataset: "loss" and each metric, means of all samples."""
         self._place()
         means = Means(self.metrics, self.device)
-        forward, measure = self._fast(self.model), self._fast(self.loss)
+        measure = self._measure()
         known = all(metric in METRICS.values() for metric in self.metrics.values())  # for they only compute
 
         def look(x: Tensor, y: Any) -> None:
-            outputs = forward(x)
-            means.add(len(x), measure(outputs, y), outputs, y)
+            loss, outputs = measure(x, y)
+            means.add(len(x), loss, outputs, y)
 
         with no_grad(), _mode(self.model, training=False):
             batches = batches_of(data, batch_size, shuffle=False, name="data")
@@ -276,6 +285,15 @@ class Trainer:
         if not outputs:
             raise ValueError("predict: there are no samples")
         return cat(outputs).cpu()
+
+
+def measured(
+    model: Callable[..., Any], loss: Callable[..., Any], metrics: bool, x: Tensor, y: Any
+) -> tuple[Tensor, Any]:
+    """The loss of a batch and, for metrics, the model's outputs, or the first of several."""
+    outputs = model(x)
+    first = outputs[0] if isinstance(outputs, tuple) else outputs
+    return loss(outputs, y), first.detach() if metrics else None
 
 
 @contextmanager

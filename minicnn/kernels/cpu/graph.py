@@ -81,6 +81,7 @@ class Graph:
         self.repeatable = not config.DISABLE_JIT
         self.thread = threading.get_ident()
         self.shared: tuple[int, bool] | None = None  # for what `table` was made
+        self.together = False  # whether any call has several threads
 
     def __enter__(self) -> "Graph":
         self.alone = ONE_AT_A_TIME.acquire(blocking=False)
@@ -124,6 +125,7 @@ class Graph:
         """Write the table, a row of words for each call's arguments, and cut it where NumPy's work stands."""
         rows = [call for call in self.calls if type(call) is tuple]
         self.words = np.array([words for _, words, _, _ in rows]).reshape(-1, WORDS)
+        self.flat = self.words.reshape(-1)
         self.table = np.zeros((len(rows), 4), np.int64)
         for row, words, (part, _, jobs, _) in zip(self.table, self.words, rows, strict=True):
             row[:] = part, address(words), jobs, 1
@@ -135,7 +137,7 @@ class Graph:
                 end += 1
                 continue
             if begin < end:
-                self.parts.append(self.table[begin:end])
+                self.parts.append((self.table[begin:end], self.words[begin:end]))
             if call is not None:
                 self.parts.append(call)
             begin = end
@@ -148,20 +150,15 @@ class Graph:
 
     def places(self, array: np.ndarray) -> Places:
         """All words that point into an array's memory. (No number but an address is as large as one.)"""
-        begin, words = address(array), self.words.reshape(-1)
+        begin, words = address(array), self.flat
         found = np.flatnonzero((words >= begin) & (words < begin + array.nbytes))
         calls = [(i, call) for i, call in enumerate(self.parts) if type(call) is Again]
         again = [(i, k) for i, call in calls for k, out in enumerate(call.outs) if out is array]
         return Places(found, words[found] - begin, again)
 
-    def reads(self, array: np.ndarray) -> bool:
-        """Whether NumPy works on an array's memory, which is then not to be moved."""
-        given = [x for call in self.parts if type(call) is Again for x in call.arguments]
-        return any(type(x) is np.ndarray and np.may_share_memory(x, array) for x in given)
-
     def move(self, places: Places, array: np.ndarray) -> None:
         """Let an array stand in these places, of the shape, dtype and strides of the one before."""
-        self.words.reshape(-1)[places.words] = places.offsets + address(array)
+        self.flat[places.words] = places.offsets + address(array)
         for i, k in places.again:
             self.parts[i].outs[k] = array
 
@@ -172,22 +169,23 @@ class Graph:
             most = 1 if runner.forked else min(threads.count, POOL)
             for row, (jobs, numbers) in zip(self.table, self.work, strict=True):
                 row[3] = min(most, jobs) if numbers >= SHARE else 1
+            self.together = bool((self.table[:, 3] > 1).any())
 
     def replay(self) -> bool:
         """Do all calls again; whether none failed, and all conditions held."""
         self.share()
-        together = bool((self.table[:, 3] > 1).any()) and LOCK.acquire(blocking=False)
+        together = self.together and LOCK.acquire(blocking=False)
+        failed = False
         try:  # alone, too, if other threads of the program have the cores
             share = address_of_share() if together else 0
             for part in self.parts:
-                if type(part) is np.ndarray:
-                    replay(share, part, together)
+                if type(part) is tuple:
+                    failed |= replay(share, *part, together)
                 else:
                     part()
         finally:
             if together:
                 LOCK.release()
-        failed = self.words[:, 0].any()  # the code of an error comes first
         if failed:
             self.words[:, :2] = 0
         return not failed and all(flags.all() for flags in self.flags)
@@ -248,11 +246,17 @@ def call_share(typing, share, part, arguments, jobs, count):
 
 
 @jit
-def replay(share, table, together):
-    """Each row's function on its arguments, jobs and threads; without threads unless `together`."""
+def replay(share, table, words, together):
+    """Each row's function on its arguments, jobs and threads; without threads unless `together`.
+
+    The result is whether one has failed: then the words of its arguments begin with the code of an error.
+    """
+    failed = False
     for i in range(len(table)):
         part, arguments, jobs, count = table[i]
         if together and count > 1:
             call_share(share, part, arguments, jobs, count)
         else:
             call_part(part, arguments, 0, jobs)
+        failed |= words[i, 0] != 0
+    return failed

@@ -5,8 +5,11 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.elementary import exp, log
+from minicnn.kernels.cpu.graph import again, all_set
 from minicnn.kernels.cpu.jit import inner
+from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import highest, total, total_and_products
+from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.softmax import exactly
 
 __all__ = ["cross_entropy"]
@@ -21,27 +24,30 @@ def exponentials(z, largest, e):
 
 
 @exactly
-def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gradient):
-    """Fill losses (N) and gradient (N, C); see the reference for the formulas.
+def rows(
+    logits, target, weight, ignore_index, label_smoothing, mean, losses, gradient, loss, known, begin, end
+):
+    """Fill losses (N), gradient (N, C), and loss (1), their sum or mean; see the reference for the formulas.
 
-    Returns the sum of the losses, or their `mean`, and the first row whose target is no class (N if there is
-    none).
+    known (1) is whether all targets are classes; if not, nothing else is filled.
     """
     N, C = logits.shape
     number = logits.dtype.type
     total_weight = np.float64(0)
+    known[0] = True
     for n in range(N):
         t = target[n]
         if t != ignore_index:
             if t < 0 or t >= C:
-                return total_weight, n
+                known[0] = False
+                return
             total_weight += weight[t]
     divisor = total_weight if mean else np.float64(1)
     share = number(1 / divisor if divisor != 0 else 0)  # of the mean that a row has
     all_weights = number(0)
     for c in range(C):
         all_weights += weight[c]
-    loss = np.float64(0)
+    sum = np.float64(0)
     for n in range(N):
         t, z, d = target[n], logits[n], gradient[n]
         if t == ignore_index:
@@ -60,8 +66,8 @@ def rows(logits, target, weight, ignore_index, label_smoothing, mean, losses, gr
         for c in range(C):
             d[c] = d[c] * scale - on_all * share * weight[c]
         d[t] -= on_target * share
-        loss += losses[n]
-    return loss / divisor if divisor != 0 else np.nan, N
+        sum += losses[n]
+    loss[0] = sum / divisor if divisor != 0 else np.nan
 
 
 @lru_cache(32)
@@ -80,13 +86,13 @@ def cross_entropy(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Loss and gradient (N, C) from logits (N, C), classes (N) and weights (C) or None; see the reference."""
     N, C = logits.shape
-    losses, gradient = np.empty(N, logits.dtype), np.empty((N, C), logits.dtype)
-    weight = ones(C, logits.dtype) if weight is None else np.ascontiguousarray(weight, logits.dtype)
-    logits, classes = np.ascontiguousarray(logits), np.ascontiguousarray(target, np.int64)
+    losses, gradient = result((N,), logits.dtype), result((N, C), logits.dtype)
+    loss, known = result((1,), logits.dtype), result((1,), np.bool_)
+    weight = ones(C, logits.dtype) if weight is None else again(np.ascontiguousarray, weight, logits.dtype)
+    logits, classes = again(np.ascontiguousarray, logits), again(np.ascontiguousarray, target, np.int64)
     settings = ignore_index, float(label_smoothing), reduction == "mean"
-    loss, end = rows(logits, classes, weight, *settings, losses, gradient)
-    if end < N:
-        raise IndexError(
-            f"cross_entropy: target {target[end]} is out of bounds for {C} classes (0 to {C - 1})"
-        )
-    return losses if reduction == "none" else np.array(loss, logits.dtype), gradient
+    run(rows, 1, gradient.size, logits, classes, weight, *settings, losses, gradient, loss, known)
+    if not all_set(known):
+        wrong = next(t for t in classes if t != ignore_index and not 0 <= t < C)
+        raise IndexError(f"cross_entropy: target {wrong} is out of bounds for {C} classes (0 to {C - 1})")
+    return losses if reduction == "none" else loss.reshape(()), gradient

@@ -33,12 +33,17 @@ def set_threads(threads: int) -> None:
     mc.set_num_threads(threads)
 
 
-def training_step(model: Any, optimizer: Any, loss_fn: Any, inputs: Any, targets: Any) -> Call:
-    """A function that trains on one batch and gives the loss, in minicnn or in PyTorch."""
+def loss_of(model: Any, loss_fn: Any) -> Callable[[Any, Any], Any]:
+    """A function of inputs and targets."""
+    return lambda inputs, targets: loss_fn(model(inputs), targets)
+
+
+def training_step(measure: Callable[[Any, Any], Any], optimizer: Any, inputs: Any, targets: Any) -> Call:
+    """A function that trains on one batch and gives the loss that it measures, in minicnn or in PyTorch."""
 
     def step() -> Any:
         optimizer.zero_grad()
-        loss = loss_fn(model(inputs), targets)
+        loss = measure(inputs, targets)
         loss.backward()
         optimizer.step()
         return loss

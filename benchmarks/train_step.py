@@ -5,10 +5,10 @@ one run, each in a process of its own.
     python -m benchmarks.train_step --avx2
     python -m benchmarks.train_step --device cuda [--tf32]
 
-minicnn runs compiled (mc.compile), as its Trainer does, and eager. PyTorch runs in its default mode (eager,
-torch.optim.Adam as is) and in faster ones (fused Adam, and channels_last memory too); the best of all counts.
-Ratio = the median of PyTorch's best / minicnn's compiled: above 1, minicnn is faster. Before anything is
-timed, the loss and all gradients are compared.
+minicnn runs compiled (mc.compile), model and loss as one like in its Trainer, and eager. PyTorch runs in its
+default mode (eager, torch.optim.Adam as is) and in faster ones (fused Adam, and channels_last memory too);
+the best of all counts. Ratio = the median of PyTorch's best / minicnn's compiled: above 1, minicnn is faster.
+Before anything is timed, the loss and all gradients are compared.
 
 With --avx2 both do as if the processor had no AVX-512. With --results the table goes to
 train_step_cpu.md in that folder, or train_step_cpu_haswell.md.
@@ -37,6 +37,7 @@ from benchmarks.timing import (
     Call,
     alternate,
     apart,
+    loss_of,
     median_ms,
     set_threads,
     told_ms,
@@ -86,9 +87,8 @@ def minicnn_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray, compiled: bo
     """A training step in minicnn."""
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
     inputs, targets = mc.from_numpy(x), mc.from_numpy(y)
-    if compiled:
-        model, loss_fn = mc.compile(model), mc.compile(loss_fn)
-    return training_step(model, optimizer, loss_fn, inputs, targets)
+    measure = loss_of(model, loss_fn)
+    return training_step(mc.compile(measure) if compiled else measure, optimizer, inputs, targets)
 
 
 def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool) -> Call:
@@ -98,7 +98,7 @@ def torch_step(model: Any, x: np.ndarray, y: np.ndarray, fused: bool, last: bool
         model, inputs = (x.to(memory_format=torch.channels_last) for x in (model, inputs))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
-    return training_step(model, optimizer, loss_fn, inputs, targets)
+    return training_step(loss_of(model, loss_fn), optimizer, inputs, targets)
 
 
 def batch_for(name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -132,10 +132,11 @@ def compare(model: mc.nn.Module, x: np.ndarray, y: np.ndarray) -> None:
     expected = torch.nn.CrossEntropyLoss()(theirs(torch.from_numpy(x)), torch.from_numpy(y))
     expected.backward()
     deep = sum(isinstance(layer, mc.nn.ReLU) for layer in model.modules()) > DEEP
-    for network, calls in ((model, 1), (mc.compile(model), 4)):  # two recordings, a plan, and its replay
+    eager = loss_of(model, mc.nn.CrossEntropyLoss())
+    for measure, calls in ((eager, 1), (mc.compile(eager), 4)):  # two recordings, a plan, and its replay
         for _ in range(calls):
             model.zero_grad()
-            loss = mc.nn.CrossEntropyLoss()(network(mc.from_numpy(x)), mc.from_numpy(y))
+            loss = measure(mc.from_numpy(x), mc.from_numpy(y))
             loss.backward()
         same("loss", loss, expected, 2e-5)
         for (name, p), q in zip(model.named_parameters(), theirs.parameters(), strict=True):
@@ -168,9 +169,9 @@ def measure_on_cpu(
         "Training step on the CPU" + (", without AVX-512" if limited else ""),
         [
             machine(),
-            f"Optimizer: Adam. {meaning('a step')} minicnn is compiled (mc.compile), as by its Trainer. The "
-            "last column is the ratio of what tutorials write: minicnn eager, PyTorch without fused Adam and "
-            "channels_last.",
+            f"Optimizer: Adam. {meaning('a step')} minicnn is compiled (mc.compile), model and loss as one, "
+            "as by its Trainer. The last column is the ratio of what tutorials write: minicnn eager, PyTorch "
+            "without fused Adam and channels_last.",
         ],
         ["model", "batch", "threads", "minicnn", "PyTorch's best", "ratio", "minicnn, eager", "ratio"],
     )

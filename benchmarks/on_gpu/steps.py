@@ -15,7 +15,7 @@ import torch
 import minicnn as mc
 from benchmarks import gpu
 from benchmarks.report import Table
-from benchmarks.timing import training_step
+from benchmarks.timing import loss_of, training_step
 from benchmarks.twins import twin as twin_of
 
 INPUTS = {  # as each is usually trained: batch, channels, height, width
@@ -61,7 +61,7 @@ def our_step(model: mc.nn.Module, x: np.ndarray, y: np.ndarray, device: str = "c
     model.to(device)
     optimizer, loss_fn = mc.optim.Adam(model.parameters(), lr=1e-3), mc.nn.CrossEntropyLoss()
     inputs, targets = mc.from_numpy(x).to(device), mc.from_numpy(y).to(device)
-    return training_step(model, optimizer, loss_fn, inputs, targets)
+    return training_step(loss_of(model, loss_fn), optimizer, inputs, targets)
 
 
 def torch_step(
@@ -75,7 +75,7 @@ def torch_step(
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **mode.settings)
     if mode.compiled:
         model = torch.compile(model, mode="reduce-overhead")
-    step = training_step(model, optimizer, loss_fn, inputs, targets)
+    step = training_step(loss_of(model, loss_fn), optimizer, inputs, targets)
     return gpu.captured_by_torch(step) if mode.captured else step
 
 

@@ -95,6 +95,25 @@ def test_groups_and_changed_learning_rates():
     assert [len(g["params"]) for g in pair.optimizers[0].param_groups] == [1, 1, 1, 1]
 
 
+def test_a_group_of_two_dtypes():
+    """And of parameters without a gradient, at first all of them; their values may be replaced."""
+    both = [numbers(3, 2, dtype=dtype) for dtype in (np.float32, np.float64, np.float32)]
+    ours, theirs = (
+        [nn.Parameter(mc.tensor(x)) for x in both],
+        [torch.nn.Parameter(torch.tensor(x)) for x in both],
+    )
+    optimizers = optim.Adam(ours), torch.optim.Adam(theirs)
+    for without in ([0, 1, 2], [1], [2], [], [0, 1]):
+        ours[0].data, theirs[0].data = mc.tensor(both[2]), torch.tensor(both[2])
+        for i, (p, q) in enumerate(zip(ours, theirs, strict=True)):
+            p.grad = None if i in without else mc.tensor(both[i] + len(without))
+            q.grad = None if i in without else torch.tensor(both[i] + len(without))
+        for optimizer in optimizers:
+            optimizer.step()
+        for p, q in zip(ours, theirs, strict=True):
+            assert_close(p, q)
+
+
 def test_large_parameters():
     """Enough numbers for several threads, and not a multiple of a vector's."""
     values, gradient = numbers(300_007), numbers(300_007)

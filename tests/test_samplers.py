@@ -5,6 +5,7 @@ import pytest
 
 import minicnn as mc
 from minicnn.data import (
+    MNIST,
     BatchSampler,
     DataLoader,
     RandomSampler,
@@ -14,6 +15,7 @@ from minicnn.data import (
     TensorDataset,
     WeightedRandomSampler,
 )
+from minicnn.data.transforms import Compose, Pad
 
 DATA = TensorDataset(mc.arange(10))
 
@@ -105,3 +107,72 @@ def test_generator_and_collate_fn():
 def test_wrong_arguments(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+class Whole(mc.data.Dataset):
+    """Gives the indices themselves, whole batches of them."""
+
+    def __len__(self):
+        return 7
+
+    def batch(self, indices):
+        assert indices.dtype == np.int64
+        return (indices.copy(),)
+
+
+class Single(mc.data.Dataset):
+    """Gives the indices themselves, and looks at what they are."""
+
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        assert type(index) is int
+        return (index,)
+
+
+class Backwards(SequentialSampler):
+    def __iter__(self):
+        return reversed(range(7))
+
+
+class Twice(BatchSampler):
+    def __iter__(self):
+        return (batch * 2 for batch in super().__iter__())
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("size", [1, 3, 7, 8])
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        SequentialSampler(Whole()),
+        RandomSampler(Whole()),
+        RandomSampler(Whole(), replacement=True, num_samples=10),
+        RandomSampler(Whole(), num_samples=16),
+        Backwards(Whole()),
+        [4, 1, 1, 6],
+    ],
+)
+def test_whole_batches_are_of_the_same_samples(sampler, size, drop_last):
+    for kind in (BatchSampler, Twice):
+        batches = kind(sampler, size, drop_last)
+        passes = []
+        for data in (Whole(), Single()):
+            mc.manual_seed(3)
+            passes.append([x.tolist() for _ in range(2) for (x,) in DataLoader(data, batch_sampler=batches)])
+        mc.manual_seed(3)
+        assert passes[0] == passes[1] == [batch for _ in range(2) for batch in batches]
+
+
+@pytest.mark.parametrize("settings", [{}, {"fill": 0.5}, {"fill": None}, {"padding_mode": "reflect"}])
+def test_pictures_of_bytes_are_padded_as_those_of_floats_are(settings):
+    pad, chosen = Pad((2, 1, 0, 3), **settings), np.array([5, 0, -1, 5])
+    floats, labels = MNIST(train=False).batch(chosen)
+    for transform in (pad, Compose([pad, Compose([pad])]), Compose([lambda x: 1 - x, pad])):
+        expected = Compose([transform]).batch(floats)
+        pictures, same = MNIST(train=False, transform=transform).batch(chosen)
+        assert pictures.dtype == np.float32
+        assert pictures.flags.c_contiguous
+        assert pictures.tobytes() == expected.tobytes()
+        assert same.tolist() == labels.tolist()

@@ -52,9 +52,14 @@ def speaks_for(method: str, kind: type, single: str) -> bool:
     return False
 
 
-def fetch(dataset: Any, indices: Sequence[Any]) -> Any:
+def takes_batches(dataset: Any) -> bool:
+    """Whether a data set gives whole batches by its `batch`."""
+    return speaks_for("batch", type(dataset), "__getitem__")
+
+
+def fetch(dataset: Any, indices: Any) -> Any:
     """The samples `indices` as a batch of Tensors, all at once if the data set can."""
-    if not speaks_for("batch", type(dataset), "__getitem__"):
+    if not takes_batches(dataset):
         return default_collate([dataset[i] for i in indices])
     rows = dataset.batch(np.asarray(indices, np.int64))
     if not isinstance(rows, tuple | list):

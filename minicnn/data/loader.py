@@ -7,7 +7,7 @@ from typing import Any
 
 from minicnn import random
 from minicnn.data.collate import default_collate, default_convert
-from minicnn.data.dataset import IterableDataset, fetch
+from minicnn.data.dataset import IterableDataset, fetch, takes_batches
 from minicnn.data.sampler import BatchSampler, RandomSampler, SequentialSampler, whole_number
 
 END = object()  # comes after the last batch
@@ -126,7 +126,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         # Orders are drawn here and now, and not when the worker comes to them.
-        batches = map(self._batch, iter(self._indices()))
+        batches = map(self._batch, self._pass())
         own = random.spawned(random.generator(self.generator))
 
         def pull() -> Any:
@@ -142,6 +142,13 @@ class DataLoader:
 
     def _indices(self) -> Iterable[Any]:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _pass(self) -> Iterator[Any]:
+        """The indices of a new pass; in arrays where `dataset.batch` is all that gets to see them."""
+        indices = self._indices()
+        if isinstance(indices, BatchSampler) and self.collate_fn is None and takes_batches(self.dataset):
+            return indices.arrays()
+        return iter(indices)
 
     def _batch(self, index: Any) -> Any:
         """What comes for an index, or for the list of a batch's indices."""

@@ -44,6 +44,10 @@ class SequentialSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self.data_source)))
 
+    def order(self) -> np.ndarray:
+        """The indices of a pass, as one array."""
+        return np.arange(len(self.data_source))
+
 
 class RandomSampler(Sampler):
     """Samples in a random order, drawn anew at each pass.
@@ -77,14 +81,17 @@ class RandomSampler(Sampler):
         return self.num_samples
 
     def __iter__(self) -> Iterator[int]:
-        # Drawn here and now, and not when the first index is asked for.
+        return iter(self.order().tolist())  # drawn here and now, and not when the first index is asked for
+
+    def order(self) -> np.ndarray:
+        """The indices of a new pass, as one array."""
         generator, size, wanted = random.generator(self.generator), len(self.data_source), self.num_samples
         if self.replacement:
-            return iter(generator.integers(0, size, wanted).tolist())
+            return generator.integers(0, size, wanted)
         order = generator.permutation(np.arange(size))
         while 0 < len(order) < wanted:
             order = np.concatenate([order, generator.permutation(np.arange(size))])
-        return iter(order[:wanted].tolist())
+        return order[:wanted]
 
 
 class SubsetRandomSampler(Sampler):
@@ -141,6 +148,15 @@ class BatchSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[Any]]:
         return self._batches(iter(self.sampler))  # the order is drawn now
+
+    def arrays(self) -> Iterator[Any]:
+        """The batches as parts of one array, where no other class decides on the order; else as ever."""
+        if type(self) is not BatchSampler or type(self.sampler) not in (RandomSampler, SequentialSampler):
+            return iter(self)
+        order = self.sampler.order()
+        size = self.batch_size
+        begins = range(0, len(order) - (size - 1 if self.drop_last else 0), size)
+        return (order[begin : begin + size] for begin in begins)
 
     def _batches(self, indices: Iterator[Any]) -> Iterator[list[Any]]:
         while batch := list(islice(indices, self.batch_size)):

@@ -159,28 +159,25 @@ class Optimizer:
         """The parameters that take a step, of each group; one that is there twice takes two."""
         for number, group in enumerate(self.param_groups):
             params = [p for p in group["params"] if p.grad is not None]
-            rows = [params] if len(set(params)) == len(params) else [[p] for p in params]
+            rows = [params] if 0 < len(params) == len(set(params)) else [[p] for p in params]
             for row in rows:
                 yield row, [p.grad for p in row], number
 
     def _take(self, due: list[Due]) -> None:
         """Take the steps: those of parameters that are alike in one go, which is one launch on a GPU."""
         for params, grads, number in due:
-            kinds: dict[tuple, list[tuple]] = {}
-            for p, g in zip(params, grads, strict=True):
-                array, grad, state = p.array, g.array, self.state[p]
+            arrays, gradients = [p.array for p in params], [grad.array for grad in grads]
+            for array, grad in zip(arrays, gradients, strict=True):
                 if grad.shape != array.shape or grad.dtype != array.dtype or type(grad) is not type(array):
                     self._check(array, grad)
-                kind = type(array), array.dtype, len(state), state.get("step")
-                kinds.setdefault(kind, []).append((array, grad, state))
-            for alike in kinds.values():
-                arrays, gradients, states = zip(*alike, strict=True)
-                for key, value in states[0].items():
-                    if isinstance(value, Tensor) and type(value.array) is not type(arrays[0]):
+            for rows in alike(arrays, gradients, [self.state[p] for p in params]):
+                array, state = rows[0][0], rows[2][0]
+                for key, value in state.items():
+                    if isinstance(value, Tensor) and type(value.array) is not type(array):
                         roles = "a parameter", f"its {key}"
-                        check_same(f"{type(self).__name__}.step", roles, (arrays[0], value.array))
-                self.update(arrays, gradients, states, self.param_groups[number])
-                note_write(*arrays)  # so that a graph recorded before this step is known to be stale
+                        check_same(f"{type(self).__name__}.step", roles, (array, value.array))
+                self.update(*rows, self.param_groups[number])
+                note_write(*rows[0])  # so that a graph recorded before this step is known to be stale
 
     def _check(self, array: Any, grad: Any) -> None:
         """Raise RuntimeError unless the gradient of a parameter is as that is."""
@@ -289,6 +286,17 @@ class Repeated:
     def take_back(self) -> None:
         """The step is not done."""
         self.optimizer.state = defaultdict(dict, self.state)
+
+
+def alike(arrays: Arrays, grads: Arrays, states: States) -> Iterator[tuple[Arrays, Arrays, States]]:
+    """The same, in lists of those that have a type and a dtype in common, and as many steps before."""
+    kinds = [(type(a), a.dtype, len(s), s.get("step")) for a, s in zip(arrays, states, strict=True)]
+    if kinds.count(kinds[0]) == len(kinds):
+        yield arrays, grads, states
+        return
+    for kind in dict.fromkeys(kinds):
+        chosen = [i for i, other in enumerate(kinds) if other == kind]
+        yield [arrays[i] for i in chosen], [grads[i] for i in chosen], [states[i] for i in chosen]
 
 
 def zeros_like(param: Any) -> Tensor:

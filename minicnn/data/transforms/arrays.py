@@ -22,6 +22,8 @@ def size_of(name: str, size: Any) -> tuple[int, int]:
 
 def sides_of(name: str, padding: Any) -> tuple[int, int, int, int]:
     """``(left, top, right, bottom)`` from one number for all sides, two, or four."""
+    if type(padding) is int:
+        return padding, padding, padding, padding
     sides = list(padding) if isinstance(padding, Sequence) else [padding]
     if len(sides) not in (1, 2, 4) or not all(isinstance(p, numbers.Integral) for p in sides):
         raise ValueError(f"{name}: padding must be 1, 2 or 4 integers, got {padding!r}")
@@ -44,6 +46,11 @@ def fill_of(name: str, fill: Any, channels: int) -> np.ndarray:
     return values
 
 
+def is_zero(fill: Any) -> bool:
+    """Whether a fill value is plainly 0, as new arrays are."""
+    return fill is None or (type(fill) is int and fill == 0)
+
+
 def check_picture(name: str, x: np.ndarray, channels: tuple[int, ...] = ()) -> None:
     """Raise TypeError unless `x` is (..., C, H, W), with one of so many `channels` if given."""
     if x.ndim < 3:
@@ -62,8 +69,9 @@ def pad(x: np.ndarray, sides: tuple[int, int, int, int], fill: Any = 0, mode: st
         left, top, right, bottom = (max(side, 0) for side in sides)
     height, width = x.shape[-2:]
     if mode == "constant":
-        padded = np.empty((*x.shape[:-2], top + height + bottom, left + width + right), x.dtype)
-        padded[...] = fill_of("pad", fill, x.shape[-3]).astype(x.dtype) if x.ndim > 2 else fill
+        padded = np.zeros((*x.shape[:-2], top + height + bottom, left + width + right), x.dtype)
+        if not is_zero(fill):
+            padded[...] = fill_of("pad", fill, x.shape[-3]).astype(x.dtype) if x.ndim > 2 else fill
         padded[..., top : top + height, left : left + width] = x
         return padded
     if mode == "reflect" and not (max(top, bottom) < height and max(left, right) < width):

@@ -16,6 +16,11 @@ def batched(step: Any) -> TypeGuard[Transform]:
     return isinstance(step, Transform) and step.batched
 
 
+def apply_to_batch(step: Any, x: np.ndarray) -> Any:
+    """What a transform, or any other function of batches, makes of one."""
+    return step.batch(x) if batched(step) else step(x)
+
+
 class Several(Transform):
     """Base class of transforms made of `transforms`, which are Transforms or any other functions."""
 
@@ -47,7 +52,7 @@ class Compose(Several):
 
     def batch(self, x: np.ndarray) -> np.ndarray:
         for step in self.transforms:
-            x = step.batch(x) if batched(step) else step(x)
+            x = apply_to_batch(step, x)
         return x
 
     def __repr__(self) -> str:

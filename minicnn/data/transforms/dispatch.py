@@ -41,6 +41,8 @@ def change(
     channels: tuple[int, ...] = (),
 ) -> Any:
     """Let Pillow change its pictures, and `with_array` arrays (..., C, H, W) and Tensors."""
+    if type(picture) is np.ndarray and picture.ndim > 2 and not channels:  # the most frequent, a batch
+        return with_array(picture)
     if pillow.is_pillow(picture):
         return with_pillow(picture)
     if not isinstance(picture, Tensor | np.ndarray):

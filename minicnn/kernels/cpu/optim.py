@@ -11,6 +11,8 @@ from minicnn.kernels.cpu.runner import run
 
 __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 
+LEAST = {np.dtype(kind): np.finfo(kind).tiny for kind in (np.float32, np.float64)}  # normal numbers
+
 
 @jit
 def descend(settings, table, begin, end):
@@ -113,8 +115,8 @@ def update(
     listed = table_of(params, *lists)
     if listed is not None:
         table, pieces, size = listed
-        least = np.finfo(params[0].dtype).tiny
-        run(step, pieces, size, np.array((*settings, least), params[0].dtype), table, *flags)
+        dtype = params[0].dtype
+        run(step, pieces, size, np.array((*settings, LEAST[dtype]), dtype), table, *flags)
         return
     given = params, *lists
     rows = [None if arrays is None else [plain(a) for a in arrays] for arrays in given]

@@ -107,6 +107,9 @@ def test_what_follows(name, how):
     out, y, index = direct.forward(inside, weight, bias, window, how)
     assert (y is not None) == finish.keeps(how)
     assert (index is not None) == (pool == MAX)
+    alone, rows, _ = direct.forward(inside, weight, bias, window, how, False)  # without a gradient
+    np.testing.assert_array_equal(alone, out)
+    assert rows is alone if pool == NONE else rows is None
     after = {NONE: lambda y: y, RELU: torch.relu, TANH: torch.tanh}[activation]
     pooling = {NONE: lambda y, size: y, MAX: torch.max_pool2d, MEAN: torch.nn.functional.avg_pool2d}[pool]
     plain = torch.tensor(kernel_cases.conv2d(x, weight, bias, window, 1), requires_grad=True)

@@ -137,7 +137,7 @@ def in_object(x: Any) -> Iterator[Any]:
     if isinstance(x, tuple | list | set | frozenset | deque):
         yield x
     elif isinstance(x, dict | types.MappingProxyType):
-        yield from (x.keys(), x.values())
+        yield from (x.keys(), x.values()) if x else (x.keys(),)
     elif not isinstance(x, Tree) and of_arrays(kind):
         return
     elif not hasattr(x, "__dict__") and (not hasattr(kind, "__get__") if library(kind) else not slots_of(x)):

@@ -74,7 +74,7 @@ class Means:
         if device is not CPU:
             self.sums = {name: zeros((), dtype=np.float64, device=device) for name in self.sums}
 
-    def add(self, samples: int, loss: Tensor, outputs: Any, targets: Any) -> None:
+    def add(self, samples: int, loss: Any, outputs: Any, targets: Any) -> None:
         """The figures of one more batch."""
         self.add_one("loss", loss, samples)
         if self.metrics:

@@ -219,13 +219,14 @@ class Trainer:
             steps += 1
             optimizer.zero_grad()
             loss, outputs = measure(x, y)
+            value: Any = loss.detach() if on_gpu else loss.item()
             if not on_gpu:
-                _check_finite(loss.item(), f"in epoch {epoch}, step {steps}", optimizer)
+                _check_finite(value, f"in epoch {epoch}, step {steps}", optimizer)
             loss.backward()
             if self.clip_norm is not None:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
             optimizer.step()
-            means.add(len(x), loss.detach(), outputs, y)
+            means.add(len(x), value, outputs, y)
 
         try:
             with _mode(self.model, training=True):

@@ -12,11 +12,16 @@ from minicnn.kernels.geometry import Window
 Kept = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How) -> Kept:
-    """From x (B, C, H, W, L) the finished result, its rows before pooling, and where the largest were."""
+def conv2d(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How, wanted: bool
+) -> Kept:
+    """From x (B, C, H, W, L) the finished result, its rows before pooling, and where the largest were.
+
+    The rows may be None where no gradient is wanted.
+    """
     x = np.ascontiguousarray(x)  # it may be a slice
     found = winograd.forward(x, weight, bias, window, how)
-    return direct.forward(x, weight, bias, window, how) if found is None else found
+    return direct.forward(x, weight, bias, window, how, wanted) if found is None else found
 
 
 def conv2d_gradients(

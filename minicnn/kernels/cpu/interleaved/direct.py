@@ -121,11 +121,11 @@ def run_correlate(
 
 
 @lru_cache(256)
-def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> Walk:
+def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How, kept: bool) -> Walk:
     """To all rows and columns; or, if they are not kept, to those that the pooling looks at."""
     (B, C, H, W, _), (_, _, PH, PW) = x_shape, how
     OH, OW = window.output_size(H, W)
-    if not keeps(how):
+    if not kept:
         OH, OW = OH // PH * PH, OW // PW * PW
     height, places = (MANY, PLACES_OF_MANY) if O >= MANY else (FEW, PLACES_OF_FEW)
     rows = min(-(-OH * B // JOBS), BLOCK // (height * OW))
@@ -134,7 +134,12 @@ def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How) -> 
 
 
 def forward(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, window: Window, how: How
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray | None,
+    window: Window,
+    how: How,
+    wanted: bool = True,
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """The convolution, an activation and a pooling.
 
@@ -142,6 +147,7 @@ def forward(
     ----------
     x, weight, bias : float32 (B, C, H, W, L), (O, C, KH, KW) and (O) or None
     how : what follows, see finish.py
+    wanted : whether there will be a gradient
 
     Returns
     -------
@@ -151,11 +157,13 @@ def forward(
     """
     (B, _, H, W, L), O, (_, pool, PH, PW) = x.shape, len(weight), how
     OH, OW = window.output_size(H, W)
-    y = empty((B, O, OH, OW, L)) if keeps(how) else None
+    kept = keeps(how) and (wanted or pool == NONE)
+    y = empty((B, O, OH, OW, L)) if kept else None
     out = empty((B, O, OH // PH, OW // PW, L)) if y is None or pool != NONE else y
     index = empty(out.shape) if pool == MAX else None
     bias = np.zeros(O, np.float32) if bias is None else bias
-    run_correlate(x, weight, False, bias, forward_walk(x.shape, O, window, how), how, y, out, index)
+    walk = forward_walk(x.shape, O, window, how, kept)
+    run_correlate(x, weight, False, bias, walk, how, y, out, index)
     return out, y, index
 
 

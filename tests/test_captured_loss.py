@@ -132,15 +132,31 @@ def test_the_trainer_has_both_in_one_plan():
     model(mc.randn(2, 2, 17, 15))
     trainer = mc.Trainer(model, mc.optim.SGD(model.parameters(), lr=0.01), device="cpu")
     trainer.fit(data, 2, data, batch_size=20, verbose=False)
-    (whole,) = [f for f in trainer._compiled.values() if f.plans]
+    (whole,) = [f for f in compiled_by(trainer) if f.plans]
     training, evaluation = whole.plans.values()
     assert training.captured.backward and evaluation.captured.forward
 
-    def looks(outputs, y):
-        loss = F.cross_entropy(outputs, y)
-        return loss * min(loss.item(), 1)
 
-    trainer = mc.Trainer(model, mc.optim.SGD(model.parameters(), lr=0.01), looks, device="cpu")
-    trainer.fit(data, 2, batch_size=20, verbose=False)
-    (alone,) = [plan for f in trainer._compiled.values() for plan in f.plans.values() if plan is not None]
+@pytest.mark.parametrize("name", ["looks at a number", "multiplies", "of pairs"])
+def test_the_trainer_has_the_model_alone_in_a_plan(name):
+    x, y = batch(count=60)
+    model = network(channels=6)
+    model(x[:2])
+    losses = {
+        "looks at a number": lambda outputs, y: (loss := F.cross_entropy(outputs, y)) * min(loss.item(), 1),
+        "multiplies": lambda outputs, y: F.cross_entropy(outputs, y) * 2,
+        "of pairs": lambda outputs, y: F.cross_entropy(outputs, y["classes"]),
+    }
+    trainer = mc.Trainer(model, mc.optim.SGD(model.parameters(), lr=0.01), losses[name], (), device="cpu")
+    parts = [slice(i, i + 20) for i in (0, 20, 40)]
+    batches = [(x[part], {"classes": y[part]} if name == "of pairs" else y[part]) for part in parts]
+    for _ in range(3):
+        trainer.fit(batches, 1, verbose=False)
+    (alone,) = [plan for plan in trainer._compiled[model].plans.values() if plan is not None]
     assert alone.captured.backward and "CrossEntropy" not in str(trainer._compiled[model])
+
+
+def compiled_by(trainer):
+    """All compiled functions of a trainer."""
+    found = [part for f in trainer._compiled.values() for part in (f, *getattr(f, "args", ()))]
+    return [part for part in found if hasattr(part, "plans")]

@@ -121,6 +121,14 @@ class TestMnist:
         with pytest.raises(TypeError):
             data["3"]
 
+    def test_batches_by_mask_and_slice(self):
+        data = MNIST(train=False, transform=Pad(2))
+        expected, mask = data.batch(np.array([3, 4, 5])), np.zeros(len(data), bool)
+        mask[3:6] = True
+        for indices in (mask, slice(3, 6), [3, 4, 5]):
+            for got, wanted in zip(data.batch(indices), expected, strict=True):
+                np.testing.assert_array_equal(got, wanted)
+
     def test_transform_of_items_and_batches(self):
         data = MNIST(train=False, transform=Compose([Normalize(0.1307, 0.3081), Pad(2)]))
         indices = np.array([5, 0, 9999])

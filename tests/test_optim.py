@@ -134,7 +134,10 @@ def test_large_parameters():
     [
         ("SGD", {"lr": 0.1, "momentum": 0.9}, "momentum_buffer"),
         ("Adam", {}, "exp_avg"),
+        ("Adam", {"betas": (0.9, 0.9)}, "exp_avg_sq"),
         ("RMSprop", {"momentum": 0.9}, "momentum_buffer"),
+        ("RMSprop", {"alpha": 0.9}, "square_avg"),
+        ("RMSprop", {"alpha": 0.9, "centered": True}, "grad_avg"),
     ],
 )
 def test_means_without_gradients_go_to_zero(name, settings, key):

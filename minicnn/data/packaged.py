@@ -61,19 +61,20 @@ class MNIST(Dataset):
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pictures `indices`, float32 (N, 1, H, W), after the transform; and their labels, int64 (N,)."""
-        images = self.images.take(indices, 0)[:, None]
+        images = self.images[indices][:, None]
         steps = [] if self.transform is None else steps_of(self.transform)
         while steps and keeps_values(steps[0]):  # with bytes, a quarter of the memory
             images = steps.pop(0).batch(images)
         images = images / np.float32(255)
         for step in steps:
             images = apply_to_batch(step, images)
-        if len(images) != len(indices):
+        targets = self.targets[indices]
+        if len(images) != len(targets):
             raise ValueError(
-                f"MNIST: transform must keep the batch of {len(indices)} pictures, got {images.shape}; "
+                f"MNIST: transform must keep the batch of {len(targets)} pictures, got {images.shape}; "
                 "it is given whole batches (N, 1, H, W), not single pictures"
             )
-        return images, self.targets[indices]
+        return images, targets
 
 
 def keeps_values(step: object) -> bool:

@@ -150,7 +150,7 @@ class BatchSampler(Sampler):
         return self._batches(iter(self.sampler))  # the order is drawn now
 
     def arrays(self) -> Iterator[Any]:
-        """The batches as parts of one array, where no other class decides on the order; else as ever."""
+        """The batches, of the samplers above as parts of one array; of others lists, as `iter` gives them."""
         if type(self) is not BatchSampler or type(self.sampler) not in (RandomSampler, SequentialSampler):
             return iter(self)
         order = self.sampler.order()

@@ -114,7 +114,7 @@ class Captured:
         self.moving = moving(plan)
         del values
         graph.forget(self.inputs)
-        # where large arguments stand; not of those that a node has for its derivative: these are copied
+        # where large arguments stand, to which nobody else refers, such as a node: others are copied
         (alone,), counts = count_references([np.empty(0)]), count_references(self.inputs)
         self.entries = [
             graph.places(x) if count == alone and x.nbytes >= LARGE else None
@@ -241,13 +241,12 @@ def fits(plan: "Plan") -> bool:
     known = BY_KERNELS | BY_NUMPY
     made = {step.out for step in plan.steps}
     outputs = [*slots_in(plan.outputs)]
-    last = [
-        step for step in plan.steps if step.function.knows_one
-    ]  # of 1, which only the output's gradient is
+    # their backward passes are recorded for the gradient 1, which is that of a loss alone
+    losses = [step for step in plan.steps if step.function.knows_one]
     return (
         len(outputs) > 0
         and all(type(slot) in (Slot, Apart) and slot in made for slot in outputs)
         and all(step.function in known or issubclass(step.function, Activation) for step in plan.steps)
         and len(plan.tracked) <= 1
-        and all(step.out in plan.tracked for step in last if plan.tracked)
+        and all(step.out in plan.tracked for step in losses if plan.tracked)
     )

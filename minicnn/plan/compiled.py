@@ -42,11 +42,16 @@ class CompiledFunction:
         Raise RuntimeError instead of a warning where the function cannot be repeated.
     quiet : bool
         Do not warn of it either.
+    whole : bool
+        Repeat only what can be captured (see captured.py): else the function runs as it is, with parts that
+        are compiled on their own.
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, quiet: bool = False, whole: bool = False
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function, self.fullgraph, self.warned = function, fullgraph, quiet
+        self.function, self.fullgraph, self.warned, self.whole = function, fullgraph, quiet, whole
         self.surroundings = Surroundings(function)
         self.plans: dict[Any, Plan | None] = {}  # None: runs as it is
         self.recordings: dict[Any, list[Any]] = {}  # what was recorded of kinds that have no plan yet
@@ -69,7 +74,8 @@ class CompiledFunction:
         self.calls += 1
         if plan is not None:
             plan.used, self.in_vain = self.calls, 0
-            return plan(given) if plan.gains else self.function(*args, **kwargs)
+            gains = plan.captured is not None if self.whole else plan.gains
+            return plan(given) if gains else self.function(*args, **kwargs)
         if kind in self.plans or not self.room() or not one_at_a_time.acquire(blocking=False):
             return self.function(*args, **kwargs)
         try:
@@ -137,7 +143,7 @@ class CompiledFunction:
             warnings.warn_explicit(message, UserWarning, file, line)
 
     def __reduce__(self) -> Any:  # copies, also those of a module, make plans of their own
-        return CompiledFunction, (self.function, self.fullgraph, self.warned)
+        return CompiledFunction, (self.function, self.fullgraph, self.warned, self.whole)
 
     def __str__(self) -> str:
         return table(self.function, [plan for plan in self.plans.values() if plan is not None])
@@ -187,9 +193,9 @@ def compile(
 
     The first two calls with arguments of one kind run as they are and are recorded. What is recorded is then
     repeated, forward and backward, without Python for each operation, and with operations fused. Results are
-    those of the function as it is, up to the rounding of fused operations. In convolutional networks our
-    kernels' calls are recorded, too: a forward pass is one call, or one between what NumPy does, and so is a
-    backward pass, in memory that was planned once.
+    those of the function as it is, up to the rounding of fused operations. A single operation runs as it is.
+    In convolutional networks our kernels' calls are recorded, too: a forward pass is one call, or one between
+    what NumPy does, and so is a backward pass, in memory that was planned once.
 
     Parameters
     ----------

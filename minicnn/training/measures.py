@@ -77,10 +77,8 @@ class Means:
     def add(self, samples: int, loss: Any, outputs: Any, targets: Any) -> None:
         """The figures of one more batch."""
         self.add_one("loss", loss, samples)
-        if self.metrics:
-            first = (outputs[0] if isinstance(outputs, tuple) else outputs).detach()
-            for name, metric in self.metrics.items():
-                self.add_one(name, metric(first, targets), samples)
+        for name, metric in self.metrics.items():
+            self.add_one(name, metric(outputs, targets), samples)
 
     def add_one(self, name: str, value: Any, samples: int) -> None:
         """One figure of them."""

@@ -49,7 +49,8 @@ class Trainer:
     device : str or device
         Where to work: "cpu", "cuda", or "auto", which is the GPU if there is one. The model is moved there
         when work begins, and stays; each batch is moved when it comes. On the CPU the model and the loss are
-        compiled (`minicnn.compile`), on a GPU a step is one CUDA graph, where that can be done.
+        compiled (`minicnn.compile`), as one if possible, on a GPU a step is one CUDA graph, where that can be
+        done.
 
     Attributes
     ----------
@@ -198,10 +199,11 @@ class Trainer:
     def _measure(self) -> Callable[[Tensor, Any], tuple[Tensor, Any]]:
         """`measured` for this model and loss; on the CPU compiled as one, or else each that can be."""
         metrics = bool(self.metrics)
-        key = id(self.model), id(self.loss), metrics  # of objects that stay
+        key = id(self.model), id(self.loss), metrics, self.device  # whose objects `parts` keeps alive
         if key not in self._compiled:
-            whole = partial(measured, self._fast(self.model), self._fast(self.loss), metrics)
-            self._compiled[key] = CompiledFunction(whole, quiet=True) if self.device is CPU else whole
+            parts = partial(measured, self._fast(self.model), self._fast(self.loss), metrics)
+            whole = CompiledFunction(parts, quiet=True, whole=True) if self.device is CPU else parts
+            self._compiled[key] = partial(by_targets, whole, parts)
         return self._compiled[key]
 
     def _train_epoch(
@@ -293,8 +295,15 @@ def measured(
 ) -> tuple[Tensor, Any]:
     """The loss of a batch and, for metrics, the model's outputs, or the first of several."""
     outputs = model(x)
-    first = outputs[0] if isinstance(outputs, tuple) else outputs
-    return loss(outputs, y), first.detach() if metrics else None
+    loss_now = loss(outputs, y)
+    if not metrics:
+        return loss_now, None
+    return loss_now, (outputs[0] if isinstance(outputs, tuple) else outputs).detach()
+
+
+def by_targets(whole: Callable[..., Any], parts: Callable[..., Any], x: Tensor, y: Any) -> tuple[Tensor, Any]:
+    """`measured` as one for a Tensor of targets; others, such as boxes, are of another kind each time."""
+    return (whole if type(y) is Tensor else parts)(x, y)
 
 
 @contextmanager

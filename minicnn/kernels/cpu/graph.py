@@ -31,7 +31,7 @@ from minicnn.kernels.cpu.memory import Blocks, owner, planning
 from minicnn.kernels.cpu.runner import LOCK, POOL, ROOM, address_of_share, call_numba, call_part, launch
 
 WORDS = ROOM // 8
-SHARE = 1 << 14  # numbers in a call that are worth another thread; a replay wakes it sooner than `run` does
+SHARE_IN_REPLAY = 1 << 14  # as runner.SHARE; a replay wakes other threads sooner than `run` does
 ONE_AT_A_TIME = threading.Lock()
 
 
@@ -168,7 +168,7 @@ class Graph:
             self.shared = threads.count, runner.forked
             most = 1 if runner.forked else min(threads.count, POOL)
             for row, (jobs, numbers) in zip(self.table, self.work, strict=True):
-                row[3] = min(most, jobs) if numbers >= SHARE else 1
+                row[3] = min(most, jobs) if numbers >= SHARE_IN_REPLAY else 1
             self.together = bool((self.table[:, 3] > 1).any())
 
     def replay(self) -> bool:

@@ -201,9 +201,8 @@ def linear_plus(
         run(layer_of_few_rows, -(-O // COLUMNS), weight.size, *settings)
     else:
         panels = -(-O // (NV * BYTES // x.itemsize))
-        by_rows = (
-            panels < JOBS
-        )  # then each thread copies all of the weight, rather than wait for others' rows
+        # of few panels each thread copies all: rows of x and y it has in its cache from other layers
+        by_rows = panels < JOBS
         run(layer, -(-len(x) // MR) if by_rows else panels, x.size * O // PRODUCTS, *settings, by_rows)
     return y
 

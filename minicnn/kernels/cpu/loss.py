@@ -47,7 +47,7 @@ def rows(
     all_weights = number(0)
     for c in range(C):
         all_weights += weight[c]
-    sum = np.float64(0)
+    whole = np.float64(0)
     for n in range(N):
         t, z, d = target[n], logits[n], gradient[n]
         if t == ignore_index:
@@ -66,8 +66,8 @@ def rows(
         for c in range(C):
             d[c] = d[c] * scale - on_all * share * weight[c]
         d[t] -= on_target * share
-        sum += losses[n]
-    loss[0] = sum / divisor if divisor != 0 else np.nan
+        whole += losses[n]
+    loss[0] = whole / divisor if divisor != 0 else np.nan
 
 
 @lru_cache(32)

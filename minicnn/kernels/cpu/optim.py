@@ -28,8 +28,8 @@ def descend(settings, table, begin, end):
 def normal(x, least):
     """x, or 0 for one that is nearer to 0 than the least normal number.
 
-    Without gradients a running mean goes down to denormal numbers and stays at the last of them: processors
-    compute with them a hundred times slower, and none is large enough to move a weight.
+    Without gradients a running mean goes down to denormal numbers and stays at the last of them. Processors
+    compute with them many times slower, and none moves a weight of ordinary size.
     """
     return x * 0 if abs(x) < least else x
 
@@ -55,13 +55,14 @@ def adam(settings, table, amsgrad, begin, end):
     """
     rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
     beta2, rest2, bias2, eps, least = settings[5], settings[6], settings[7], settings[8], settings[9]
+    least_square = least if eps > 0 else rate * 0  # without eps it must not become 0
     for k in range(len(table)):
         p, g, m, v, most = parts(table, k, rate, begin, end)
         for i in range(p.size):
             old = shrink * p[i]
             d = sign * g[i] + decay * old
             m[i] = normal(m[i] + rest1 * (d - m[i]), least)
-            v[i] = beta2 * v[i] + rest2 * d * d
+            v[i] = normal(beta2 * v[i] + rest2 * d * d, least_square)
             spread = v[i]
             if amsgrad:
                 spread = most[i] = most[i] if v[i] <= most[i] else v[i]
@@ -73,14 +74,15 @@ def rmsprop(settings, table, centered, begin, end):
     """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
     decay, sign, momentum, least = settings[4], settings[5], settings[6], settings[7]
+    least_square = least if eps > 0 else lr * 0  # as in `adam`
     for k in range(len(table)):
         p, g, s, mean, b = parts(table, k, lr, begin, end)
         for i in range(p.size):
             d = sign * g[i] + decay * p[i]
-            s[i] = alpha * s[i] + rest * d * d
+            s[i] = normal(alpha * s[i] + rest * d * d, least_square)
             spread = s[i]
             if centered:
-                mean[i] += rest * (d - mean[i])
+                mean[i] = normal(mean[i] + rest * (d - mean[i]), least)
                 spread -= mean[i] * mean[i]
             move = d / (np.sqrt(spread) + eps)
             if momentum > 0:

@@ -142,17 +142,15 @@ def test_large_parameters():
 )
 def test_means_without_gradients_go_to_zero(name, settings, key):
     """Not to denormal numbers, with which processors are slow; on the CPU."""
-    pair = Pair(name, np.float32, **settings)
+    pair, tiny = Pair(name, np.float32, **settings), np.finfo(np.float32).tiny
     pair.step()
-    tiny = np.finfo(np.float32).tiny
     for p, q in zip(pair.ours, pair.theirs, strict=True):
         memory = pair.optimizers[0].state[p][key]
         memory.array[...] *= np.float32(1e-36) / np.abs(memory.array).max()
         pair.optimizers[1].state[q][key].copy_(torch.from_numpy(memory.array))
         p.grad, q.grad = mc.zeros(p.shape), torch.zeros(q.shape)
-    for _ in range(60):
-        for optimizer in pair.optimizers:
-            optimizer.step()
+    for optimizer in pair.optimizers * 60:
+        optimizer.step()
     for p, q in zip(pair.ours, pair.theirs, strict=True):
         assert not pair.optimizers[0].state[p][key].array.any()
         assert 0 < pair.optimizers[1].state[q][key].abs().max() < tiny  # where PyTorch's stays

@@ -198,6 +198,8 @@ def address(array: np.ndarray) -> int:
 
 def recording() -> Graph | None:
     """The graph that records this thread."""
+    if runner.recorder is None:
+        return None
     graph = getattr(runner.recorder, "__self__", None)
     known = graph is not None and graph.thread == threading.get_ident() and not graph.resting
     return graph if known else None

@@ -30,13 +30,22 @@ def add(x, y, out, begin, end):
         out[i] = x[i] + y[i]
 
 
+def joined(axis: int, *arrays: np.ndarray) -> np.ndarray:
+    """The same by NumPy, for any arrays."""
+    return np.concatenate(arrays, axis)
+
+
+def alike(arrays: Sequence[np.ndarray], axis: int) -> bool:
+    """Whether arrays lie row after row, and agree in all but the size along the axis."""
+    kinds = {(x.dtype, x.shape[:axis], x.shape[axis + 1 :], x.flags.c_contiguous) for x in arrays}
+    return len(kinds) == 1 and arrays[0].flags.c_contiguous
+
+
 def concatenate(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
     """Arrays one after the other along an axis; ValueError unless they are alike along the others."""
     first = arrays[0]
-    rest = {(x.dtype, x.shape[:axis], x.shape[axis + 1 :], x.flags.c_contiguous) for x in arrays}
-    size = sum(x.size for x in arrays)
-    if len(rest) > 1 or not first.flags.c_contiguous or size < SHARE or axis < 0:
-        return again(lambda *arrays: np.concatenate(arrays, axis), *arrays)
+    if sum([x.size for x in arrays]) < SHARE or axis < 0 or not alike(arrays, axis):
+        return again(joined, axis, *arrays)
     count = sum(x.shape[axis] for x in arrays)
     out = result((*first.shape[:axis], count, *first.shape[axis + 1 :]), first.dtype)
     A, at = math.prod(first.shape[:axis]), 0
@@ -48,8 +57,8 @@ def concatenate(arrays: Sequence[np.ndarray], axis: int) -> np.ndarray:
 
 def added(x: np.ndarray, y: np.ndarray, own: bool) -> np.ndarray:
     """x + y, two gradients of one shape; in x's memory if that is our own."""
-    alike = x.dtype == y.dtype and x.flags.c_contiguous and y.flags.c_contiguous
-    if not alike or x.size < SHARE:
+    known = x.dtype == y.dtype and x.flags.c_contiguous and y.flags.c_contiguous
+    if not known or x.size < SHARE:
         return again(np.add, x, y)
     out = x if own else result(x.shape, x.dtype)
     run(add, x.size, x.size, x.reshape(-1), y.reshape(-1), out.reshape(-1))

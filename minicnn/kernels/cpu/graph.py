@@ -207,7 +207,8 @@ def recording() -> Graph | None:
 
 def all_set(flags: np.ndarray) -> bool:
     """Whether all flags are set, which decides what is done next; a graph looks at them at each replay."""
-    together, graph = bool(flags.all()), recording()
+    together = flags.item() if flags.size == 1 else bool(flags.all())
+    graph = recording()
     if graph is not None:
         graph.flags.append(flags)
         graph.repeatable &= together

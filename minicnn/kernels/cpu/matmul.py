@@ -62,6 +62,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     ValueError if they do not, or if the K differ.
     """
+    if x.ndim == y.ndim == 2 and x.size * y.shape[1] <= FEW_PRODUCTS:
+        return again(np.dot, x, y)
     if y.ndim == 2 < x.ndim and x.shape[-1] == len(y):
         return matmul(x.reshape(math.prod(x.shape[:-1]), len(y)), y).reshape(*x.shape[:-1], y.shape[1])
     alike = x.shape[:-2] == y.shape[:-2]

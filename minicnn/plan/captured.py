@@ -2,9 +2,10 @@
 
 Memory is planned by recording: what later steps need has memory of its own, which the next replays fill anew,
 and the rest shares some blocks (kernels/cpu/memory.py). So only one replay can be under way; another one in
-between, as in a GAN, goes step by step. What the program gets is its own: a copy of the result, and gradients
-in memory that nobody else has. How calls are recorded is told in kernels/cpu/graph.py; steps that are NumPy's
-are done again by Python, between the kernels.
+between, as in a GAN, goes step by step. Large arguments are read where they lie, unless others need them.
+What the program gets is its own: copies of the results, and gradients in memory that nobody else has. How
+calls are recorded is told in kernels/cpu/graph.py; steps that are NumPy's are done again by Python, between
+the kernels.
 """
 
 import functools

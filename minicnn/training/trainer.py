@@ -221,8 +221,9 @@ class Trainer:
             steps += 1
             optimizer.zero_grad()
             loss, outputs = measure(x, y)
-            value: Any = loss.detach() if on_gpu else loss.item()
+            value: Any = loss.detach()
             if not on_gpu:
+                value = loss.item()
                 _check_finite(value, f"in epoch {epoch}, step {steps}", optimizer)
             loss.backward()
             if self.clip_norm is not None:

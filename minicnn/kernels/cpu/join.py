@@ -31,7 +31,7 @@ def add(x, y, out, begin, end):
 
 
 def joined(axis: int, *arrays: np.ndarray) -> np.ndarray:
-    """The same by NumPy, for any arrays."""
+    """Arrays one after the other along an axis, by NumPy."""
     return np.concatenate(arrays, axis)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from layout import ROOT
+from minicnn.kernels.cpu.jit import OPTIONS
 from minicnn.kernels.geometry import Window
 
 DTYPES = (np.float32, np.float64)
@@ -29,6 +31,11 @@ def assert_near(got: np.ndarray, expected: np.ndarray, what: str = "") -> None:
     finite = np.abs(expected[np.isfinite(expected)]).max(initial=1)
     tolerance = (4e-6 if got.dtype == np.float32 else 1e-13) * finite
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance, err_msg=what)
+
+
+def for_python(inner: Any) -> Any:
+    """A function that Python may call, of one that only kernels call."""
+    return numba.njit(lambda *arguments: inner(*arguments), **OPTIONS)
 
 
 def layouts(shape: tuple[int, ...], dtype: type = np.float32) -> Iterator[tuple[str, np.ndarray]]:

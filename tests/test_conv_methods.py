@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import kernel_cases
-from kernel_cases import assert_near, numbers, run
+from kernel_cases import assert_near, for_python, numbers, run
 from minicnn.kernels import cpu
 from minicnn.kernels.cpu import (
     conv,
     depthwise,
     depthwise_large,
     direct,
+    gemm,
     im2col_gemm,
     outer,
     pointwise,
@@ -21,7 +22,6 @@ from minicnn.kernels.cpu import (
 )
 from minicnn.kernels.cpu.conv import Layer
 from minicnn.kernels.cpu.simd import BYTES
-from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
 from test_simd import HASWELL, X86, compiled, innermost_loop, simd, spills
 
@@ -236,7 +236,7 @@ def test_winograd_for_many_channels_unless_something_is_not_finite():
 )
 def test_transpose(dtype, M, N):
     source, target = numbers(M, N, dtype=dtype), np.full((N + 1, M + 2), 7, dtype)
-    transpose(source, target)
+    gemm.turn(source, target, 0, N)
     assert np.array_equal(target[:N, :M], source.T)
     assert (target[N] == 7).all() and (target[:, M:] == 7).all()
 
@@ -250,8 +250,8 @@ def test_taps_of_a_strip_are_shifts(window):
     cells = kernel_cases.taps(x[None], window)[0]  # (C, OH, OW, KH, KW)
     (C, OH, OW), rows, row0 = cells.shape[:3], 3, 1
     shape = strips.strip_of(C, rows, OW, x.shape[2], window)
-    flat = strips.empty_strip(shape.shape, x)
-    strips.fill_strip(x, flat, shape.shape, row0 * window.stride[0], window.numbers())
+    flat = for_python(strips.empty_strip)(shape.shape, x)
+    for_python(strips.fill_strip)(x, flat, shape.shape, row0 * window.stride[0], window.numbers())
     offsets = shape.offsets.reshape(C, *window.kernel)
     for (c, kh, kw), h in itertools.product(np.ndindex(offsets.shape), range(min(rows, OH - row0))):
         at = offsets[c, kh, kw] + h * shape.step
@@ -261,8 +261,8 @@ def test_taps_of_a_strip_are_shifts(window):
 def test_spread_strip():
     dy, window = numbers(2, 3, 4), Window((3, 3), padding=(1, 0, 2, 0))
     shape = strips.strip_of(2, 7, 10, 10, window)
-    flat = strips.empty_strip(shape.shape, dy)
-    strips.spread_strip(dy, flat, shape.shape, 2, (3, 3, 2, 3, *window.numbers()[4:]))
+    flat = for_python(strips.empty_strip)(shape.shape, dy)
+    for_python(strips.spread_strip)(dy, flat, shape.shape, 2, (3, 3, 2, 3, *window.numbers()[4:]))
     wide = np.zeros((2, 30, 20), np.float32)
     wide[:, 1:6:2, 2:12:3] = dy
     C, R, _, P = shape.shape

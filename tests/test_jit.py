@@ -1,5 +1,6 @@
 """How the CPU kernels are compiled and cached: the folder, what is said meanwhile, and what may go wrong."""
 
+import gc
 import os
 import shutil
 import stat
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import numba
 import pytest
+from numba import literally
+from numba.core import event
 
 from kernel_cases import run
 from minicnn.kernels.cpu import jit
@@ -111,6 +114,56 @@ def test_other_peoples_kernels_are_not_announced(capfd):
 
     assert theirs(1) == 2
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_waits_while_a_kernel_is_compiled(collects):
+    """And whoever has switched its collection off finds it so."""
+    during = []
+
+    @numba.njit
+    def kernel(x):
+        return x + 1
+
+    class Look(event.Listener):
+        def on_start(self, happened):
+            during.append(gc.isenabled())
+
+        def on_end(self, happened):
+            pass
+
+    look = Look()
+    (gc.enable if collects else gc.disable)()
+    try:
+        with event.install_listener("numba:compile", look):
+            assert kernel(1) == 2
+        assert gc.isenabled() == collects
+        assert during == [False]
+        with pytest.raises(numba.TypingError):
+            kernel("one")
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()
+
+
+def test_inner_functions_are_compiled_once_for_all_numbers_in_calls():
+    """Unless they say `literally`: those are there for the number's sake."""
+
+    @jit.inner
+    def plus(x, n):
+        return x + n
+
+    @jit.inner
+    def same(n):
+        return literally(n)
+
+    @numba.njit(**jit.OPTIONS)
+    def caller(x):
+        return plus(x, 1) + plus(x, 2) + same(3) + same(4)
+
+    assert caller(10) == 11 + 12 + 3 + 4
+    assert len(plus.signatures) == 1
+    assert len(same.signatures) == 2
 
 
 def test_without_a_writable_folder_kernels_work_uncached(tmp_path):

@@ -22,12 +22,12 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from minicnn.kernels.cpu.jit import OPTIONS, jit
+from minicnn.kernels.cpu.jit import INNER, inner
 from minicnn.kernels.cpu.simd import BYTES, define
 
 # Not reassociated: what is added, to round, and then taken away must not cancel before.
 EXACT: dict[str, Any] = {"fastmath": {"contract"}, "forceinline": True}
-inlined: Any = partial(jit, **EXACT)
+inlined: Any = partial(inner, **EXACT)
 
 
 def whole_registers():
@@ -49,7 +49,7 @@ def single(double: Callable) -> Callable:
         def either(x: Any) -> Any:
             return function(x) if isinstance(x, np.float32) else double(x)
 
-        @overload(either, jit_options=OPTIONS | EXACT)
+        @overload(either, jit_options=INNER | EXACT)
         def choose(x):
             return function if x == types.float32 else lambda x: double(x)
 

@@ -204,11 +204,10 @@ def multiply(A, B, bias, C, begin, end):
 
 
 @jit
-def product(A, B, C, rows, no, begin, end):
+def product(A, B, C, rows, begin, end):
     """Some of the tiles of C (M, N) = A (M, K) B (K, N).
 
-    A job is so many rows of A with one panel; panels of the same rows are taken several at a time. `no` is
-    False: to see False itself in the call, Numba would compile `columns` anew for it.
+    A job is so many rows of A with one panel; panels of the same rows are taken several at a time.
     """
     (M, N), K = C.shape, A.shape[1]
     panels, zeros = room_for_panels(B, K, N), np.zeros(max(M, N), C.dtype)
@@ -217,7 +216,8 @@ def product(A, B, C, rows, no, begin, end):
     while job < end:
         i, j = job // across * rows, job % across * width
         count = min(len(panels), across - job % across, end - job)
-        columns(A[i : i + rows], B, no, panels, zeros, zeros, C[i : i + rows], j, min(count * width, N - j))
+        some, n = C[i : i + rows], min(count * width, N - j)
+        columns(A[i : i + rows], B, False, panels, zeros, zeros, some, j, n)
         job += count
 
 
@@ -228,10 +228,10 @@ def turn(A, out, begin, end):
 
 
 @jit
-def two_products(A, B, C, rows, first, D, E, F, more_rows, no, begin, end):
-    """Some of the tiles of C = A B, the `first` jobs, and of F = D E; `no` as in `product`."""
-    product(A, B, C, rows, no, begin, min(end, first))
-    product(D, E, F, more_rows, no, max(begin - first, 0), end - first)
+def two_products(A, B, C, rows, first, D, E, F, more_rows, begin, end):
+    """Some of the tiles of C = A B, the `first` jobs, and of F = D E."""
+    product(A, B, C, rows, begin, min(end, first))
+    product(D, E, F, more_rows, max(begin - first, 0), end - first)
 
 
 def jobs_of(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int]:
@@ -247,7 +247,7 @@ def jobs_of(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int]:
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """C (M, N) = A (M, K) B (K, N)."""
     C, (jobs, rows) = np.empty((len(A), B.shape[1]), A.dtype), jobs_of(A, B.shape[1])
-    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows, False)
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows)
     return C
 
 
@@ -256,7 +256,7 @@ def matmuls(A: np.ndarray, B: np.ndarray, D: np.ndarray, E: np.ndarray) -> tuple
     C, F = np.empty((len(A), B.shape[1]), A.dtype), np.empty((len(D), E.shape[1]), D.dtype)
     (first, rows), (second, more_rows) = jobs_of(A, B.shape[1]), jobs_of(D, E.shape[1])
     numbers = (A.size * B.shape[1] + D.size * E.shape[1]) // PRODUCTS
-    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows, False)
+    run(two_products, first + second, numbers, A, B, C, rows, first, D, E, F, more_rows)
     return C, F
 
 

@@ -12,6 +12,7 @@ folder's name holds a hash of this whole folder. Its files are pickles: the fold
 """
 
 import contextlib
+import gc
 import hashlib
 import os
 import sys
@@ -24,6 +25,7 @@ import numba
 from numba.core import config, event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.types import unliteral
 
 try:
     import fcntl
@@ -85,17 +87,12 @@ def forgiving(access: Callable) -> Callable:
     return access_if_possible
 
 
-def jit(function: Callable, **options: Any) -> Any:
-    """A Numba function, cached in the folder above."""
-    before, config.CACHE_DIR = config.CACHE_DIR, FOLDER or config.CACHE_DIR
-    try:
-        compiled = numba.njit(function, cache=FOLDER is not None, **(OPTIONS | options))
-    finally:
-        config.CACHE_DIR = before
-    if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
-        for name in ("load_overload", "save_overload"):
-            setattr(compiled._cache, name, forgiving(getattr(compiled._cache, name)))
-    return compiled
+class KernelLibrary(JITCodeLibrary):
+    """Code that is optimized once: Numba has another round before, for its counting of Python's objects."""
+
+    def _optimize_final_module(self) -> None:
+        manager, builder = self._codegen._module_pass_manager()
+        manager.run(self._final_module, builder)
 
 
 class InnerLibrary(JITCodeLibrary):
@@ -120,26 +117,67 @@ class InnerLibrary(JITCodeLibrary):
         """Machine code alone has an environment, which is its caller's."""
 
 
-class InnerCompiler(Compiler):
-    def define_pipelines(self) -> list:
-        self.state.library = InnerLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return super().define_pipelines()
+def compiler(library: type[JITCodeLibrary]) -> type[Compiler]:
+    """Numba's, which puts the code of a function into such a library."""
+
+    class LibraryCompiler(Compiler):
+        def define_pipelines(self) -> list:
+            self.state.library = library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+            self.state.library.enable_object_caching()  # as Numba does where it makes one
+            return super().define_pipelines()
+
+    return LibraryCompiler
 
 
-# For a function that only kernels call, never Python. As a kernel it would be optimized and made machine code
-# by itself, then again inside each caller, and written to a file: a quarter of the time that compiling takes.
-inner: Any = numba.njit(**OPTIONS, no_cpython_wrapper=True, pipeline_class=InnerCompiler)
+KERNEL = OPTIONS | {"pipeline_class": compiler(KernelLibrary)}
+INNER = OPTIONS | {"pipeline_class": compiler(InnerLibrary), "no_cpython_wrapper": True}
+
+
+def jit(function: Callable, **options: Any) -> Any:
+    """A Numba function, cached in the folder above."""
+    before, config.CACHE_DIR = config.CACHE_DIR, FOLDER or config.CACHE_DIR
+    try:
+        compiled = numba.njit(function, cache=FOLDER is not None, **(KERNEL | options))
+    finally:
+        config.CACHE_DIR = before
+    if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
+        for name in ("load_overload", "save_overload"):
+            setattr(compiled._cache, name, forgiving(getattr(compiled._cache, name)))
+    return compiled
+
+
+def inner(function: Callable, **options: Any) -> Any:
+    """A function that only kernels call, never Python.
+
+    As a kernel it would be optimized and made machine code by itself, then again inside each caller, and
+    written to a file: a quarter of the time that compiling takes. And Numba would compile it anew for each
+    number that stands in a call; only one that says `literally` wants that.
+    """
+    compiled = numba.njit(function, **(INNER | options))
+    if not config.DISABLE_JIT and "literally" not in function.__code__.co_names:
+        template = compiled.get_call_template
+        compiled.get_call_template = lambda args, kws: template([unliteral(ty) for ty in args], kws)
+    return compiled
+
+
 pasted: Any = partial(jit, inline="always")
 
 
 class Progress(event.Listener):
-    """Says on stderr which kernel is being compiled, not counting those it calls, nor how it is launched."""
+    """Says on stderr which kernel is being compiled, not counting those it calls, nor how it is launched.
+
+    Meanwhile Python does not look for garbage: a tenth of the time, as Numba makes many objects that stay.
+    """
 
     depth = 0
+    collects = False
 
     def on_start(self, happened: event.Event) -> None:
         kernel = happened.data["dispatcher"].py_func
         named = kernel.__module__.startswith(__package__) and kernel.__name__ != "launch"  # by the runner
+        if self.depth == 0:
+            self.collects = gc.isenabled()
+            gc.disable()
         if self.depth == 0 and named:
             kept = "then cached" if FOLDER else "no cache folder is writable"
             name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
@@ -149,6 +187,8 @@ class Progress(event.Listener):
 
     def on_end(self, happened: event.Event) -> None:
         self.depth -= 1
+        if self.depth == 0 and self.collects:
+            gc.enable()
 
 
 event.register("numba:compile", Progress())

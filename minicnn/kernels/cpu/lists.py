@@ -18,7 +18,7 @@ from numba import carray, types
 from numba.core.typing import signature
 from numba.extending import intrinsic, overload
 
-from minicnn.kernels.cpu.jit import OPTIONS, jit
+from minicnn.kernels.cpu.jit import INNER, inner
 
 PIECE = 4096
 HEADER = object.__basicsize__  # bytes of an array object before the address of its numbers
@@ -79,12 +79,12 @@ def numbers_of(array, size, like):
     return ctypes.cast(int(array), ctypes.py_object).value.reshape(-1)
 
 
-@overload(numbers_of, jit_options=OPTIONS)
+@overload(numbers_of, jit_options=INNER)
 def numbers_of_id(array, size, like):
     return lambda array, size, like: carray(begin_of(array, like), (size,))
 
 
-@jit
+@inner
 def parts(table, i, like, begin, end):
     """What pieces begin to end hold of row i: an array of each of its arrays, of the type of `like`."""
     row = table[i]

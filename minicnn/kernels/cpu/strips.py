@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import inner
 from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
 from minicnn.kernels.cpu.weave import evens, odds
 from minicnn.kernels.geometry import Window
@@ -45,14 +45,14 @@ class Strip:
 strip_of = lru_cache(256)(Strip)
 
 
-@jit
+@inner
 def empty_strip(shape, x):
     """A strip full of zeros of x's dtype, flat, with some room behind it."""
     C, R, SW, P = shape
     return np.zeros(C * R * SW * P + SLACK, x.dtype)
 
 
-@jit
+@inner
 def fill_strip(x, strip, shape, row0, numbers):
     """Padded rows row0, row0 + 1, ... of x (C, H, W) into a strip, whose left and right sides are zero."""
     _, _, _, _, PT, PL, _, _ = numbers
@@ -79,7 +79,7 @@ def fill_strip(x, strip, shape, row0, numbers):
                     strip[at + (w + PL) % SW * P + (w + PL) // SW] = x[c, h, w]
 
 
-@jit
+@inner
 def spread_strip(dy, strip, shape, row0, numbers):
     """The same with dy (C, OH, OW), its numbers as far apart as the strides, in a strip for stride 1."""
     _, _, SH, SW, PT, PL, _, _ = numbers

@@ -4,7 +4,7 @@
 the other way round.
 """
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner
 from minicnn.kernels.cpu.simd import (
     BYTES,
     lanes,
@@ -63,7 +63,7 @@ def transpose_block(source, target, i, j, rows, cols):
             store_part(rows, target, j + r, i, block[r, 0])
 
 
-@jit
+@inner
 def transpose(source, target):
     """The first rows and columns of target: target[:N, :M] = source' for source (M, N)."""
     M, N = source.shape

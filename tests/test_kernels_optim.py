@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emulator import kernels as emulated
-from kernel_cases import DTYPES, assert_near, matrices, numbers
+from kernel_cases import DTYPES, assert_near, for_python, matrices, numbers
 from minicnn.kernels import cpu, reference
 from minicnn.kernels.cpu import lists
 
@@ -271,7 +271,7 @@ def test_pieces_of_a_list(shape):
     assert count == sum(-(-a.size // lists.PIECE) for a in arrays)
     assert size == sum(a.size for a in arrays)
     for i, a in enumerate(arrays):
-        pieces = [lists.parts(table, i, np.float32(0), k, k + 1) for k in range(count)]
+        pieces = [for_python(lists.parts)(table, i, np.float32(0), k, k + 1) for k in range(count)]
         for column in zip(*pieces, strict=True):
             np.testing.assert_array_equal(np.concatenate(column), a.reshape(-1))
 

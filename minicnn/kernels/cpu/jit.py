@@ -32,8 +32,9 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-# all but nnan and ninf, with which a NaN in the data would go unnoticed
-FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+# Not nnan and ninf, with which a NaN in the data would go unnoticed; nor arcp and afn, which estimate quotients
+# and roots: single numbers and vectors in different ways, and where numbers lie decides which of them are used.
+FASTMATH = {"nsz", "contract", "reassoc"}
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",

@@ -8,7 +8,7 @@ from minicnn.kernels.cpu.elementary import exp, log
 from minicnn.kernels.cpu.graph import again, all_set
 from minicnn.kernels.cpu.jit import inner
 from minicnn.kernels.cpu.memory import result
-from minicnn.kernels.cpu.rows import highest, total, total_and_products
+from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.softmax import exactly
 
@@ -61,7 +61,10 @@ def rows(
         log_total = log(total)
         losses[n] = on_target * (log_total - (z[t] - largest))
         if on_all > 0:  # a logit of -inf makes the sum infinite
-            losses[n] += on_all * (all_weights * log_total - total_and_products(weight, z, largest)[1])
+            distances = np.float64(0)
+            for c in range(C):
+                distances += weight[c] * (z[c] - largest)
+            losses[n] += on_all * number(all_weights * log_total - distances)
         scale = (on_target + on_all * all_weights) / total * share
         for c in range(C):
             d[c] = d[c] * scale - on_all * share * weight[c]

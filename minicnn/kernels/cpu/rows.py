@@ -5,14 +5,14 @@ takes four times as long as it takes to begin the next one, that need not wait. 
 The order depends on the row's length alone.
 """
 
-from minicnn.kernels.cpu.jit import inner
+from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.simd import hmax, hsum, lanes, load, load_part, maximum, tile
 
 STRETCH = 4096  # numbers summed in their own precision
 CHAINS = 4  # vectors that take turns
 
 
-@inner
+@jit
 def highest(v):
     """The largest number; any, if there is a NaN."""
     L = lanes(v)
@@ -27,7 +27,7 @@ def highest(v):
     return hmax(best)
 
 
-@inner
+@jit
 def total(v):
     """The sum."""
     L, out = lanes(v), 0.0
@@ -44,7 +44,7 @@ def total(v):
     return out
 
 
-@inner
+@jit
 def squares(v, mean):
     """The sum of the squared distances from the mean."""
     L, out = lanes(v), 0.0
@@ -64,7 +64,7 @@ def squares(v, mean):
     return out
 
 
-@inner
+@jit
 def total_and_products(v, x, mean):
     """The sum of v, and that of v (x - mean)."""
     L, out, products = lanes(v), 0.0, 0.0

@@ -188,3 +188,12 @@ def test_sums_over_rows(size, dtype):
         products, (v64 * (x64 - mean)).sum(), atol=tolerance * (abs(v64) * abs(x64 - mean)).sum()
     )
     assert size == 0 or rows.highest(v) == v.max()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 15, 40])
+def test_roots_and_quotients_are_exact(size, dtype):
+    """As NumPy's are: an estimate would be another in a vector than alone, and on another processor."""
+    var, eps = abs(numbers(size, dtype=dtype)), dtype(1e-5)
+    got = cpu.batch_norm_update_and_invert(var, var, None, None, None, 0.1, eps, 10)
+    assert np.array_equal(got, dtype(1) / np.sqrt(var + eps))

@@ -32,8 +32,8 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-# Not nnan and ninf, with which a NaN in the data would go unnoticed; nor arcp and afn, which estimate quotients
-# and roots: single numbers and vectors in different ways, and where numbers lie decides which of them are used.
+# Not nnan and ninf, with which a NaN in the data would go unnoticed; nor arcp and afn, which estimate
+# quotients and roots, otherwise in vectors than alone: then results depend on where numbers lie in memory.
 FASTMATH = {"nsz", "contract", "reassoc"}
 OPTIONS: dict[str, Any] = {
     "nogil": True,

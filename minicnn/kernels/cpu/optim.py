@@ -51,10 +51,12 @@ def heavy_ball(settings, table, nesterov, begin, end):
 def adam(settings, table, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
+    The root of v is to be divided by bias2 = sqrt(1 - beta2 ** step); here rate and eps are multiplied by it.
+
     `most`, the largest v so far, is there if amsgrad; NaN counts as the largest.
     """
     rate, decay, sign, shrink, rest1 = settings[0], settings[1], settings[2], settings[3], settings[4]
-    beta2, rest2, bias2, eps, least = settings[5], settings[6], settings[7], settings[8], settings[9]
+    beta2, rest2, eps, least = settings[5], settings[6], settings[7], settings[8]
     least_square = least if eps > 0 else rate * 0  # without eps it must not become 0
     for k in range(len(table)):
         p, g, m, v, most = parts(table, k, rate, begin, end)
@@ -66,7 +68,7 @@ def adam(settings, table, amsgrad, begin, end):
             spread = v[i]
             if amsgrad:
                 spread = most[i] = most[i] if v[i] <= most[i] else v[i]
-            p[i] = old - rate * m[i] / (math.sqrt(spread) / bias2 + eps)
+            p[i] = old - rate * m[i] / (math.sqrt(spread) + eps)
 
 
 @jit
@@ -170,8 +172,9 @@ def adam_step(
 ) -> None:
     """Adam, AdamW or AMSGrad; see the reference for the formulas."""
     decay, shrink = (0, 1 - lr * weight_decay) if decoupled else (weight_decay, 1)
-    settings = lr / (1 - beta1**step), decay, -1 if maximize else 1, shrink
-    means = 1 - beta1, beta2, 1 - beta2, math.sqrt(1 - beta2**step), eps
+    bias2 = math.sqrt(1 - beta2**step)
+    settings = lr / (1 - beta1**step) * bias2, decay, -1 if maximize else 1, shrink
+    means = 1 - beta1, beta2, 1 - beta2, eps * bias2
     update(adam, settings + means, (v_maxes is not None,), params, grads, ms, vs, v_maxes)
 
 

@@ -263,6 +263,9 @@ def test_steps_of_many_parameters_are_the_steps_of_each(kernels, dtype):
             assert a.tobytes() == b.tobytes()
 
 
+parts = for_python(lists.parts)
+
+
 @pytest.mark.parametrize("shape", [(3, 5), (4096,), (4097,), (2, 5000)])
 def test_pieces_of_a_list(shape):
     arrays = [numbers(*s, seed=i) for i, s in enumerate([(7,), shape, (0, 2), (), (5, 3)])]
@@ -271,7 +274,7 @@ def test_pieces_of_a_list(shape):
     assert count == sum(-(-a.size // lists.PIECE) for a in arrays)
     assert size == sum(a.size for a in arrays)
     for i, a in enumerate(arrays):
-        pieces = [for_python(lists.parts)(table, i, np.float32(0), k, k + 1) for k in range(count)]
+        pieces = [parts(table, i, np.float32(0), k, k + 1) for k in range(count)]
         for column in zip(*pieces, strict=True):
             np.testing.assert_array_equal(np.concatenate(column), a.reshape(-1))
 

@@ -175,15 +175,14 @@ class Progress(event.Listener):
 
     def on_start(self, happened: event.Event) -> None:
         kernel = happened.data["dispatcher"].py_func
-        named = kernel.__module__.startswith(__package__) and kernel.__name__ != "launch"  # by the runner
         if self.depth == 0:
             self.collects = gc.isenabled()
             gc.disable()
-        if self.depth == 0 and named:
-            kept = "then cached" if FOLDER else "no cache folder is writable"
-            name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
-            dtype = getattr(happened.data["args"][0], "dtype", "")
-            print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
+            if kernel.__module__.startswith(__package__) and kernel.__name__ != "launch":  # by the runner
+                kept = "then cached" if FOLDER else "no cache folder is writable"
+                name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
+                dtype = getattr(happened.data["args"][0], "dtype", "")
+                print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
         self.depth += 1
 
     def on_end(self, happened: event.Event) -> None:

@@ -1,5 +1,6 @@
 """What the tests of the kernels share: shapes, numbers, memory layouts, and NumPy's own answers."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from layout import ROOT
+from minicnn.kernels.cpu.graph import WORDS, address
 from minicnn.kernels.cpu.jit import OPTIONS
+from minicnn.kernels.cpu.runner import call_part, launcher
 from minicnn.kernels.geometry import Window
 
 DTYPES = (np.float32, np.float64)
@@ -33,9 +36,27 @@ def assert_near(got: np.ndarray, expected: np.ndarray, what: str = "") -> None:
     np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance, err_msg=what)
 
 
+@functools.cache
 def for_python(inner: Any) -> Any:
     """A function that Python may call, of one that only kernels call."""
     return numba.njit(lambda *arguments: inner(*arguments), **OPTIONS)
+
+
+def in_parts(count: int) -> Callable:
+    """A function that takes the place of `run`, and does the jobs in so many parts (0: each alone)."""
+
+    def run_in_parts(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
+        words, parts = np.zeros(WORDS, np.int64), count or jobs
+        part = launcher(kernel)(address(words), 0, jobs, 1, *arguments)
+        for t in range(parts):
+            do_part(part, address(words), t * jobs // parts, (t + 1) * jobs // parts)
+
+    return run_in_parts
+
+
+@numba.njit
+def do_part(part, arguments, begin, end):
+    call_part(part, arguments, begin, end)
 
 
 def layouts(shape: tuple[int, ...], dtype: type = np.float32) -> Iterator[tuple[str, np.ndarray]]:

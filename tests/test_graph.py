@@ -8,27 +8,27 @@ import pytest
 from minicnn.kernels import threads
 from minicnn.kernels.cpu import graph, runner
 from minicnn.kernels.cpu.graph import Graph, again, all_set
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import Blocks, result
 from minicnn.kernels.cpu.runner import run
 
 BIG = 1 << 20  # work that is worth all threads
 
 
-@jit
+@kernel
 def add(a, inside, out, begin, end):
     """`inside` is a tuple with an array in it."""
     for i in range(begin, end):
         out[i] = a[i] + inside[1][i] * inside[0]
 
 
-@jit
+@kernel
 def is_small(a, flags, begin, end):
     for i in range(begin, end):
         flags[i] = a[i] < 100
 
 
-@jit
+@kernel
 def refuses(a, begin, end):
     for i in range(begin, end):
         if a[i] < 0:

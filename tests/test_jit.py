@@ -12,7 +12,7 @@ import pytest
 from numba import literally
 from numba.core import event
 
-from kernel_cases import run
+from kernel_cases import for_python, run
 from minicnn.kernels.cpu import jit
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
@@ -164,6 +164,18 @@ def test_inner_functions_are_compiled_once_for_all_numbers_in_calls():
     assert caller(10) == 11 + 12 + 3 + 4
     assert len(plus.signatures) == 1
     assert len(same.signatures) == 2
+
+
+def test_inner_functions_refuse_python():
+    @jit.inner
+    def plus(x, n):
+        return x + n
+
+    caller = for_python(plus)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="plus: expected a kernel to call it, got a call from Python"):
+            plus(1, 2)
+        assert caller(1, 2) == 3
 
 
 def test_without_a_writable_folder_kernels_work_uncached(tmp_path):

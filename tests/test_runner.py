@@ -10,12 +10,12 @@ import minicnn as mc
 from kernel_cases import run
 from minicnn.kernels import threads
 from minicnn.kernels.cpu import runner
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 
 BIG = 1 << 20  # work that is worth all threads
 
 
-@jit
+@kernel
 def mixed(vector, matrix, cube, pair, factor, flag, nothing, out, begin, end):
     for i in range(begin, end):
         out[i] += vector[i] + matrix[i, 1] * factor + cube[i, 0, 1] + pair[0] * pair[1][0]
@@ -23,19 +23,19 @@ def mixed(vector, matrix, cube, pair, factor, flag, nothing, out, begin, end):
             out[i] += 1
 
 
-@jit
+@kernel
 def whole(numbers, begin, end):
     """The kernel that each part calls once: how far it goes."""
     numbers[begin] = end - begin
 
 
-@jit
+@kernel
 def fails(a, begin, end):
     if begin > 0:
         raise ValueError("a part failed")
 
 
-@jit
+@kernel
 def grows(a, begin, end):
     a[begin:end] = np.exp(a[begin:end]) / np.float32(3)
 
@@ -186,7 +186,7 @@ def test_plain_python_runs_the_jobs_in_one_part():
 
 def test_kernel_that_returns_something_is_refused():
     with pytest.raises(AssertionError, match="gives returns something"):
-        runner.address_of(jit(gives), (runner.types.int64,) * 2)
+        runner.run(kernel(gives), 3, 3)
 
 
 def gives(begin, end):

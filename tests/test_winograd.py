@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import kernel_cases
 import minicnn as mc
-from kernel_cases import assert_near, numbers, run
+from kernel_cases import assert_near, in_parts, numbers, run
 from minicnn.kernels.cpu import winograd, winograd_products
 from minicnn.kernels.cpu import winograd_transforms as transforms
 from minicnn.kernels.geometry import Window
@@ -111,11 +111,7 @@ def test_same_bits_however_the_jobs_are_shared(m, shape, monkeypatch):
     x, weight, bias, dy = arguments(*shape, (1, 1, 1, 1))
 
     def results(parts):
-        def run_in_parts(kernel, jobs, _, *arguments):
-            for t in range(parts):
-                kernel(*arguments, t * jobs // parts, (t + 1) * jobs // parts)
-
-        monkeypatch.setattr(winograd, "run", run_in_parts)
+        monkeypatch.setattr(winograd, "run", in_parts(parts))
         yield winograd.forward(x, weight, bias, (1, 1, 1, 1), m)
         yield winograd.input_gradient(dy, weight, x.shape, (1, 1, 1, 1), m)
         yield winograd.weight_gradient(dy, x, (1, 1, 1, 1), m)

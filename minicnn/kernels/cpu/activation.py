@@ -6,7 +6,7 @@ import numpy as np
 
 from minicnn.kernels.cpu import curves
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import run
 
@@ -19,7 +19,7 @@ ZERO = {np.dtype(name): np.zeros((), name) for name in ("float32", "float64")}
 SIXTH = float(np.float32(1 / 6))  # in float64, too, as PyTorch has it
 
 
-@jit
+@kernel
 def rectify(x, y, begin, end):
     x, y = x[begin:end], y[begin:end]
     zero = x.dtype.type(0)
@@ -27,7 +27,7 @@ def rectify(x, y, begin, end):
         y[i] = zero if x[i] < zero else x[i]
 
 
-@jit
+@kernel
 def rectify_in_place(y, begin, end):
     y = y[begin:end]
     zero = y.dtype.type(0)
@@ -35,7 +35,7 @@ def rectify_in_place(y, begin, end):
         y[i] = zero if y[i] < zero else y[i]
 
 
-@jit
+@kernel
 def gate(dy, y, dx, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     zero = y.dtype.type(0)
@@ -43,7 +43,7 @@ def gate(dy, y, dx, begin, end):
         dx[i] = zero if y[i] <= zero else dy[i]
 
 
-@jit
+@kernel
 def leaky_relu(x, y, slope, begin, end):
     x, y = x[begin:end], y[begin:end]
     zero = x.dtype.type(0)
@@ -51,7 +51,7 @@ def leaky_relu(x, y, slope, begin, end):
         y[i] = x[i] if x[i] > zero else x[i] * slope
 
 
-@jit
+@kernel
 def leaky_relu_gradient(dy, x, dx, slope, begin, end):
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     zero = x.dtype.type(0)
@@ -59,7 +59,7 @@ def leaky_relu_gradient(dy, x, dx, slope, begin, end):
         dx[i] = dy[i] if x[i] > zero else dy[i] * slope
 
 
-@jit
+@kernel
 def hardtanh(x, y, low, high, begin, end):
     x, y = x[begin:end], y[begin:end]
     for i in range(x.size):
@@ -67,7 +67,7 @@ def hardtanh(x, y, low, high, begin, end):
         y[i] = high if above > high else above
 
 
-@jit
+@kernel
 def hardtanh_gradient(dy, y, dx, low, high, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     zero = y.dtype.type(0)
@@ -75,7 +75,7 @@ def hardtanh_gradient(dy, y, dx, low, high, begin, end):
         dx[i] = dy[i] if (y[i] > low) & (y[i] < high) else zero
 
 
-@jit
+@kernel
 def hardsigmoid(x, y, begin, end):
     x, y = x[begin:end], y[begin:end]
     number = x.dtype.type
@@ -85,7 +85,7 @@ def hardsigmoid(x, y, begin, end):
         y[i] = (zero if v < zero else (six if v > six else v)) / six
 
 
-@jit
+@kernel
 def hardsigmoid_gradient(dy, x, dx, begin, end):
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     number = x.dtype.type
@@ -94,7 +94,7 @@ def hardsigmoid_gradient(dy, x, dx, begin, end):
         dx[i] = dy[i] * sixth if (x[i] > -three) & (x[i] < three) else zero
 
 
-@jit
+@kernel
 def hardswish(x, y, begin, end):
     x, y = x[begin:end], y[begin:end]
     number = x.dtype.type
@@ -104,7 +104,7 @@ def hardswish(x, y, begin, end):
         y[i] = x[i] * (zero if v < zero else (six if v > six else v)) / six
 
 
-@jit
+@kernel
 def hardswish_gradient(dy, x, dx, begin, end):
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
     number = x.dtype.type
@@ -114,7 +114,7 @@ def hardswish_gradient(dy, x, dx, begin, end):
         dx[i] = zero if x[i] <= -three else inside
 
 
-@jit
+@kernel
 def weighed(x, weight, y, begin, end):
     """y and x (N, C, P), weight (C); some of the N*C rows."""
     C, zero = x.shape[1], x.dtype.type(0)
@@ -124,7 +124,7 @@ def weighed(x, weight, y, begin, end):
             out[p] = row[p] if row[p] > zero else row[p] * w
 
 
-@jit
+@kernel
 def weighed_gradient(dy, x, weight, dx, dweight, begin, end):
     """dx, dy and x (N, C, P), weight (C); dweight (N, C), of which the sum over N is the gradient."""
     C, zero = x.shape[1], x.dtype.type(0)

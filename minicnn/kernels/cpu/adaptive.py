@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import total
 from minicnn.kernels.cpu.runner import run
@@ -13,7 +13,7 @@ from minicnn.kernels.geometry import shares
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d"]
 
 
-@jit
+@kernel
 def largest(x, rows, columns, y, index, begin, end):
     """y and index (planes, OH, OW) from x (planes, H, W); rows (OH, 2), columns (OW, 2): begins and ends."""
     _, OH, OW = y.shape
@@ -29,7 +29,7 @@ def largest(x, rows, columns, y, index, begin, end):
                 y[p, oh, ow], index[p, oh, ow] = best, at_h * x.shape[2] + at_w
 
 
-@jit
+@kernel
 def mean(x, rows, columns, y, begin, end):
     """y (planes, OH, OW) from x (planes, H, W)."""
     (planes, H, W), (_, OH, OW) = x.shape, y.shape
@@ -49,7 +49,7 @@ def mean(x, rows, columns, y, begin, end):
                 y[p, oh, ow] = sum / ((rows[oh, 1] - rows[oh, 0]) * (columns[ow, 1] - columns[ow, 0]))
 
 
-@jit
+@kernel
 def mean_gradient(dy, rows, columns, dx, begin, end):
     """dx (planes, H, W) from dy (planes, OH, OW)."""
     _, OH, OW = dy.shape

@@ -9,25 +9,26 @@ gemm.py).
 import numpy as np
 
 from minicnn.kernels.cpu.gemm import DEPTH, MR, NV, all_tiles, copy_columns, copy_rows, room
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.cpu.softmax import rows as softmax_of_rows
 
 SCORES, WIDE = 1 << 16, 256  # numbers of a job's scores, and of a key or value, at most
 
 
-@jit
-def heads(q, k, v, scale, z, rows, no, begin, end):
+@kernel
+def heads(q, k, v, scale, z, rows, begin, end):
     """Some jobs of z (N, H, L, V) = softmax(scale q k') v for q (N, H, L, E), k (N, H, S, E), v (N, H, S, V).
 
-    A job is so many rows of q. `no` is False, as in gemm.product.
+    A job is so many rows of q.
     """
     (_, H, L, E), (S, V), width = q.shape, v.shape[2:], NV * lanes(q)
     keys, values = room(k, (S + width - 1) // width, E), room(v, (V + width - 1) // width, S)
-    some, scores = np.empty((rows, E), q.dtype), np.empty((rows, S), q.dtype)
-    weights = np.empty_like(scores)
-    zeros, blocks, head = np.zeros(max(rows, S, V), q.dtype), (L + rows - 1) // rows, -1
+    some = scratch((rows, E), q.dtype)
+    scores, weights = scratch((rows, S), q.dtype), scratch((rows, S), q.dtype)
+    nothing, blocks, head = zeros(max(rows, S, V), q.dtype), (L + rows - 1) // rows, -1
     for job in range(begin, end):
         i = job % blocks * rows
         m = min(rows, L - i)
@@ -39,9 +40,9 @@ def heads(q, k, v, scale, z, rows, no, begin, end):
         for r in range(m):
             for e in range(E):
                 some[r, e] = q[n, h, i + r, e] * scale
-        all_tiles(some[:m], keys, zeros, zeros, scores[:m], 0, S, no)
-        softmax_of_rows(scores, no, weights, 0, m)
-        all_tiles(weights[:m], values, zeros, zeros, z[n, h, i : i + m], 0, V, no)
+        all_tiles(some[:m], keys, nothing, nothing, scores[:m], 0, S, False)
+        softmax_of_rows(scores, False, weights, 0, m)
+        all_tiles(weights[:m], values, nothing, nothing, z[n, h, i : i + m], 0, V, False)
 
 
 def fits(q: tuple[int, ...], k: tuple[int, ...], v: tuple[int, ...]) -> bool:
@@ -60,5 +61,5 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, scale: float) -> np.n
     z = np.empty((N, L, H, V), q.dtype).swapaxes(1, 2)
     rows = max(min(L, SCORES // S // MR * MR), 1)
     products = N * H * L * S * (E + V)
-    run(heads, N * H * -(-L // rows), products // PRODUCTS, q, k, v, q.dtype.type(scale), z, rows, False)
+    run(heads, N * H * -(-L // rows), products // PRODUCTS, q, k, v, q.dtype.type(scale), z, rows)
     return z

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["euclidean_norm", "scale"]
@@ -12,7 +12,7 @@ __all__ = ["euclidean_norm", "scale"]
 CHUNK = 4096  # numbers of a sum: the same ones for any number of threads
 
 
-@jit
+@kernel
 def squares(a, sums, begin, end):
     """sums (chunks) of the squares of each so many numbers of a, in double precision."""
     for chunk in range(begin, end):
@@ -22,7 +22,7 @@ def squares(a, sums, begin, end):
         sums[chunk] = total
 
 
-@jit
+@kernel
 def multiply(a, factor, begin, end):
     a = a[begin:end]
     for i in range(a.size):

@@ -23,7 +23,7 @@ import numpy as np
 
 from minicnn.kernels.cpu import depthwise, direct, im2col_gemm, pointwise, tap_by_tap, winograd
 from minicnn.kernels.cpu.activation import activated
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
 from minicnn.kernels.geometry import Window
@@ -144,7 +144,7 @@ def conv2d_weight_gradient(dy: np.ndarray, x: np.ndarray, window: Window, groups
     return method.conv2d_weight_gradient(dy, x, window, groups)
 
 
-@jit
+@kernel
 def channel_sums(dy, out, begin, end):
     """out (O) from dy (N, O, pixels), for some of the channels."""
     N, _, P = dy.shape

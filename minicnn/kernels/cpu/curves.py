@@ -7,13 +7,13 @@ import math
 
 from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.elementary import exp, expm1, inlined, whole_registers
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 
 DENSITY = 1 / math.sqrt(2 * math.pi)  # of the normal distribution, at 0
 BEND = 0.044715  # of GELU's approximation
 
 
-@jit
+@kernel
 def exponential(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -21,14 +21,14 @@ def exponential(x, y, begin, end):
         y[i] = exp(x[i])
 
 
-@jit
+@kernel
 def exponential_gradient(dy, y, dx, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     for i in range(y.size):
         dx[i] = dy[i] * y[i]
 
 
-@jit
+@kernel
 def tanh(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -36,7 +36,7 @@ def tanh(x, y, begin, end):
         y[i] = elementary.tanh(x[i])
 
 
-@jit
+@kernel
 def tanh_gradient(dy, y, dx, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     one = y.dtype.type(1)
@@ -44,7 +44,7 @@ def tanh_gradient(dy, y, dx, begin, end):
         dx[i] = dy[i] * (one - y[i] * y[i])
 
 
-@jit
+@kernel
 def sigmoid(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -52,7 +52,7 @@ def sigmoid(x, y, begin, end):
         y[i] = elementary.sigmoid(x[i])
 
 
-@jit
+@kernel
 def sigmoid_gradient(dy, y, dx, begin, end):
     dy, y, dx = dy[begin:end], y[begin:end], dx[begin:end]
     one = y.dtype.type(1)
@@ -60,7 +60,7 @@ def sigmoid_gradient(dy, y, dx, begin, end):
         dx[i] = dy[i] * (y[i] * (one - y[i]))
 
 
-@jit
+@kernel
 def erf(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -68,7 +68,7 @@ def erf(x, y, begin, end):
         y[i] = elementary.erf(x[i])
 
 
-@jit
+@kernel
 def erf_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -77,7 +77,7 @@ def erf_gradient(dy, x, dx, begin, end):
         dx[i] = dy[i] * (scale * exp(-x[i] * x[i]))
 
 
-@jit
+@kernel
 def gelu(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -85,7 +85,7 @@ def gelu(x, y, begin, end):
         y[i] = elementary.gelu(x[i])
 
 
-@jit
+@kernel
 def gelu_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -101,7 +101,7 @@ def bent(x):
     return elementary.tanh((x + type(x)(BEND) * x * x * x) * type(x)(2 * DENSITY))
 
 
-@jit
+@kernel
 def gelu_tanh(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -110,7 +110,7 @@ def gelu_tanh(x, y, begin, end):
         y[i] = x[i] * half * (one + bent(x[i]))
 
 
-@jit
+@kernel
 def gelu_tanh_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -122,7 +122,7 @@ def gelu_tanh_gradient(dy, x, dx, begin, end):
         dx[i] = dy[i] * (half * (one + t) * (one + x[i] * slope))
 
 
-@jit
+@kernel
 def silu(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -130,7 +130,7 @@ def silu(x, y, begin, end):
         y[i] = x[i] * elementary.sigmoid(x[i])
 
 
-@jit
+@kernel
 def silu_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -148,7 +148,7 @@ def mish_gate(x):
     return part / (part + rest)
 
 
-@jit
+@kernel
 def mish(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -156,7 +156,7 @@ def mish(x, y, begin, end):
         y[i] = x[i] * mish_gate(x[i])
 
 
-@jit
+@kernel
 def mish_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -166,7 +166,7 @@ def mish_gradient(dy, x, dx, begin, end):
         dx[i] = dy[i] * (gate + x[i] * elementary.sigmoid(x[i]) * (one - gate * gate))
 
 
-@jit
+@kernel
 def elu(x, y, alpha, scale, rate, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -175,7 +175,7 @@ def elu(x, y, alpha, scale, rate, begin, end):
         y[i] = x[i] * scale if x[i] > zero else expm1(x[i] * rate) * below
 
 
-@jit
+@kernel
 def elu_gradient(dy, x, dx, alpha, scale, rate, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -184,7 +184,7 @@ def elu_gradient(dy, x, dx, alpha, scale, rate, begin, end):
         dx[i] = dy[i] * (scale if x[i] > zero else exp(x[i] * rate) * below)
 
 
-@jit
+@kernel
 def softplus(x, y, beta, threshold, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -193,7 +193,7 @@ def softplus(x, y, beta, threshold, begin, end):
         y[i] = x[i] if scaled > threshold else elementary.softplus(scaled) / beta
 
 
-@jit
+@kernel
 def softplus_gradient(dy, x, dx, beta, threshold, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]
@@ -203,7 +203,7 @@ def softplus_gradient(dy, x, dx, beta, threshold, begin, end):
         dx[i] = dy[i] * (one if scaled > threshold else elementary.sigmoid(scaled))
 
 
-@jit
+@kernel
 def log_sigmoid(x, y, begin, end):
     whole_registers()
     x, y = x[begin:end], y[begin:end]
@@ -211,7 +211,7 @@ def log_sigmoid(x, y, begin, end):
         y[i] = -elementary.softplus(-x[i])
 
 
-@jit
+@kernel
 def log_sigmoid_gradient(dy, x, dx, begin, end):
     whole_registers()
     dy, x, dx = dy[begin:end], x[begin:end], dx[begin:end]

@@ -16,7 +16,7 @@ from numba import literally
 
 from minicnn.kernels.cpu import depthwise_large
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, jit, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import (
@@ -63,7 +63,7 @@ def sum_over_taps(SH, lines, across, strips, size, pitch, weight, bias, y, first
                     store_part(there, y, first + p, row, w, acc[0, r] + splat(bias, c))
 
 
-@jit
+@kernel
 def correlate(x, weight, bias, y, lines, across, shape, pitch, numbers, band, spread, begin, end):
     """y (N*C, OH, OW) from x (N*C, H, W), weight (C, KW, KH) and bias (C), for some planes.
 
@@ -108,7 +108,7 @@ def sum_over_places(dy, strips, size, offsets, step, k, dweight):
         dweight[k + t] += hsum(acc[0, t])
 
 
-@jit
+@kernel
 def weight_gradient(dy, x, dweight, offsets, shape, step, numbers, band, begin, end):
     """dweight (C, K) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels."""
     together, OH, strips = shape[0], dy.shape[2], empty_strip(shape, x)

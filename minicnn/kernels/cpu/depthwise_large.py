@@ -13,10 +13,11 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.masks import load_where
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -67,7 +68,7 @@ class Sight:
 sight = lru_cache(256)(Sight)
 
 
-@jit
+@kernel
 def correlate(x, weight, turned, bias, y, steps, lines, tall, across, columns, rows, top, begin, end):
     """y (P, OH, OW) from x (P, H, W), weight (C*KH*KW), turned or not, bias (C); for some planes, P = N*C.
 
@@ -100,7 +101,7 @@ def correlate(x, weight, turned, bias, y, steps, lines, tall, across, columns, r
                     store_part(there, y, p, min(row + r, OH - 1), w, acc[0, r] + splat(bias, c))
 
 
-@jit
+@kernel
 def spread(dy, weight, dx, steps, lines, taps, below, beside, columns, rows, margin, begin, end):
     """dx (P, H, W) from dy (P, OH, OW), for some of the planes, with a stride of 2 down, across or both.
 
@@ -136,12 +137,12 @@ def spread(dy, weight, dx, steps, lines, taps, below, beside, columns, rows, mar
                             store_part(n - L, dx, p, h, 2 * w + L, last_pairs(v, odd))
 
 
-@jit
+@kernel
 def weight_gradient(dy, x, dweight, lines, tall, across, columns, rows, top, begin, end):
     """dweight (C, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels; stride 1."""
     (N, C, H, W), (OH, OW) = x.shape, dy.shape[2:]
     L, R, KW, KH = lanes(x), len(tall) - 1 + len(lines), across.size, len(lines)
-    flat, sums = x.reshape(x.size), np.empty((KW, KH, lanes(x)), x.dtype)
+    flat, sums = x.reshape(x.size), scratch((KW, KH, lanes(x)), x.dtype)
     for c in range(begin, end):
         sums[:] = 0
         for n in range(N):

@@ -15,9 +15,10 @@ import numpy as np
 from numba import literally
 
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -47,7 +48,7 @@ BAND = 1 << 14  # numbers in a strip: what an L1 or L2 cache holds
 def pack(weight, rows):
     """weight (G, M, K) as panels of some rows (G, M/rows, K, rows); missing rows are 0."""
     G, M, K = weight.shape
-    panels = np.zeros((G, (M + rows - 1) // rows, K, rows), weight.dtype)
+    panels = zeros((G, (M + rows - 1) // rows, K, rows), weight.dtype)
     for g in range(G):
         for i in range(M):
             for k in range(K):
@@ -77,7 +78,7 @@ def band_of_tiles(rows, cols, panel, offsets, strip, step, bias, y, i, begin, en
                         store_part(there, y, i + r, min(h + c, end - 1), w, acc[r, c] + splat(bias, i + r))
 
 
-@jit
+@kernel
 def correlate(x, weight, bias, y, shape, step, offsets, numbers, band, begin, end):
     """y (N, G, M, OH, OW) from x (N, G, C, H, W), weight (G, M, K) and bias (G, M); some bands of rows."""
     _, G, M, OH, _ = y.shape
@@ -118,17 +119,17 @@ def band_of_pixels(weight, offsets, strip, step, bias, OW, rows, pixels, o):
                     store(pixels, (h + r) * OW + w + c, o, acc[r, c] + load(bias, o))
 
 
-@jit
+@kernel
 def correlate_short_rows(x, weight, bias, y, shape, step, offsets, numbers, band, begin, end):
     """The same as correlate, for rows so short that places would leave many lanes empty."""
     (_, G, M, OH, OW), L = y.shape, lanes(x)
     wide = (M + L - 1) // L * L
-    turned, offset = np.zeros((G, offsets.size, wide), x.dtype), np.zeros((G, wide), x.dtype)
+    turned, offset = zeros((G, offsets.size, wide), x.dtype), zeros((G, wide), x.dtype)
     for g in range(G):
         transpose(weight[g, :, : offsets.size], turned[g])  # a slice: of another type, it compiles anew
         for i in range(M):
             offset[g, i] = bias[g, i]
-    strip, pixels = empty_strip(shape, x), np.empty(((band + DOWN - 1) * OW, wide), x.dtype)
+    strip, pixels = empty_strip(shape, x), scratch(((band + DOWN - 1) * OW, wide), x.dtype)
     bands = (OH + band - 1) // band
     for job in range(begin, end):
         n, g, row0 = job // (G * bands), job // bands % G, job % bands * band
@@ -242,15 +243,15 @@ def sum_over_pixels(cols, pixels, strip, offsets, step, OW, sums, k, o):
             store(sums, k + r, o + c * L, load(sums, k + r, o + c * L) + acc[r, c])
 
 
-@jit
+@kernel
 def few_weight_gradient(dy, x, partial, shape, step, offsets, numbers, band, begin, end):
     """partial (chunks, G, K, M) from dy (N, G, M, OH, OW) and x (N, G, C, H, W), for M <= FEW."""
     (chunks, G, K, M), (N, _, _, OH, OW), L = partial.shape, dy.shape, lanes(x)
-    panel = np.zeros((band, (OW + L - 1) // L, FEW, L), x.dtype)
+    panel = zeros((band, (OW + L - 1) // L, FEW, L), x.dtype)
     strip = empty_strip(shape, x)
     for job in range(begin, end):
         t, g = job // G, job % G
-        sums = np.zeros((FEW, K, L), x.dtype)
+        sums = zeros((FEW, K, L), x.dtype)
         for n in range(t * N // chunks, (t + 1) * N // chunks):
             for row0 in range(0, OH, band):
                 rows = min(band, OH - row0)
@@ -263,11 +264,11 @@ def few_weight_gradient(dy, x, partial, shape, step, offsets, numbers, band, beg
                 partial[t, g, k, m] = hsum(load(sums, m, k, 0))
 
 
-@jit
+@kernel
 def weight_gradient(dy, x, partial, shape, step, offsets, numbers, band, begin, end):
     """partial (chunks, G, K, M), M in whole vectors, from dy (N, G, O, OH, OW) and x (N, G, C, H, W)."""
     (chunks, G, K, M), (N, _, O, OH, OW), L = partial.shape, dy.shape, lanes(x)
-    pixels = np.zeros((band * OW, M), x.dtype)
+    pixels = zeros((band * OW, M), x.dtype)
     strip = empty_strip(shape, x)
     for job in range(begin, end):
         t, g = job // G, job % G

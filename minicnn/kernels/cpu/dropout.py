@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["dropout", "dropout_gradient"]
 
 
-@jit
+@kernel
 def drop(x, fates, y, together, p, scale, begin, end):
     """y = x scaled or times 0, for the numbers (fates, together) of some fates."""
     fates, x, y = fates[begin:end], x[begin * together : end * together], y[begin * together :]

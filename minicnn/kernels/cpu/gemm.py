@@ -18,10 +18,11 @@ a bias: `down` (M) and `across` (N).
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -142,11 +143,7 @@ def all_tiles(A, panels, down, across, C, j, n, more):
 @inner
 def room(B, count, depth):
     """Panels (count, depth, NV*L), which begin where a vector does; their numbers are any."""
-    L = lanes(B)
-    size = count * depth * NV * L
-    some = np.empty(size + L, B.dtype)
-    start = -(some.ctypes.data // B.itemsize) % L
-    return some[start : start + size].reshape(count, depth, NV * L)
+    return scratch((count, depth, NV * lanes(B)), B.dtype)
 
 
 @inner
@@ -197,41 +194,42 @@ def columns(A, B, turned, panels, down, across, C, j, n):
 @inner
 def multiply(A, B, bias, C, begin, end):
     """Columns begin to end of C (M, N) = A (M, K) B (K, N) + bias (M)."""
-    panels, zeros = room_for_panels(B, A.shape[1], end - begin), np.zeros(end, C.dtype)
+    panels, nothing = room_for_panels(B, A.shape[1], end - begin), zeros(end, C.dtype)
     width = len(panels) * panels.shape[2]
     for j in range(begin, end, width):
-        columns(A, B, False, panels, bias, zeros, C, j, min(width, end - j))
+        columns(A, B, False, panels, bias, nothing, C, j, min(width, end - j))
 
 
-@jit
-def product(A, B, C, rows, begin, end):
-    """Some of the tiles of C (M, N) = A (M, K) B (K, N).
+@kernel
+def product(A, B, turned, bias, C, rows, begin, end):
+    """Some of the tiles of C (M, N) = A (M, K) B (K, N) + bias (N or 0); if `turned`, B is (N, K).
 
     A job is so many rows of A with one panel; panels of the same rows are taken several at a time.
     """
     (M, N), K = C.shape, A.shape[1]
-    panels, zeros = room_for_panels(B, K, N), np.zeros(max(M, N), C.dtype)
-    width = panels.shape[2]
+    panels, nothing = room_for_panels(B, K, N), zeros(max(M, N), C.dtype)
+    added, width = bias if bias.size > 0 else nothing, panels.shape[2]
     across, job = (N + width - 1) // width, begin
     while job < end:
         i, j = job // across * rows, job % across * width
         count = min(len(panels), across - job % across, end - job)
         some, n = C[i : i + rows], min(count * width, N - j)
-        columns(A[i : i + rows], B, False, panels, zeros, zeros, some, j, n)
+        columns(A[i : i + rows], B, turned, panels, nothing, added, some, j, n)
         job += count
 
 
-@jit
+@kernel
 def turn(A, out, begin, end):
     """Some rows of out (K, M) = A' for A (M, K)."""
     transpose(A[:, begin:end], out[begin:end])
 
 
-@jit
+@kernel
 def two_products(A, B, C, rows, first, D, E, F, more_rows, begin, end):
     """Some of the tiles of C = A B, the `first` jobs, and of F = D E."""
-    product(A, B, C, rows, begin, min(end, first))
-    product(D, E, F, more_rows, max(begin - first, 0), end - first)
+    none = A[0, :0]
+    product(A, B, False, none, C, rows, begin, min(end, first))
+    product(D, E, False, none, F, more_rows, max(begin - first, 0), end - first)
 
 
 def jobs_of(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int]:
@@ -247,7 +245,7 @@ def jobs_of(A: np.ndarray, N: int, stack: int = 1) -> tuple[int, int]:
 def matmul(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """C (M, N) = A (M, K) B (K, N)."""
     C, (jobs, rows) = np.empty((len(A), B.shape[1]), A.dtype), jobs_of(A, B.shape[1])
-    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, C, rows)
+    run(product, jobs, A.size * B.shape[1] // PRODUCTS, A, B, False, C.reshape(-1)[:0], C, rows)
     return C
 
 

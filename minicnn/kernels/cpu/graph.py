@@ -28,7 +28,7 @@ from minicnn.kernels import threads
 from minicnn.kernels.cpu import runner
 from minicnn.kernels.cpu.jit import jit
 from minicnn.kernels.cpu.memory import Blocks, owner, planning
-from minicnn.kernels.cpu.runner import LOCK, POOL, ROOM, address_of_share, call_numba, call_part, launch
+from minicnn.kernels.cpu.runner import LOCK, POOL, ROOM, address_of_share, call_part, call_share, launcher
 
 WORDS = ROOM // 8
 SHARE_IN_REPLAY = 1 << 14  # as runner.SHARE; a replay wakes other threads sooner than `run` does
@@ -101,7 +101,7 @@ class Graph:
         if threading.get_ident() != self.thread or self.resting or not self.repeatable:
             return
         words = np.zeros(WORDS, np.int64)
-        part = launch(kernel, address(words), jobs, 1, arguments)
+        part = launcher(kernel)(address(words), 0, jobs, 1, *arguments)
         self.calls.append((part, words, jobs, numbers))
         self.keep(arguments)
 
@@ -238,11 +238,11 @@ def again(function: Callable, *arguments: Any) -> Any:
 
 
 @intrinsic
-def call_share(typing, share, part, arguments, jobs, count):
+def share_parts(typing, share, part, arguments, jobs, count):
     """share(part, arguments, jobs, count), for its address."""
 
     def emit(context, builder, sig, values):
-        call_numba(context, builder, values[0], (types.int64,) * 4, values[1:])
+        call_share(context, builder, values[0], values[1:])
         return context.get_dummy_value()
 
     return signature(types.none, share, part, arguments, jobs, count), emit
@@ -258,7 +258,7 @@ def replay(share, table, words, together):
     for i in range(len(table)):
         part, arguments, jobs, count = table[i]
         if together and count > 1:
-            call_share(share, part, arguments, jobs, count)
+            share_parts(share, part, arguments, jobs, count)
         else:
             call_part(part, arguments, 0, jobs)
         failed |= words[i, 0] != 0

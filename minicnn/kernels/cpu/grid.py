@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import jit, kernel
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["sample", "sample_gradient", "sample_place_gradient"]
@@ -32,7 +32,7 @@ def give(plane, h, w, value):
         plane[h, w] += value
 
 
-@jit
+@kernel
 def gather(x, rows, columns, y, begin, end):
     """Some planes of y (N, C, OH, OW): x (N, C, H, W) at rows and columns (N, OH, OW), four cells each."""
     _, C, OH, OW = y.shape
@@ -48,7 +48,7 @@ def gather(x, rows, columns, y, begin, end):
                 y[n, c, i, j] = above + below
 
 
-@jit
+@kernel
 def scatter(dy, rows, columns, dx, begin, end):
     """Some planes of dx (N, C, H, W): dy (N, C, OH, OW), given back to the four cells each came from."""
     _, C, OH, OW = dy.shape
@@ -66,7 +66,7 @@ def scatter(dy, rows, columns, dx, begin, end):
                 give(plane, h + 1, w + 1, grad * s * t)
 
 
-@jit
+@kernel
 def slopes(dy, x, rows, columns, d_rows, d_columns, begin, end):
     """d_rows, d_columns (N, OH, OW) of some pictures: dy times how x changes down and across."""
     _, C, OH, OW = dy.shape

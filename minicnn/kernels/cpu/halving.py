@@ -5,10 +5,11 @@ The general way (pool.py) brings the taps of all windows into rows first, which 
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
+from minicnn.kernels.cpu.scratch import scratch
 
 
-@jit
+@kernel
 def largest(x, base, y, index, begin, end):
     """y and index (N, C, OH, OW): the largest number in each cell of x (N, C, H, W), and its place there.
 
@@ -17,7 +18,7 @@ def largest(x, base, y, index, begin, end):
     (N, C, H, W), (OH, OW) = x.shape, base.shape
     planes, bests, places = x.reshape(N * C, H, W), y.reshape(N * C, OH * OW), index.reshape(N * C, OH * OW)
     W = np.int32(W)
-    taps = np.empty((4, OH, OW), x.dtype)
+    taps = scratch((4, OH, OW), x.dtype)
     a, b, c, d = (  # the four numbers of a cell
         taps[0].reshape(OH * OW), taps[1].reshape(OH * OW), taps[2].reshape(OH * OW), taps[3].reshape(OH * OW)
     )  # fmt: skip
@@ -39,7 +40,7 @@ def largest(x, base, y, index, begin, end):
             where[j] = start[j] + (W + np.int32(lower_right) if below else np.int32(upper_right))
 
 
-@jit
+@kernel
 def mean(x, scale, y, begin, end):
     """y (P, OH, OW): the sum of each cell of x (P, H, W), times a scale."""
     _, OH, OW = y.shape
@@ -50,7 +51,7 @@ def mean(x, scale, y, begin, end):
                 out[j] = (upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]) * scale
 
 
-@jit
+@kernel
 def mean_gradient(dy, scale, dx, begin, end):
     """dx (P, H, W): dy (P, OH, OW) times a scale for each of a cell's numbers, and 0 outside the cells."""
     _, H, W = dx.shape

@@ -17,10 +17,11 @@ import numpy as np
 from minicnn.kernels.cpu.gemm import multiply
 from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.outer import add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
@@ -29,14 +30,14 @@ BAND = 1 << 17  # numbers in a band's columns: half a megabyte of float32, which
 SUM = 1024  # pixels a weight gradient sums at once, in pictures of fewer
 
 
-@jit
+@kernel
 def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), weight (O, K) and bias (O); some bands of `band` output rows."""
     N, O, OH, OW = y.shape
     OG, CG, K = O // groups, x.shape[1] // groups, weight.shape[1]
     bands = (OH + band - 1) // band
     picture = padded(x[0], size, 0)
-    columns = np.empty((K, band * OW + lanes(x)), x.dtype)
+    columns = scratch((K, band * OW + lanes(x)), x.dtype)
     for job in range(begin, end):
         n, row0 = job // bands, job % bands * band
         rows = min(band, OH - row0)
@@ -49,14 +50,14 @@ def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
             multiply(weight[lo:hi], columns, bias[lo:hi], out, 0, rows * OW)
 
 
-@jit
+@kernel
 def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
     """dx (N, C, H, W) of some pictures, from dy (N, O, OH, OW) and the turned weight (G, K, O/G)."""
     N, O, OH, OW = dy.shape
     OG, CG, K = O // groups, dx.shape[1] // groups, weight.shape[1]
-    none = np.zeros(K, dx.dtype)
+    none = zeros(K, dx.dtype)
     picture = padded(dx[0], size, 0)
-    columns = np.empty((K, band * OW), dx.dtype)
+    columns = scratch((K, band * OW), dx.dtype)
     for n in range(begin, end):
         picture[:] = 0
         for g in range(groups):
@@ -68,14 +69,14 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
         crop(picture, dx[n], numbers[4], numbers[5])
 
 
-@jit
+@kernel
 def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, begin, end):
     """partial (chunks, G, blocks, K, W): each chunk's part, a band of one picture or several whole ones."""
     chunks, _, blocks, K, W = partial.shape
     N, O, OH, OW = dy.shape
     OG, CG, room = O // groups, x.shape[1] // groups, pictures * band * OW
-    columns = np.empty((K, room + lanes(x)), x.dtype)
-    turned = np.zeros((blocks, room, W), x.dtype)
+    columns = scratch((K, room + lanes(x)), x.dtype)
+    turned = zeros((blocks, room, W), x.dtype)
     for t in range(begin, end):
         partial[t] = 0
         picture = padded(x[0], size, 0)

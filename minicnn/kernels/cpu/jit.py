@@ -1,8 +1,9 @@
 """How the CPU kernels are compiled: lazily, once, into a cache of the user's own.
 
-    @jit        a kernel, which Python calls
+    @kernel     what `run` starts (runner.py)
     @inner      a function that only kernels call: compiled inside each of them, and kept nowhere else
     @pasted     one whose lines become its callers': a number in a call is known in it, and loops unroll
+    @jit        any other, which Python may call: compiled and cached by itself
 
 (`noinline()` of simd.py keeps an inner function apart from its callers, where registers are scarce.)
 
@@ -150,22 +151,31 @@ def jit(function: Callable, **options: Any) -> Any:
 def inner(function: Callable, **options: Any) -> Any:
     """A function that only kernels call, never Python.
 
-    As a kernel it would be optimized and made machine code by itself, then again inside each caller, and
-    written to a file: a quarter of the time that compiling takes. And Numba would compile it anew for each
-    number that stands in a call; only one that says `literally` wants that.
+    Else it would be optimized and made machine code by itself, then again inside each caller, and written to
+    a file: a quarter of the time that compiling takes. And Numba would compile it anew for each number that
+    stands in a call; only one that says `literally` wants that.
     """
     compiled = numba.njit(function, **(INNER | options))
-    if not config.DISABLE_JIT and "literally" not in function.__code__.co_names:
+    if config.DISABLE_JIT:
+        return compiled
+    if "literally" not in function.__code__.co_names:
         template = compiled.get_call_template
         compiled.get_call_template = lambda args, kws: template([unliteral(ty) for ty in args], kws)
+
+    def refuse(*args: Any, **kws: Any) -> None:
+        raise TypeError(f"{function.__name__}: expected a kernel to call it, got a call from Python")
+
+    compiled._compile_for_args = refuse  # it has no machine code that could be called
+    compiled._insert = lambda *overload: None
     return compiled
 
 
+kernel: Any = inner  # whose one caller is what `run` makes for it
 pasted: Any = partial(jit, inline="always")
 
 
 class Progress(event.Listener):
-    """Says on stderr which kernel is being compiled, not counting those it calls, nor how it is launched.
+    """Says on stderr which kernel is being compiled, not counting those it calls.
 
     Meanwhile Python does not look for garbage: a tenth of the time, as Numba makes many objects that stay.
     """
@@ -178,10 +188,10 @@ class Progress(event.Listener):
         if self.depth == 0:
             self.collects = gc.isenabled()
             gc.disable()
-            if kernel.__module__.startswith(__package__) and kernel.__name__ != "launch":  # by the runner
+            if kernel.__module__.startswith(__package__):
                 kept = "then cached" if FOLDER else "no cache folder is writable"
                 name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
-                dtype = getattr(happened.data["args"][0], "dtype", "")
+                dtype = next((ty.dtype for ty in happened.data["args"] if hasattr(ty, "dtype")), "")
                 print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
         self.depth += 1
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import SHARE, run
 
 __all__ = ["concatenate"]
 
 
-@jit
+@kernel
 def copy_rows(source, target, first, begin, end):
     """Some rows of target (A, K)[:, first:first+k] = source (A, k)."""
     for a in range(begin, end):
@@ -22,7 +22,7 @@ def copy_rows(source, target, first, begin, end):
             out[i] = row[i]
 
 
-@jit
+@kernel
 def add(x, y, out, begin, end):
     """Some numbers of out = x + y, which may be x."""
     x, y, out = x[begin:end], y[begin:end], out[begin:end]

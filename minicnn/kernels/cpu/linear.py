@@ -10,6 +10,7 @@ sums up the bias's, and turns the matrix for the weight's; then threads share bo
 import numpy as np
 from numba import literally
 
+from minicnn.kernels import threads
 from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.elementary import whole_registers
@@ -21,16 +22,19 @@ from minicnn.kernels.cpu.gemm import (
     NV,
     all_tiles,
     copy_rows,
+    jobs_of,
     matmul,
     matmuls,
+    product,
     room_for_panels,
     turned,
 )
 from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import zeros
 from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, stretch, tile
 from minicnn.kernels.cpu.transpose import transpose
 
@@ -67,7 +71,7 @@ def add_rows(other, bias, y, j, n):
             store_part(m, y, r, c, load_part(m, other, r, c) + load_part(m, bias, c))
 
 
-@jit
+@kernel
 def layer(x, weight, bias, other, activation, y, by_rows, begin, end):
     """Some of the tiles of y (N, O) = f(x (N, I) weight' (O, I) + bias (O) + other (N, O)), or without other.
 
@@ -75,7 +79,7 @@ def layer(x, weight, bias, other, activation, y, by_rows, begin, end):
     strip, in cache.
     """
     (M, I), O, add = x.shape, len(weight), other.size > 0
-    panels, zeros = room_for_panels(weight, I, O), np.zeros(STRIP, y.dtype)
+    panels, nothing = room_for_panels(weight, I, O), zeros(STRIP, y.dtype)
     width = panels.shape[2]
     (i0, i1), (j0, j1) = (0, M), (begin * width, min(end * width, O))
     if by_rows:
@@ -89,7 +93,7 @@ def layer(x, weight, bias, other, activation, y, by_rows, begin, end):
                 strip = y[i:stop]
                 if add and k == 0:
                     add_rows(other[i:stop], bias, strip, j, n)
-                all_tiles(x[i:stop, k : k + DEPTH], panels, zeros, bias, strip, j, n, add or k > 0)
+                all_tiles(x[i:stop, k : k + DEPTH], panels, nothing, bias, strip, j, n, add or k > 0)
                 if k + DEPTH >= I and activation != NONE:
                     activate(strip, j, n, activation)
 
@@ -117,7 +121,7 @@ def dots(height, width, x, weight, j, y):
                 y[r, j + c] += hsum(acc[r, c])
 
 
-@jit
+@kernel
 def layer_of_few_rows(x, weight, bias, other, activation, y, begin, end):
     """As `layer` for at most FEW_ROWS rows. A job is COLUMNS columns."""
     M, O = y.shape
@@ -136,7 +140,7 @@ def layer_of_few_rows(x, weight, bias, other, activation, y, begin, end):
             activate(y, j0, j1 - j0, activation)
 
 
-@jit
+@kernel
 def back_through_activation(dy, y, activation, dz, columns, sums, begin, end):
     """dz (N, O) from dy and y (N, O), columns = dz' (O, N), and sums (O) over N; some strips of L columns.
 
@@ -175,7 +179,18 @@ def small_layer(
 
 def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activation: str = "") -> np.ndarray:
     """y (N, O) = x (N, I) weight' (O, I) + bias (O), and its activation."""
-    return linear_plus(x, weight, bias, None, activation)
+    O = len(weight)
+    if activation or len(x) <= FEW_ROWS or x.size * O <= FEW_PRODUCTS:
+        return linear_plus(x, weight, bias, None, activation)
+    y = result((len(x), O), x.dtype)
+    shift = y.reshape(-1)[:0] if bias is None else np.ascontiguousarray(bias)
+    (jobs, rows), panels = jobs_of(x, O), -(-O // (NV * BYTES // x.itemsize))
+    if panels < JOBS:  # each thread copies all: rows of x and y it has in its cache from other layers
+        rows = -(-len(x) // (MR * threads.count)) * MR
+        jobs = panels * -(-len(x) // rows)
+    x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
+    run(product, jobs, x.size * O // PRODUCTS, x, weight, True, shift, y, rows)
+    return y
 
 
 def linear_plus(

@@ -10,9 +10,10 @@ import numpy as np
 
 from minicnn.kernels.cpu.gemm import columns, jobs_of, room_for_panels
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.transpose import transpose
 
 FLOATS = np.dtype(np.float32), np.dtype(np.float64)
@@ -22,7 +23,7 @@ WIDE = 128  # columns of z; for fewer a turned x is not worth copying
 __all__ = ["matmul"]
 
 
-@jit
+@kernel
 def stacked_product(x, y, turn_x, turned, z, rows, begin, end):
     """Some of the tiles of z (S, T, M, N) = x (S, T, M, K) y (S, T, K, N); if `turned`, y is (S, T, N, K).
 
@@ -30,10 +31,10 @@ def stacked_product(x, y, turn_x, turned, z, rows, begin, end):
     with one panel, as in gemm.product.
     """
     (_, T, M, N), K = z.shape, x.shape[3]
-    panels, zeros = room_for_panels(y, K, N), np.zeros(max(M, N), z.dtype)
+    panels, nothing = room_for_panels(y, K, N), zeros(max(M, N), z.dtype)
     width = panels.shape[2]
     blocks, across = (M + rows - 1) // rows, (N + width - 1) // width
-    copied, which = np.empty((min(rows, M) if turn_x else 0, K), x.dtype), -1
+    copied, which = scratch((min(rows, M) if turn_x else 0, K), x.dtype), -1
     job = begin
     while job < end:
         matrix, i, j = job // (blocks * across), job // across % blocks * rows, job % across * width
@@ -46,7 +47,7 @@ def stacked_product(x, y, turn_x, turned, z, rows, begin, end):
                 transpose(a.T, copied)
             a = copied[: len(a), :K]
         b = y[min(s, y.shape[0] - 1), min(t, y.shape[1] - 1), :, : y.shape[3]]  # one type for all layouts
-        columns(a, b, turned, panels, zeros, zeros, z[s, t, i : i + rows], j, min(count * width, N - j))
+        columns(a, b, turned, panels, nothing, nothing, z[s, t, i : i + rows], j, min(count * width, N - j))
         job += count
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.rows import STRETCH, squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
@@ -24,7 +24,7 @@ SAMPLES = 32  # whose part of a line's dweight one job adds up, at least
 PARTS = 64  # jobs that do so, at most
 
 
-@jit
+@kernel
 def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
     """y, x (N, C, P), mean, rstd (N, G); weight and bias (C). Some of the N*G groups."""
     N, C, P = x.shape
@@ -43,7 +43,7 @@ def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
                 store_part(some, y, n, c, p, (load_part(some, x, n, c, p) - m) * scale + shift)
 
 
-@jit
+@kernel
 def groups_gradient(dy, x, weight, mean, rstd, dx, sums, products, begin, end):
     """dx, dy, x (N, C, P); weight (C); sums and products (N, C) of each row. Some of the N*G groups."""
     _, C, P = x.shape
@@ -70,7 +70,7 @@ def groups_gradient(dy, x, weight, mean, rstd, dx, sums, products, begin, end):
 # The same for P = 1, where a weight belongs to a number rather than to a row of them: a group is a line.
 
 
-@jit
+@kernel
 def lines_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
     """y, x (J, F), mean, rstd (J), J = N*G; weight and bias (G, F). Some of the J lines."""
     L, F, G = lanes(x), x.shape[1], len(weight)
@@ -85,7 +85,7 @@ def lines_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
             store_part(some, y, j, i, v * load_part(some, weight, g, i) + load_part(some, bias, g, i))
 
 
-@jit
+@kernel
 def lines_gradient(dy, x, weight, mean, rstd, together, dx, dweight, dbias, begin, end):
     """dx, dy, x (N, G, F), weight (G, F); dweight and dbias (jobs, G, F). A job is so many samples."""
     N, G, F = x.shape

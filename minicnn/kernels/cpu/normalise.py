@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import STRETCH, squares, total
@@ -62,14 +62,14 @@ def normalise_row(x, other, n, c, mean, scale, bias, limits, y):
         store_part(m, y, n, c, p, select(v > high, high, v))
 
 
-@jit
+@kernel
 def statistics(x, together, mean, var, begin, end):
     """mean and var (C) of x (N, C, P); a job is so many channels."""
     for c in range(begin * together, min(end * together, x.shape[1]), together):
         moments(x, c, min(c + together, x.shape[1]), mean, var)
 
 
-@jit
+@kernel
 def normalise_rows(x, other, mean, scale, bias, limits, y, begin, end):
     """y, x and other (N, C, P), where other may be empty; mean, scale, bias (C). Some of the N*C rows."""
     C = x.shape[1]
@@ -78,7 +78,7 @@ def normalise_rows(x, other, mean, scale, bias, limits, y, begin, end):
         normalise_row(x, other, n, c, mean[c], scale[c], bias[c], limits, y)
 
 
-@jit
+@kernel
 def normalise_channels(x, other, weight, bias, eps, limits, together, mean, var, rstd, y, begin, end):
     """The same with the mean, var and rstd (C) that x has; a job is so many channels."""
     N, C, _ = x.shape
@@ -136,7 +136,7 @@ def gradient_row(dv, x, n, c, mean, scale, bias, limits, slope, shift, dx):
         store_part(m, dx, n, c, p, (grad - shift - distance * slope) * scale)
 
 
-@jit
+@kernel
 def gradient(
     dy, y, x, scale, bias, mean, rstd, limits, constant, together, dv, dx, dweight, dbias, begin, end
 ):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.lists import Arrays, parts, plain, table_of
 from minicnn.kernels.cpu.runner import run
 
@@ -14,7 +14,7 @@ __all__ = ["adagrad_step", "adam_step", "rmsprop_step", "sgd_step"]
 LEAST = {np.dtype(kind): np.finfo(kind).tiny for kind in (np.float32, np.float64)}  # normal numbers
 
 
-@jit
+@kernel
 def descend(settings, table, begin, end):
     """The step without momentum; decay is the weight decay, sign -1 to maximize."""
     lr, decay, sign = settings[0], settings[1], settings[2]
@@ -34,7 +34,7 @@ def normal(x, least):
     return x * 0 if abs(x) < least else x
 
 
-@jit
+@kernel
 def heavy_ball(settings, table, nesterov, begin, end):
     """b = momentum * b + damp * gradient, then the step."""
     lr, decay, sign, momentum, damp = settings[0], settings[1], settings[2], settings[3], settings[4]
@@ -47,7 +47,7 @@ def heavy_ball(settings, table, nesterov, begin, end):
             p[i] -= lr * (d + momentum * b[i] if nesterov else b[i])
 
 
-@jit
+@kernel
 def adam(settings, table, amsgrad, begin, end):
     """shrink multiplies the parameter (AdamW), decay adds to the gradient (Adam); rest1 = 1 - beta1.
 
@@ -71,7 +71,7 @@ def adam(settings, table, amsgrad, begin, end):
             p[i] = old - rate * m[i] / (math.sqrt(spread) + eps)
 
 
-@jit
+@kernel
 def rmsprop(settings, table, centered, begin, end):
     """mean is there if centered, b if there is a momentum; rest = 1 - alpha."""
     lr, alpha, rest, eps = settings[0], settings[1], settings[2], settings[3]
@@ -93,7 +93,7 @@ def rmsprop(settings, table, centered, begin, end):
             p[i] -= lr * move
 
 
-@jit
+@kernel
 def adagrad(settings, table, begin, end):
     """s adds up the squares of the gradients; the step is divided by its root."""
     rate, eps, decay, sign = settings[0], settings[1], settings[2], settings[3]

@@ -11,10 +11,11 @@ import numpy as np
 
 from minicnn.kernels.cpu.gemm import JOBS, NV, PANELS, multiply, turned
 from minicnn.kernels.cpu.graph import again
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, jit, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.outer import PIXELS, ROWS, blocks_of, outer_tile
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import BYTES, lanes
 from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
@@ -45,13 +46,13 @@ def apart(columns, pictures):
                 pictures[n, c, p] = row[p]
 
 
-@jit
+@kernel
 def multiply_pictures(x, weight, bias, y, together, begin, end):
     """y (N, O, P) from x (N, C, P), weight (O, C) and bias (O); some blocks of P."""
     (_, C, P), O = x.shape, y.shape[1]
     width = PANELS * NV * lanes(x)
     blocks = (P + width - 1) // width
-    columns, products = np.empty((C, together * P), x.dtype), np.empty((O, together * P), x.dtype)
+    columns, products = scratch((C, together * P), x.dtype), scratch((O, together * P), x.dtype)
     for job in range(begin, end):
         if together == 1:
             n, j = job // blocks, job % blocks * width
@@ -75,7 +76,7 @@ def add_outers(A, B, C):
                 outer_tile(1, A, B[b], C[b], i)
 
 
-@jit
+@kernel
 def weight_gradient(rows, turned, partial, together, begin, end):
     """partial (chunks, blocks, M, W): sums of rows[n] turned[n]' for rows (N, M, P), turned (N, K, P).
 
@@ -83,7 +84,7 @@ def weight_gradient(rows, turned, partial, together, begin, end):
     """
     (chunks, blocks, M, W), (N, _, P) = partial.shape, turned.shape
     groups = (blocks + together - 1) // together
-    pixels = np.zeros((together, PIXELS, W), rows.dtype)
+    pixels = zeros((together, PIXELS, W), rows.dtype)
     for job in range(begin, end):
         t, first = job // groups, job % groups * together
         sums = partial[t, first : first + together]

@@ -11,16 +11,17 @@ import numpy as np
 
 from minicnn.kernels.cpu import halving
 from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, padded
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.scratch import scratch
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
 __all__ = ["avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"]
 
 
-@jit
+@kernel
 def largest(x, y, index, base, first, numbers, size, begin, end):
     """Planes begin to end of y and index (N, C, OH, OW) from those of x (N, C, H, W).
 
@@ -31,7 +32,7 @@ def largest(x, y, index, base, first, numbers, size, begin, end):
     (N, C, H, W), (_, _, OH, OW) = x.shape, y.shape
     planes, out, places = x.reshape(N * C, H, W), y.reshape(N * C, OH * OW), index.reshape(N * C, OH * OW)
     picture = padded(planes[:1], size, -np.inf)
-    taps = np.empty((KH * KW, OH * OW + lanes(x)), x.dtype)
+    taps = scratch((KH * KW, OH * OW + lanes(x)), x.dtype)
     origin, start = base.reshape(OH * OW), first.reshape(OH * OW)
     for p in range(begin, end):
         pad(planes[p : p + 1], picture, PT, PL)
@@ -48,7 +49,7 @@ def largest(x, y, index, base, first, numbers, size, begin, end):
                 where[i] = origin[i] + shift if take else w
 
 
-@jit
+@kernel
 def scatter(dy, index, dx, begin, end):
     """Add dy (planes, cells) to dx (planes, H*W) at index, after clearing it."""
     for p in range(begin, end):
@@ -57,13 +58,13 @@ def scatter(dy, index, dx, begin, end):
             dx[p, index[p, i]] += dy[p, i]
 
 
-@jit
+@kernel
 def mean(x, scale, y, numbers, size, begin, end):
     """y (planes, OH, OW): each window's sum in x (planes, H, W), times scale (OH, OW)."""
     KH, KW, _, _, PT, PL, _, _ = numbers
     _, OH, OW = y.shape
     picture = padded(x[:1], size, 0)
-    taps = np.empty((KH * KW, OH * OW + lanes(x)), x.dtype)
+    taps = scratch((KH * KW, OH * OW + lanes(x)), x.dtype)
     factor = scale.reshape(OH * OW)
     for p in range(begin, end):
         pad(x[p : p + 1], picture, PT, PL)
@@ -76,13 +77,13 @@ def mean(x, scale, y, numbers, size, begin, end):
             out[i] = total * factor[i]
 
 
-@jit
+@kernel
 def mean_gradient(dy, scale, dx, numbers, size, begin, end):
     """dx (planes, H, W): each window's dy (planes, OH, OW), times scale (OH, OW), to all of its cells."""
     KH, KW, _, _, PT, PL, _, _ = numbers
     _, OH, OW = dy.shape
     picture = padded(dx[:1], size, 0)
-    taps = np.empty((KH * KW, OH * OW), dx.dtype)
+    taps = scratch((KH * KW, OH * OW), dx.dtype)
     factor = scale.reshape(OH * OW)
     for p in range(begin, end):
         gradient = dy[p].reshape(OH * OW)

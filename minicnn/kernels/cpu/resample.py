@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.scratch import scratch
 
 __all__ = ["blend", "blend_gradient", "pick", "pick_gradient"]
 
 Axis = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-@jit
+@kernel
 def take(x, rows, columns, y, begin, end):
     """Some planes of y (planes, OH, OW): the cells of x (planes, H, W) at rows (OH) and columns (OW)."""
     _, OH, OW = y.shape
@@ -21,7 +22,7 @@ def take(x, rows, columns, y, begin, end):
                 out[j] = line[columns[j]]
 
 
-@jit
+@kernel
 def give_back(dy, rows, columns, dx, begin, end):
     """Some planes of dx (planes, H, W): dy (planes, OH, OW), added to the cells it came from."""
     _, OH, OW = dy.shape
@@ -33,7 +34,7 @@ def give_back(dy, rows, columns, dx, begin, end):
                 out[columns[j]] += line[j]
 
 
-@jit
+@kernel
 def mix(x, top, bottom, down, left, right, across, y, begin, end):
     """Some planes of y (planes, OH, OW), each number from four cells of x (planes, H, W).
 
@@ -51,12 +52,12 @@ def mix(x, top, bottom, down, left, right, across, y, begin, end):
                 out[j] = (one - share) * above + share * ((one - s) * lower[a] + s * lower[b])
 
 
-@jit
+@kernel
 def unmix(dy, top, bottom, down, left, right, across, dx, begin, end):
     """Some planes of dx (planes, H, W): dy (planes, OH, OW), shared out to the four cells it came from."""
     _, OH, OW = dy.shape
     one = dy.dtype.type(1)
-    line = np.empty(dx.shape[2], dy.dtype)
+    line = scratch(dx.shape[2], dy.dtype)
     for p in range(begin, end):
         dx[p] = 0
         for i in range(OH):

@@ -1,29 +1,29 @@
 """The one place where threads start: `run` gives every thread a part of a kernel's work.
 
-A kernel is a plain `@jit` function (arguments..., begin, end): it does the jobs from begin to end of some
-that do not depend on each other. Whoever calls it says how many jobs there are, and through how many numbers
-they go:
+A `@kernel` is a plain function (arguments..., begin, end): it does the jobs from begin to end of some that do
+not depend on each other. Whoever calls it says how many jobs there are, and through how many numbers they go:
 
     run(kernel, jobs, numbers, *arguments)
 
 Numba takes half a second to compile a function with a `prange`, and such a function starts the later the more
 arguments it has. So there is one for all kernels, `share`, which knows two addresses: that of a function, and
-that of its arguments, in the stack of `launch`, a small function compiled for each kernel:
+that of its arguments, in the stack of `launch`, a small function compiled around each kernel:
 
     run (Python) -> launch (any types) -> share (two addresses) -> threads -> part -> kernel
 
-Addresses change from process to process, the compiled functions are cached on disk. So none stands in the
-code: `share`'s is an argument, the kernel's is kept in a variable that is empty at first.
+Addresses change from process to process, the compiled functions are cached on disk. So that of `share` is an
+argument.
 """
 
 import functools
 import os
 import threading
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from llvmlite import ir
-from numba import prange, typeof
+from numba import prange
 from numba.core import cgutils, config, types
 from numba.core.typing import signature
 from numba.extending import intrinsic
@@ -64,24 +64,21 @@ def share(part, arguments, jobs, count):
         call_part(part, arguments, begin, end if t + 1 < count else jobs)
 
 
-def address_of(function: Any, tys: tuple) -> int:
-    """Where the machine code of a `@jit` function begins that takes arguments of these types."""
-    function.compile(tys)
-    compiled = function.overloads[tys]
-    assert compiled.signature.return_type == types.none, f"{function.__name__} returns something"
+@functools.cache
+def address_of_share() -> int:
+    """Where its machine code begins; asking for it starts all threads there are."""
+    tys = (types.int64,) * 4
+    share.compile(tys)
+    compiled = share.overloads[tys]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
-@functools.cache
-def address_of_share() -> int:
-    return address_of(share, (types.int64,) * 4)
-
-
-def call_numba(context: Any, builder: Any, address: Any, tys: Any, values: Any) -> Any:
-    """Write the call of a `@jit` function at an address; how it ended."""
+def call_share(context: Any, builder: Any, address: Any, values: Any) -> None:
+    """Write the call of `share`, which returns nothing and does not fail."""
+    tys = (types.int64,) * 4
     function = context.call_conv.get_function_type(types.none, tys)
     function = builder.inttoptr(address, function.as_pointer())
-    return context.call_conv.call_function(builder, function, types.none, tys, values)[0]
+    context.call_conv.call_function(builder, function, types.none, tys, values)
 
 
 def borrowed(context: Any, builder: Any, ty: Any, value: Any) -> Any:
@@ -99,21 +96,20 @@ def borrowed(context: Any, builder: Any, ty: Any, value: Any) -> Any:
 
 @intrinsic
 def launch_with(typing, kernel, room, share, jobs, count, arguments):
-    """Have `share` call the kernel on parts of the jobs.
+    """Call the kernel on all jobs, or have `share`, if it is not 0, call it on parts of them.
 
-    kernel, if it is not 0, is the kernel's address, to be kept for the next time. An error in a part is
-    raised here, after all parts have ended. With the address of ROOM bytes nothing is called, but what the
-    parts share is stored there (see graph.py). The result is the address of `part`, or 0 while the kernel's
-    is not known.
+    An error in a part is raised here, after all parts have ended. With the address of ROOM bytes nothing is
+    called, but what the parts share is stored there (see graph.py). The result is the address of `part`.
     """
+    tys = (*arguments.types, types.int64, types.int64)
+    kernel.dispatcher.compile(tys)
+    compiled = kernel.dispatcher.overloads[tys]
+    returned = compiled.signature.return_type
+    assert returned == types.none, f"{compiled.fndesc.qualname} returns something"
 
     def emit(context, builder, sig, values):
         module, convention = builder.module, context.call_conv
-        kernel, room, share, jobs, count, arguments = values
-        known = cgutils.add_global_variable(module, INT, "address_of_kernel")
-        known.linkage, known.initializer = "internal", INT(0)
-        with builder.if_then(builder.icmp_unsigned("!=", kernel, INT(0))):
-            builder.store(kernel, known)
+        _, room, share, jobs, count, arguments = values
 
         # what the parts share: the error of one that failed, and the kernel's arguments
         no_error = ir.LiteralStructType([ir.IntType(32), POINTER])
@@ -132,8 +128,9 @@ def launch_with(typing, kernel, room, share, jobs, count, arguments):
         inside = ir.IRBuilder(part.append_basic_block())
         shared = inside.inttoptr(part.args[0], block_type.as_pointer())
         passed = cgutils.unpack_tuple(inside, inside.load(cgutils.gep_inbounds(inside, shared, 0, 1)))
-        tys = [*sig.args[5].types, types.int64, types.int64]
-        status = call_numba(context, inside, inside.load(known), tys, [*passed, *part.args[1:]])
+        function = context.declare_function(module, compiled.fndesc)
+        context.add_linking_libs([compiled.library])
+        status, _ = convention.call_function(inside, function, types.none, tys, [*passed, *part.args[1:]])
         with cgutils.if_unlikely(inside, status.is_error):
             error = ir.Constant(no_error, ir.Undefined)
             error = inside.insert_value(error, status.code, 0)
@@ -141,42 +138,39 @@ def launch_with(typing, kernel, room, share, jobs, count, arguments):
             inside.store(error, cgutils.gep_inbounds(inside, shared, 0, 0))
         inside.ret_void()
 
-        ready = builder.icmp_unsigned("!=", builder.load(known), INT(0))
-        address = builder.ptrtoint(part, INT)
-        with builder.if_then(builder.and_(ready, builder.not_(stay))):
-            given = [address, builder.ptrtoint(block, INT), jobs, count]
-            call_numba(context, builder, share, (types.int64,) * 4, given)
+        with builder.if_then(builder.not_(stay)):
+            begin = builder.ptrtoint(block, INT)
+            with builder.if_else(builder.icmp_unsigned("!=", share, INT(0))) as (together, alone):
+                with together:
+                    given = [builder.ptrtoint(part, INT), begin, jobs, count]
+                    call_share(context, builder, share, given)
+                with alone:
+                    builder.call(part, [begin, INT(0), jobs])
             error = builder.load(cgutils.gep_inbounds(builder, block, 0, 0))
             excinfo = builder.bitcast(builder.extract_value(error, 1), status.excinfoptr.type)
             status = convention._get_return_status(builder, builder.extract_value(error, 0), excinfo)
             with cgutils.if_unlikely(builder, status.is_error):
                 context.nrt.decref(builder, sig.args[5], arguments)
                 convention.return_status_propagate(builder, status)
-        return builder.select(ready, address, INT(0))
+        return builder.ptrtoint(part, INT)
 
     return signature(types.int64, kernel, room, share, jobs, count, arguments), emit
 
 
+kernel: Any = None  # each `launch` has its own in this place
+
+
+def launch(room, share, jobs, count, *arguments):
+    return launch_with(kernel, room, share, jobs, count, arguments)
+
+
 @functools.cache
 def launcher(kernel: Any) -> Callable:
-    """The `launch` of a kernel, which is compiled for the types of its arguments."""
-
-    def launch(address, room, share, jobs, count, *arguments):
-        return launch_with(address, room, share, jobs, count, arguments)
-
-    launch.__module__ = kernel.__module__  # these two are its name in the cache
-    launch.__qualname__ = f"{kernel.__qualname__}.launch"
-    return jit(launch)
-
-
-def launch(kernel: Any, room: int, jobs: int, count: int, arguments: tuple) -> int:
-    """See `launch_with`; the address of the kernel's `part`."""
-    begin, share = launcher(kernel), 0 if room else address_of_share()  # which starts all threads there are
-    part = begin(0, room, share, jobs, count, *arguments)
-    if not part:
-        tys = (*map(typeof, arguments), types.int64, types.int64)
-        part = begin(address_of(kernel, tys), room, share, jobs, count, *arguments)
-    return part
+    """`launch` around a kernel, compiled for the types of its arguments."""
+    around = FunctionType(launch.__code__, {"launch_with": launch_with, "kernel": kernel})
+    for name in ("__module__", "__qualname__", "__name__"):  # under which it is cached and announced
+        setattr(around, name, getattr(kernel, name))
+    return jit(around)
 
 
 recorder: Callable | None = None  # told of each call, if it is there (see graph.py)
@@ -198,19 +192,20 @@ def run(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
 
     Parameters
     ----------
-    kernel : a `@jit` function of the arguments, begin and end, which returns nothing.
+    kernel : a `@kernel` function of the arguments, begin and end, which returns nothing.
     jobs : how many there are. They may run at once and in any order.
     numbers : how many numbers the jobs go through together.
     arguments : arrays, numbers and tuples.
     """
     if recorder is not None:
         recorder(kernel, jobs, numbers, arguments)
-    if numbers >= SHARE and not forked:
-        count = min(threads.count, POOL, jobs)
-        if count > 1 and LOCK.acquire(blocking=False):  # else other threads of the program have the cores
-            try:
-                launch(kernel, 0, jobs, count, arguments)
-                return
-            finally:
-                LOCK.release()
-    kernel(*arguments, 0, jobs)
+    if config.DISABLE_JIT:
+        kernel(*arguments, 0, jobs)
+        return
+    count = 1 if forked or numbers < SHARE else min(threads.count, POOL, jobs)
+    together = count > 1 and LOCK.acquire(blocking=False)  # else other threads of the program have the cores
+    try:
+        launcher(kernel)(0, address_of_share() if together else 0, jobs, count, *arguments)
+    finally:
+        if together:
+            LOCK.release()

@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import run
 
 __all__ = ["batch_norm_update_and_invert"]
 
 
-@jit
+@kernel
 def invert(var, eps, rstd, begin, end):
     """rstd (C) = 1 / sqrt(var (C) + eps) for some channels."""
     for c in range(begin, end):
         rstd[c] = 1 / math.sqrt(var[c] + eps)
 
 
-@jit
+@kernel
 def update(mean, var, running_mean, running_var, momentum, batches, correction, begin, end):
     """Some layers, of which there is one. A momentum of NaN is none: all batches count the same."""
     number = var.dtype.type

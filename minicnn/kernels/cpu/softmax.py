@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from minicnn.kernels.cpu.elementary import exp, log, whole_registers
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.scratch import scratch, zeros
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
 __all__ = ["softmax", "softmax_gradient"]
@@ -20,7 +21,7 @@ STRIP = 256  # columns
 BLOCK = 2048  # numbers of short rows that go through exp at once, about
 
 # Not reassociated: log(total) - (x - largest) must not become (log(total) + largest) - x, which rounds.
-exactly = partial(jit, fastmath={"contract"})
+exactly = partial(kernel, fastmath={"contract"})
 
 
 @exactly
@@ -33,7 +34,7 @@ def rows(x, logarithm, y, begin, end):
     whole_registers()
     K, L, number = x.shape[1], lanes(x), x.dtype.type
     together = max(1, BLOCK // K)
-    e, largest = np.empty(together * K, x.dtype), np.empty(together, x.dtype)
+    e, largest = scratch(together * K, x.dtype), scratch(together, x.dtype)
     for first in range(begin, end, together):
         last = min(first + together, end)
         for a in range(first, last):
@@ -59,7 +60,7 @@ def rows(x, logarithm, y, begin, end):
                     store_part(n, y, a, k, load_part(n, e, at + k) * scale)
 
 
-@jit
+@kernel
 def rows_gradient(dy, y, dx, begin, end):
     """dx, dy and y (A, K), for some of the A rows of softmax."""
     K, L = y.shape[1], lanes(y)
@@ -74,13 +75,13 @@ def rows_gradient(dy, y, dx, begin, end):
             store_part(n, dx, a, k, load_part(n, y, a, k) * (load_part(n, dy, a, k) - sum))
 
 
-@jit
+@kernel
 def log_rows_gradient(dy, y, dx, begin, end):
     """dx, dy and y (A, K), for some of the A rows of softmax's logarithm."""
     whole_registers()
     K, L, number = y.shape[1], lanes(y), y.dtype.type
     together = max(1, BLOCK // K)
-    e = np.empty(together * K, y.dtype)
+    e = scratch(together * K, y.dtype)
     for first in range(begin, end, together):
         last = min(first + together, end)
         block = y[first:last].reshape((last - first) * K)
@@ -101,7 +102,7 @@ def columns(x, logarithm, y, begin, end):
     one = x.dtype.type(1)
     for j in range(begin, end):
         a, lo, hi = j // strips, j % strips * STRIP, min((j % strips + 1) * STRIP, B)
-        largest, sums = x[a, 0, lo:hi].copy(), np.zeros(hi - lo, x.dtype)
+        largest, sums = x[a, 0, lo:hi].copy(), zeros(hi - lo, x.dtype)
         for k in range(1, K):
             z = x[a, k, lo:hi]
             for b in range(z.size):
@@ -119,7 +120,7 @@ def columns(x, logarithm, y, begin, end):
                 out[b] = (z[b] - largest[b]) - sums[b] if logarithm else out[b] * sums[b]
 
 
-@jit
+@kernel
 def columns_gradient(dy, y, logarithm, dx, begin, end):
     """dx, dy and y (A, K, B), for some of the strips of all A."""
     _, K, B = y.shape
@@ -127,7 +128,7 @@ def columns_gradient(dy, y, logarithm, dx, begin, end):
     one = y.dtype.type(1)
     for j in range(begin, end):
         a, lo, hi = j // strips, j % strips * STRIP, min((j % strips + 1) * STRIP, B)
-        sums = np.zeros(hi - lo, y.dtype)
+        sums = zeros(hi - lo, y.dtype)
         for k in range(K):
             grad, out = dy[a, k, lo:hi], y[a, k, lo:hi]
             for b in range(out.size):

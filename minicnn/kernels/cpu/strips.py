@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner
+from minicnn.kernels.cpu.scratch import zeros
 from minicnn.kernels.cpu.simd import BYTES, lanes, load_part, store_part
 from minicnn.kernels.cpu.weave import evens, odds
 from minicnn.kernels.geometry import Window
@@ -49,7 +50,7 @@ strip_of = lru_cache(256)(Strip)
 def empty_strip(shape, x):
     """A strip full of zeros of x's dtype, flat, with some room behind it."""
     C, R, SW, P = shape
-    return np.zeros(C * R * SW * P + SLACK, x.dtype)
+    return zeros(C * R * SW * P + SLACK, x.dtype)
 
 
 @inner

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import load, load_part, noinline, splat, store, tile
@@ -156,7 +156,7 @@ def product(V, U, M, places, seen, begin, end, more):
                 store(M, c, 0, (t + r) * L, acc[r, c])
 
 
-@jit
+@kernel
 def pack(filters, bias, order, C, U, offsets, begin, end):
     """U (panels, NV, T*rows*L): some panels of the filters, of which each tap has rows for all C channels.
 
@@ -183,7 +183,7 @@ def pack(filters, bias, order, C, U, offsets, begin, end):
                     store(U, panel, c, (tap * rows + channel) * L, zero)
 
 
-@jit
+@kernel
 def correlate(x, U, taps, bias, y, size, steps, block_rows, groups, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), U (panels, NV, T*C*L), bias (panels*NV, L); size as in gather.
 
@@ -220,7 +220,7 @@ def strip(rows, columns, W):
     return vectors((1, rows, max(columns, MARGIN + (W + L - 1) // L * L)))[0]
 
 
-@jit
+@kernel
 def sum_taps(dy, x, partial, taps, step, block_rows, begin, end):
     """partial (chunks, panels, NV, 1, T*C*L) = dU of chunks of blocks of rows of dy (N, O, OH, OW)."""
     shifts, top, tall = taps

@@ -26,7 +26,7 @@ these keep six digits with F(2x2), none with F(4x4).
 import numpy as np
 
 from minicnn.kernels.cpu.graph import again, all_set
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, load, store
@@ -129,7 +129,7 @@ def transform_outputs(M, bias, floor, first, last, size, points, grid, y, panel)
     return finite
 
 
-@jit
+@kernel
 def convolve(x, filters, turned, U, bias, floor, y, top, left, points, rows, at_once, finite, begin, end):
     """y (N, O, OH, OW) from x (N, C, H, W), filters as in transform_filters, and bias (panels * NV, L).
 
@@ -196,7 +196,7 @@ def add_chunks(partial, panel, first, last, taps, steps, dweight):
     return finite
 
 
-@jit
+@kernel
 def differentiate(dy, x, partial, dweight, top, left, points, block_rows, at_once, finite, begin, end):
     """partial (chunks, panels, NV, C, 9, L) = the weight gradient of chunks of blocks of tile rows.
 
@@ -244,7 +244,7 @@ def differentiate(dy, x, partial, dweight, top, left, points, block_rows, at_onc
         finite[job] = total == 0
 
 
-@jit
+@kernel
 def add_up(partial, dweight, taps, steps, finite, begin, end):
     """dweight (O, 1, C*taps) = the sum of the chunks (chunks, panels, NV, rows*L) for some panels."""
     for panel in range(begin, end):

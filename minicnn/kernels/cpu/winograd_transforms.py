@@ -33,7 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
+from minicnn.kernels.cpu.scratch import zeros
 from minicnn.kernels.cpu.simd import hsum, load, load_part, maximum, noinline, store, store_part, tile
 from minicnn.kernels.cpu.transpose import LANES, STAGES, shuffle
 
@@ -220,10 +221,7 @@ MARGIN = 2  # columns before the picture, room for its padding
 @inner
 def vectors(shape):
     """Zeros (three of them, L), each vector in a cache line of its own."""
-    size = shape[0] * shape[1] * shape[2] * L
-    memory = np.zeros(size + L, np.float32)
-    first = -(memory.ctypes.data // 4) % L
-    return memory[first : first + size].reshape((shape[0], shape[1], shape[2], L))
+    return zeros((shape[0], shape[1], shape[2], L), np.float32)
 
 
 @inner
@@ -323,7 +321,7 @@ def transform_filters(filters, turned, panel, begin, end, points, U):
                 transform_filter(points, grid, 0, 0, U, b, first + f - begin)
 
 
-@jit
+@kernel
 def transform_all_filters(filters, turned, first, last, points, U, begin, end):
     """U (panels, blocks, a*a, channels, L) for some panels, and the channels from first to last."""
     for panel in range(begin, end):

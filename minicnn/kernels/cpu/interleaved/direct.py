@@ -15,8 +15,9 @@ from numba import literally
 from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import scratch
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
@@ -35,7 +36,7 @@ def pack(weight, turned, bias, down, across, height):
     """Panels (P, K + 1, height) of weight (O, C, KH, KW), or (C, O, KH, KW) if turned; then the bias."""
     O, C = len(bias), weight.shape[0 if turned else 1]
     K = len(across) * len(down) * C
-    panels = np.empty(((O + height - 1) // height, K + 1, height), weight.dtype)
+    panels = scratch(((O + height - 1) // height, K + 1, height), weight.dtype)
     for p in range(len(panels)):
         for r in range(height):
             o, k = min(p * height + r, O - 1), 0  # the last one may come several times
@@ -71,7 +72,7 @@ def sum_over_taps(height, places, panel, offsets, column, tiles, source, first_p
                 store(y, min(r, last), pixel, 0, acc[r, c])
 
 
-@jit
+@kernel
 def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, end):
     """Some blocks of rows of y (B, O, OH, OW, L), if it is kept, and of out and index (B, O, QH, QW, L)."""
     O, L, (OH, OW), PH = len(bias), x.shape[-1], walk.size, how[2]

@@ -14,7 +14,7 @@ import numpy as np
 from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
 from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gradient, rows_gradient, sums_of
 from minicnn.kernels.cpu.interleaved.layout import LANES
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
@@ -95,7 +95,7 @@ def sum_over_rows(lines, OW, begin, end, source, offsets, k, steps, sums):
             store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
 
 
-@jit
+@kernel
 def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias, begin, end):
     """partial (chunks, O, K) and dbias (B, O), for some chunks of the groups and blocks of the channels.
 

@@ -11,7 +11,7 @@ from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activation_gradient
 from minicnn.kernels.cpu.conv import conv2d_bias_gradient
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.jit import inner, jit, pasted
+from minicnn.kernels.cpu.jit import inner, jit, kernel, pasted
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import hsum, load, load_part, noinline, store, stretch
@@ -182,7 +182,7 @@ def rows_gradient(dout, y, index, how, dy, sums, begin, end):
         spread(dout, y, index, activation, pool, PH, PW, dy, sums, begin, end)
 
 
-@jit
+@kernel
 def add_up(parts, total, begin, end):
     """total (O, J) = the sum of parts (B, O, at least J), in order, for some of the channels."""
     for o in range(begin, end):

@@ -5,7 +5,7 @@ x (N, C, H, W)  ->  (B, C, H, W, L), B = N / L rounded up; what is left of the l
 
 import numpy as np
 
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import run
 from minicnn.kernels.cpu.simd import BYTES
@@ -14,7 +14,7 @@ from minicnn.kernels.cpu.transpose import transpose
 LANES = BYTES // 4  # pictures in a group: float32 is the only dtype that is laid out like this
 
 
-@jit
+@kernel
 def interleave_groups(source, target, begin, end):
     """Some groups of target (B, P, L) from source (N, P)."""
     for b in range(begin, end):
@@ -26,7 +26,7 @@ def interleave_groups(source, target, begin, end):
                     target[b, p, lane] = 0
 
 
-@jit
+@kernel
 def separate_groups(source, target, begin, end):
     """target (N, P) from some groups of source (B, P, L)."""
     for b in range(begin, end):

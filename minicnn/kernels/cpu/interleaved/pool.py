@@ -12,7 +12,7 @@ from minicnn.kernels.cpu.adaptive import bounds
 from minicnn.kernels.cpu.elementary import inlined
 from minicnn.kernels.cpu.interleaved import finish
 from minicnn.kernels.cpu.interleaved.layout import empty
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.masks import select
 from minicnn.kernels.cpu.pool import scales
 from minicnn.kernels.cpu.runner import run
@@ -31,7 +31,7 @@ def take(x, p, h, first, end, step, best, place):
     return best, place
 
 
-@jit
+@kernel
 def largest(x, rows, columns, y, index, begin, end):
     """y and index (P, OH, OW, L) from x (P, H, W, L); rows (OH, 3), columns (OW, 3): see `ranges`."""
     (_, OH, OW, _), W = y.shape, x.shape[2]
@@ -59,7 +59,7 @@ def give(column, grad, dx, p, h, first, end, step):
         store(dx, p, h, first + w, 0, load(dx, p, h, first + w, 0) + part)
 
 
-@jit
+@kernel
 def scatter(dy, index, rows, columns, dx, begin, end):
     """dx (P, H, W, L): each number of dy (P, OH, OW, L) goes to the place that index has for it."""
     (_, OH, OW, _), (_, H, W, _) = dy.shape, dx.shape
@@ -79,7 +79,7 @@ def scatter(dy, index, rows, columns, dx, begin, end):
                         give(column, grad, dx, p, h, left, right - left, across)
 
 
-@jit
+@kernel
 def mean(x, rows, columns, scale, y, begin, end):
     """y (P, OH, OW, L): each window's sum in x (P, H, W, L), times scale (OH, OW); rows, columns as above."""
     _, OH, OW, _ = y.shape
@@ -95,7 +95,7 @@ def mean(x, rows, columns, scale, y, begin, end):
                 store(y, p, oh, ow, 0, sum * scale[oh, ow])
 
 
-@jit
+@kernel
 def mean_gradient(dy, rows, columns, scale, dx, begin, end):
     """dx (P, H, W, L): each window's dy (P, OH, OW, L), times scale (OH, OW), to all of its cells."""
     (_, OH, OW, _), (_, H, W, _) = dy.shape, dx.shape
@@ -111,7 +111,7 @@ def mean_gradient(dy, rows, columns, scale, dx, begin, end):
                         store(dx, p, h, w, 0, load(dx, p, h, w, 0) + grad)
 
 
-@jit
+@kernel
 def finish_planes(x, how, y, index, begin, end):
     """`finish_rows` of whole planes x (P, H, W, L)."""
     finish.finish_rows(x[begin:end], how, y[begin:end], index[begin:end])

@@ -36,7 +36,7 @@ from minicnn.kernels.cpu.interleaved.winograd_tiles import (
     transform_filters,
     turn,
 )
-from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, hsum, load, load_part, store
 from minicnn.kernels.cpu.winograd_transforms import L, vectors
@@ -82,7 +82,7 @@ def transformed(weight: np.ndarray, turned: bool) -> np.ndarray:
     return U
 
 
-@jit
+@kernel
 def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, finite, begin, end):
     """y (B, O, OH, OW, L), out and index (B, O, QH, QW, L) from x (B, C, H, W, L), U and bias (O).
 
@@ -109,7 +109,7 @@ def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, fin
         finite[job] = total == 0
 
 
-@jit
+@kernel
 def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite, begin, end):
     """dx (B, C, H, W, L), and partial (chunks, blocks of C, O, 9, L), the weight gradients of chunks of B.
 
@@ -144,7 +144,7 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
         finite[chunk] = total == 0
 
 
-@jit
+@kernel
 def add_up(partial, dweight, finite, begin, end):
     """dweight (O, C, 9) = the sum of the chunks, in order, for some of the filters."""
     chunks, C = len(partial), dweight.shape[1]

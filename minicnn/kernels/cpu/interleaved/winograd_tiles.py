@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numba import literally
 
-from minicnn.kernels.cpu.jit import inner, jit
+from minicnn.kernels.cpu.jit import inner, kernel
+from minicnn.kernels.cpu.scratch import scratch
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, splat, store, tile
 from minicnn.kernels.cpu.transpose import STAGES, shuffle
 from minicnn.kernels.cpu.winograd_transforms import (
@@ -169,13 +170,10 @@ gradient_tiles = to_places(gradient_4, STEP)
 @inner
 def places(tiles, channels):
     """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache."""
-    shape = PATCH * PATCH, max(tiles, NV) | 1, channels | 1, L
-    memory = np.empty(shape[0] * shape[1] * shape[2] * L + L, np.float32)
-    first = -(memory.ctypes.data // 4) % L
-    return memory[first : memory.size - L + first].reshape(shape)
+    return scratch((PATCH * PATCH, max(tiles, NV) | 1, channels | 1, L), np.float32)
 
 
-@jit
+@kernel
 def transform_filters(weight, turned, U, begin, end):
     """U (panels, places, C, L) = G g G' for some panels of L filters of weight (O, C, 9).
 

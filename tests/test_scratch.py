@@ -1,0 +1,36 @@
+"""Arrays that kernels make for themselves, against NumPy's."""
+
+import numpy as np
+import pytest
+
+from kernel_cases import for_python
+from minicnn.kernels.cpu.jit import inner
+from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.simd import BYTES
+
+
+@inner
+def made(n, a):
+    """One of each; what lay in memory before is written over by numbers other than 0 first."""
+    for _ in range(3):
+        scratch((n, 3), a.dtype)[:] = 7
+    return zeros((n, 3), a.dtype), zeros(n, np.float32), scratch((n, 2, 5), a.dtype), scratch(n + 1, np.int64)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.bool_])
+@pytest.mark.parametrize("n", [0, 1, 1000])
+def test_arrays_are_as_numpys_and_begin_where_a_vector_does(dtype, n):
+    got = for_python(made)(n, np.ones(1, dtype))
+    expected = made.py_func(n, np.ones(1, dtype))
+    assert [(a.shape, a.dtype) for a in got] == [(a.shape, a.dtype) for a in expected]
+    assert all(a.ctypes.data % BYTES == 0 and a.flags.carray for a in got)
+    assert not got[0].any()
+    assert not got[1].any()
+    got[2][:], got[3][:] = 1, 2  # and all of it can be written
+    assert got[2].sum() == 10 * n
+    assert got[3].sum() == 2 * (n + 1)
+
+
+def test_more_memory_than_there_is_is_an_error():
+    with pytest.raises(MemoryError):
+        for_python(made)(1 << 55, np.ones(1, np.float32))

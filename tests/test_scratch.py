@@ -1,11 +1,14 @@
-"""Arrays that kernels make for themselves, against NumPy's."""
+"""Arrays that kernels make for themselves, and other shapes of arrays, against NumPy's."""
 
+import sys
+
+import numba
 import numpy as np
 import pytest
 
 from kernel_cases import for_python
 from minicnn.kernels.cpu.jit import inner
-from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.scratch import reshape, scratch, zeros
 from minicnn.kernels.cpu.simd import BYTES
 
 
@@ -29,6 +32,25 @@ def test_arrays_are_as_numpys_and_begin_where_a_vector_does(dtype, n):
     got[2][:], got[3][:] = 1, 2  # and all of it can be written
     assert got[2].sum() == 10 * n
     assert got[3].sum() == 2 * (n + 1)
+
+
+@inner
+def shaped(a, n):
+    return reshape(a, (2, n)), reshape(a[0], n), reshape(a[1:], (1, 2, a[1].size // 2)), reshape(a, a.size)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_other_shapes_are_the_same_numbers(dtype):
+    a = np.arange(48).reshape(2, 6, 4).astype(dtype)
+    before = sys.getrefcount(a)
+    for got, expected in zip(for_python(shaped)(a, 24), shaped.py_func(a, 24), strict=True):
+        assert got.base is not None
+        assert np.shares_memory(got, a)
+        np.testing.assert_array_equal(got, expected, strict=True)
+    got = expected = None
+    assert sys.getrefcount(a) == before
+    with pytest.raises(numba.TypingError):  # what does not lie row after row would need a copy
+        for_python(shaped)(np.asfortranarray(a), 24)
 
 
 def test_more_memory_than_there_is_is_an_error():

@@ -5,7 +5,7 @@ Read `simd.py` (what a vector is), `gemm.py` (tiles in registers), then `conv.py
 
     jit, runner, memory         how kernels are compiled, share the cores, and get their arrays
     graph, lists                calls recorded and done again; many arrays in one call
-    scratch                     arrays that kernels make for themselves
+    scratch                     arrays that kernels make for themselves, and other shapes of arrays
     simd, masks, weave          vectors: numbers, choices, shuffles
     elementary, rows            exp, tanh and erf of vectors; sums of rows
     transpose, prefetch         rows into columns; memory asked for ahead

@@ -8,6 +8,7 @@ from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.rows import total
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.scratch import reshape
 from minicnn.kernels.geometry import shares
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_avg_pool2d_gradient", "adaptive_max_pool2d"]
@@ -33,7 +34,7 @@ def largest(x, rows, columns, y, index, begin, end):
 def mean(x, rows, columns, y, begin, end):
     """y (planes, OH, OW) from x (planes, H, W)."""
     (planes, H, W), (_, OH, OW) = x.shape, y.shape
-    flat = x.reshape(planes, H * W)
+    flat = reshape(x, (planes, H * W))
     for p in range(begin, end):
         for oh in range(OH):
             for ow in range(OW):

@@ -17,7 +17,7 @@ from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.masks import load_where
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.scratch import scratch
+from minicnn.kernels.cpu.scratch import reshape, scratch
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -76,7 +76,7 @@ def correlate(x, weight, turned, bias, y, steps, lines, tall, across, columns, r
     known to the compiler.
     """
     (_, H, W), (_, OH, OW), (SH, SW) = x.shape, y.shape, (len(steps[0]), len(steps[1]))
-    L, C, KW, flat = lanes(x), bias.size, across.size, x.reshape(x.size)
+    L, C, KW, flat = lanes(x), bias.size, across.size, reshape(x, x.size)
     K = len(lines) * KW
     for p in range(begin, end):
         c = p % C
@@ -110,7 +110,7 @@ def spread(dy, weight, dx, steps, lines, taps, below, beside, columns, rows, mar
     those of dy from -margin on.
     """
     (_, H, W), (_, OH, OW), (SH, SW) = dx.shape, dy.shape, (len(steps[0]), len(steps[1]))
-    C, L, flat = len(weight), lanes(dy), dy.reshape(dy.size)
+    C, L, flat = len(weight), lanes(dy), reshape(dy, dy.size)
     for p in range(begin, end):
         c = p % C
         for row in range(0, -(-H // SH), PAIRS):
@@ -142,7 +142,7 @@ def weight_gradient(dy, x, dweight, lines, tall, across, columns, rows, top, beg
     """dweight (C, KH, KW) from dy (N, C, OH, OW) and x (N, C, H, W), for some channels; stride 1."""
     (N, C, H, W), (OH, OW) = x.shape, dy.shape[2:]
     L, R, KW, KH = lanes(x), len(tall) - 1 + len(lines), across.size, len(lines)
-    flat, sums = x.reshape(x.size), scratch((KW, KH, lanes(x)), x.dtype)
+    flat, sums = reshape(x, x.size), scratch((KW, KH, lanes(x)), x.dtype)
     for c in range(begin, end):
         sums[:] = 0
         for n in range(N):

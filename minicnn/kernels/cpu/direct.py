@@ -18,7 +18,7 @@ from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.scratch import reshape, scratch, zeros
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -137,7 +137,7 @@ def correlate_short_rows(x, weight, bias, y, shape, step, offsets, numbers, band
         fill_strip(x[n, g], strip, shape, row0 * numbers[2], numbers)
         for o in range(0, wide, L):
             band_of_pixels(turned[g], offsets, strip, step, offset[g], OW, rows, pixels, o)
-        out = y[n, g].reshape(M, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
+        out = reshape(y[n, g], (M, OH * OW))[:, row0 * OW : (row0 + rows) * OW]
         transpose(pixels[: rows * OW, :M], out)
 
 
@@ -278,7 +278,7 @@ def weight_gradient(dy, x, partial, shape, step, offsets, numbers, band, begin, 
             for row0 in range(0, OH, band):
                 rows = min(band, OH - row0)
                 fill_strip(x[n, g], strip, shape, row0 * numbers[2], numbers)
-                transpose(dy[n, g].reshape(O, OH * OW)[:, row0 * OW : (row0 + rows) * OW], pixels)
+                transpose(reshape(dy[n, g], (O, OH * OW))[:, row0 * OW : (row0 + rows) * OW], pixels)
                 now = pixels[: rows * OW]
                 for o in range(0, M, 2 * L):
                     for k in range(0, K, TAPS):

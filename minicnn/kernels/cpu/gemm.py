@@ -22,7 +22,7 @@ from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.scratch import reshape, scratch, zeros
 from minicnn.kernels.cpu.simd import (
     BYTES,
     REGISTERS,
@@ -174,7 +174,7 @@ def copy_rows(B, panels):
     n, width = B.shape[0], panels.shape[2]
     for j in range(0, n, width):
         if n - j < width:
-            numbers = panels[j // width].reshape(panels[0].size)
+            numbers = reshape(panels[j // width], panels[0].size)
             for i in range(numbers.size):
                 numbers[i] = 0
         transpose(B[j : j + width], panels[j // width])

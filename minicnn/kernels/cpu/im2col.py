@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.kernels.cpu.jit import jit
+from minicnn.kernels.cpu.scratch import reshape
 from minicnn.kernels.cpu.simd import BYTES, lanes, load, load_part, store
 from minicnn.kernels.cpu.weave import evens
 from minicnn.kernels.geometry import Window
@@ -34,7 +35,7 @@ def buffer_size(H: int, W: int, window: Window) -> tuple[int, int]:
 def padded(x, size, value):
     """A buffer for x (C, H, W) with padding, filled with a value; two vectors may be read past its end."""
     (H, W), C = size, x.shape[0]
-    return np.full(C * H * W + 2 * lanes(x), x.dtype.type(value))[: C * H * W].reshape(C, H, W)
+    return reshape(np.full(C * H * W + 2 * lanes(x), x.dtype.type(value))[: C * H * W], (C, H, W))
 
 
 @jit

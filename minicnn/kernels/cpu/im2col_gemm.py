@@ -21,7 +21,7 @@ from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.outer import add_outer, blocks_of
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.scratch import reshape, scratch, zeros
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.cpu.transpose import transpose
 from minicnn.kernels.geometry import Window
@@ -45,7 +45,7 @@ def forward(x, weight, bias, y, groups, numbers, size, band, begin, end):
             pad(x[n], picture, numbers[4], numbers[5])
         for g in range(groups):
             im2col(picture[g * CG : (g + 1) * CG], columns, 0, row0, rows, OW, numbers)
-            out = y[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)[:, row0 * OW : (row0 + rows) * OW]
+            out = reshape(y[n, g * OG : (g + 1) * OG], (OG, OH * OW))[:, row0 * OW : (row0 + rows) * OW]
             lo, hi = g * OG, (g + 1) * OG
             multiply(weight[lo:hi], columns, bias[lo:hi], out, 0, rows * OW)
 
@@ -61,7 +61,7 @@ def input_gradient(dy, weight, dx, groups, numbers, size, band, begin, end):
     for n in range(begin, end):
         picture[:] = 0
         for g in range(groups):
-            gradient = dy[n, g * OG : (g + 1) * OG].reshape(OG, OH * OW)
+            gradient = reshape(dy[n, g * OG : (g + 1) * OG], (OG, OH * OW))
             for row0 in range(0, OH, band):
                 rows = min(band, OH - row0)
                 multiply(weight[g], gradient[:, row0 * OW : (row0 + rows) * OW], none, columns, 0, rows * OW)
@@ -90,7 +90,7 @@ def weight_gradient(dy, x, partial, groups, numbers, size, band, pictures, begin
                         group = picture[g * CG : (g + 1) * CG]
                         pad(x[n0 + i, g * CG : (g + 1) * CG], group, numbers[4], numbers[5])
                         im2col(group, columns, i * pixels, row0, pixels // OW, OW, numbers)
-                        part = dy[n0 + i].reshape(O, OH * OW)[:, row0 * OW : row0 * OW + pixels]
+                        part = reshape(dy[n0 + i], (O, OH * OW))[:, row0 * OW : row0 * OW + pixels]
                         for b in range(blocks):
                             lo, hi = g * OG + b * W, min(g * OG + (b + 1) * W, (g + 1) * OG)
                             transpose(part[lo:hi], turned[b, i * pixels :])

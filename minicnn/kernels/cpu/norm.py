@@ -14,6 +14,7 @@ from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.normalise import gradients, mean_and_var, normalise
 from minicnn.kernels.cpu.rows import STRETCH, squares, total, total_and_products
 from minicnn.kernels.cpu.runner import run
+from minicnn.kernels.cpu.scratch import reshape
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
 __all__ = [
@@ -30,7 +31,7 @@ def groups_forward(x, weight, bias, eps, y, mean, rstd, begin, end):
     N, C, P = x.shape
     G, L = mean.shape[1], lanes(x)
     F = C // G * P
-    groups = x.reshape(N, G, F)
+    groups = reshape(x, (N, G, F))
     for j in range(begin, end):
         n, g = j // G, j % G
         mean[n, g] = total(groups[n, g]) / F

@@ -14,7 +14,7 @@ from minicnn.kernels.cpu.im2col import buffer_size, col2im, crop, im2col, pad, p
 from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.memory import result
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.scratch import scratch
+from minicnn.kernels.cpu.scratch import reshape, scratch
 from minicnn.kernels.cpu.simd import lanes
 from minicnn.kernels.geometry import Window
 
@@ -30,10 +30,11 @@ def largest(x, y, index, base, first, numbers, size, begin, end):
     """
     KH, KW, _, _, PT, PL, DH, DW = numbers
     (N, C, H, W), (_, _, OH, OW) = x.shape, y.shape
-    planes, out, places = x.reshape(N * C, H, W), y.reshape(N * C, OH * OW), index.reshape(N * C, OH * OW)
+    planes, rows = reshape(x, (N * C, H, W)), (N * C, OH * OW)
+    out, places = reshape(y, rows), reshape(index, rows)
     picture = padded(planes[:1], size, -np.inf)
     taps = scratch((KH * KW, OH * OW + lanes(x)), x.dtype)
-    origin, start = base.reshape(OH * OW), first.reshape(OH * OW)
+    origin, start = reshape(base, OH * OW), reshape(first, OH * OW)
     for p in range(begin, end):
         pad(planes[p : p + 1], picture, PT, PL)
         im2col(picture, taps, 0, 0, OH, OW, numbers)
@@ -65,11 +66,11 @@ def mean(x, scale, y, numbers, size, begin, end):
     _, OH, OW = y.shape
     picture = padded(x[:1], size, 0)
     taps = scratch((KH * KW, OH * OW + lanes(x)), x.dtype)
-    factor = scale.reshape(OH * OW)
+    factor = reshape(scale, OH * OW)
     for p in range(begin, end):
         pad(x[p : p + 1], picture, PT, PL)
         im2col(picture, taps, 0, 0, OH, OW, numbers)
-        out = y[p].reshape(OH * OW)
+        out = reshape(y[p], OH * OW)
         for i in range(OH * OW):
             total = taps[0, i]
             for k in range(1, KH * KW):
@@ -84,9 +85,9 @@ def mean_gradient(dy, scale, dx, numbers, size, begin, end):
     _, OH, OW = dy.shape
     picture = padded(dx[:1], size, 0)
     taps = scratch((KH * KW, OH * OW), dx.dtype)
-    factor = scale.reshape(OH * OW)
+    factor = reshape(scale, OH * OW)
     for p in range(begin, end):
-        gradient = dy[p].reshape(OH * OW)
+        gradient = reshape(dy[p], OH * OW)
         for k in range(KH * KW):
             tap = taps[k]
             for i in range(OH * OW):
@@ -158,7 +159,9 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     shape = (N, C, *base.shape)
     x, y, index = np.ascontiguousarray(x), result(shape, x.dtype), result(shape, np.int32)
     if halved:
-        run(halving.largest, N * C, x.size, x, base, y, index)
+        rows = (N * C, base.size)
+        found = y.reshape(rows), index.reshape(rows)
+        run(halving.largest, N * C, x.size, planes(x), base.reshape(-1), base.shape[1], *found)
     else:
         run(largest, N * C, x.size, x, y, index, base, *settings)
     return y, index

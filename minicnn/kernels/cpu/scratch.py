@@ -1,9 +1,10 @@
-"""Arrays that kernels make for themselves, as with NumPy, but each begins where a vector does.
+"""Arrays that kernels make for themselves, and other shapes of arrays, as NumPy's functions of such names.
 
-    scratch(shape, dtype)       with any numbers in it, as numpy.empty
-    zeros(shape, dtype)
+    scratch(shape, dtype)       any numbers, as of numpy.empty, in memory that begins where a vector does
+    zeros(shape, dtype)         zeros, in such memory
+    reshape(a, shape)           an array's numbers, which lie row after row, in another shape of the same size
 
-And NumPy's, which look for more ways to be called, take Numba long to compile.
+NumPy's own, which look at many ways to be called, take Numba several times as long to compile.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numba.core import cgutils, types
-from numba.core.imputils import impl_ret_new_ref
+from numba.core.imputils import impl_ret_borrowed, impl_ret_new_ref
 from numba.np.arrayobj import populate_array
 
 from minicnn.kernels.cpu.simd import BYTES, define
@@ -25,31 +26,53 @@ def zeros(shape, dtype):
     return np.zeros(shape, dtype)
 
 
+def reshape(a, shape):
+    return a.reshape(shape)
+
+
 def array_of(shape: Any, dtype: Any) -> Any:
     dimensions = len(shape) if isinstance(shape, types.BaseTuple) else 1
     return types.Array(dtype.dtype, dimensions, "C")
 
 
+def reshaped(a: Any, shape: Any) -> Any:
+    return array_of(shape, a).copy(readonly=not a.mutable) if a.layout == "C" else None
+
+
+def sizes_and_strides(context: Any, builder: Any, array: Any, ty: Any, shape: Any) -> tuple[list, list]:
+    """What is in a shape, a number or several; and bytes from one of each to the next, before all of them."""
+    several = isinstance(ty, types.BaseTuple)
+    sizes, tys = (cgutils.unpack_tuple(builder, shape), ty.types) if several else ([shape], [ty])
+    sizes = [context.cast(builder, n, t, types.intp) for n, t in zip(sizes, tys, strict=True)]
+    itemsize = context.get_abi_sizeof(context.get_data_type(array.dtype))
+    strides = [context.get_constant(types.intp, itemsize)]
+    for n in reversed(sizes):
+        strides.insert(0, builder.mul(strides[0], n))
+    return sizes, strides
+
+
 def emit_array(fill: Callable) -> Callable:
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        shape, several = args[0], isinstance(sig.args[0], types.BaseTuple)
-        sizes = cgutils.unpack_tuple(builder, shape) if several else [shape]
-        tys = sig.args[0].types if several else sig.args[:1]
-        sizes = [context.cast(builder, n, ty, types.intp) for n, ty in zip(sizes, tys, strict=True)]
-        itemsize = context.get_abi_sizeof(context.get_data_type(sig.return_type.dtype))
-        strides = [context.get_constant(types.intp, itemsize)]
-        for n in reversed(sizes):
-            strides.insert(0, builder.mul(strides[0], n))
-        memory = context.nrt.meminfo_alloc_aligned(builder, strides[0], BYTES)
+        sizes, (size, *strides) = sizes_and_strides(context, builder, sig.return_type, sig.args[0], args[0])
+        memory = context.nrt.meminfo_alloc_aligned(builder, size, BYTES)
         data = context.nrt.meminfo_data(builder, memory)
-        fill(builder, data, strides[0])
+        fill(builder, data, size)
         array = context.make_array(sig.return_type)(context, builder)
         data = builder.bitcast(data, array.data.type)
-        populate_array(array, data, sizes, strides[1:], strides[-1], memory)
+        populate_array(array, data, sizes, strides, strides[-1], memory)
         return impl_ret_new_ref(context, builder, sig.return_type, array._getvalue())
 
     return emit
 
 
+def emit_reshape(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    sizes, (_, *strides) = sizes_and_strides(context, builder, sig.return_type, sig.args[1], args[1])
+    a = context.make_array(sig.args[0])(context, builder, args[0])
+    array = context.make_array(sig.return_type)(context, builder)
+    populate_array(array, a.data, sizes, strides, strides[-1], a.meminfo)
+    return impl_ret_borrowed(context, builder, sig.return_type, array._getvalue())
+
+
 define(scratch, array_of, emit_array(lambda builder, data, size: None))
 define(zeros, array_of, emit_array(lambda builder, data, size: cgutils.memset(builder, data, size, 0)))
+define(reshape, reshaped, emit_reshape)

@@ -12,7 +12,7 @@ from minicnn.kernels.cpu.elementary import exp, log, whole_registers
 from minicnn.kernels.cpu.jit import kernel
 from minicnn.kernels.cpu.rows import highest, total
 from minicnn.kernels.cpu.runner import run
-from minicnn.kernels.cpu.scratch import scratch, zeros
+from minicnn.kernels.cpu.scratch import reshape, scratch, zeros
 from minicnn.kernels.cpu.simd import hsum, lanes, load_part, store_part
 
 __all__ = ["softmax", "softmax_gradient"]
@@ -84,7 +84,7 @@ def log_rows_gradient(dy, y, dx, begin, end):
     e = scratch(together * K, y.dtype)
     for first in range(begin, end, together):
         last = min(first + together, end)
-        block = y[first:last].reshape((last - first) * K)
+        block = reshape(y[first:last], (last - first) * K)
         for i in range(block.size):
             e[i] = exp(block[i])
         for a in range(first, last):

@@ -29,6 +29,7 @@ from minicnn.kernels.cpu.graph import again, all_set
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import empty, result
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import reshape
 from minicnn.kernels.cpu.simd import BYTES, load, store
 from minicnn.kernels.cpu.winograd_products import MR, NV, lines_of, outer_product, product
 from minicnn.kernels.cpu.winograd_transforms import (
@@ -138,8 +139,7 @@ def convolve(x, filters, turned, U, bias, floor, y, top, left, points, rows, at_
     A job is some panels, `at_once`, of a block of tile rows: a slice of V is in cache for all of them. U has
     all transformed filters; if it is empty, each job transforms those it needs, slice by slice.
     """
-    (N, C, _, W), (OH, OW) = x.shape, y.shape[2:]
-    m = len(points) - 1
+    (N, C, _, W), (OH, OW), m = x.shape, y.shape[2:], len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, panels, blocks = (m + 2) ** 2, len(bias) // NV, (C + L - 1) // L
     groups = (panels + at_once - 1) // at_once
@@ -204,8 +204,7 @@ def differentiate(dy, x, partial, dweight, top, left, points, block_rows, at_onc
     is one block of tiles only, and its gradient goes to dweight (O, 1, C*9).
     """
     chunks, panels = partial.shape[0], (dweight.shape[0] + NV * L - 1) // (NV * L)
-    (N, C, _, W), (OH, OW) = x.shape, dy.shape[2:]
-    m = len(points) - 1
+    (N, C, _, W), (OH, OW), m = x.shape, dy.shape[2:], len(points) - 1
     size = down, across = (OH + m - 1) // m, (OW + m - 1) // m
     E, blocks = (m + 2) ** 2, (N * down + block_rows - 1) // block_rows
     share = at_once if blocks == max(chunks, 1) else panels
@@ -239,7 +238,7 @@ def differentiate(dy, x, partial, dweight, top, left, points, block_rows, at_onc
                             add_filters(U, points, partial[chunk, panel + p, :, k:stop], block > first_block)
                         else:
                             add_filters(U, points, sums[:, : stop - k], False)
-                            rows = sums.reshape(1, NV, SLICE * 9 * L)
+                            rows = reshape(sums, (1, NV, SLICE * 9 * L))[:, :, : (stop - k) * 9 * L]
                             total += add_chunks(rows, panel + p, k, stop, 9, (9, 1), dweight)
         finite[job] = total == 0
 

@@ -6,6 +6,7 @@ so a slice of channels of all places is one piece of memory, which is read from 
 
 from minicnn.kernels.cpu.jit import inner
 from minicnn.kernels.cpu.prefetch import prefetch
+from minicnn.kernels.cpu.scratch import reshape
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import L
 
@@ -17,7 +18,7 @@ DEPTH = 32  # channels, or twice as many tiles, summed in one go: longer sums ro
 @inner
 def lines_of(E):
     """E (blocks, places, rows, L) with the rows of a block in one line, for the products."""
-    return E.reshape(E.shape[0], E.shape[1], -1)
+    return reshape(E, (E.shape[0], E.shape[1], E.shape[2] * L))
 
 
 @inner

@@ -17,7 +17,7 @@ from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
-from minicnn.kernels.cpu.scratch import scratch
+from minicnn.kernels.cpu.scratch import reshape, scratch
 from minicnn.kernels.cpu.simd import REGISTERS, load, noinline, splat, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
@@ -78,21 +78,21 @@ def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, en
     O, L, (OH, OW), PH = len(bias), x.shape[-1], walk.size, how[2]
     height = MANY if O >= MANY else FEW
     panels = pack(weight, turned, bias, walk.down, walk.across, height)
-    scratch = vectors((height, walk.rows, 0 if kept else OW))
+    held = vectors((height, walk.rows, 0 if kept else OW))
     blocks, offsets, column = len(walk.blocks) - 1, walk.offsets, walk.column
     for job in range(begin, end):
         b, block = job // blocks, job % blocks
         (t0, s0), (t1, s1) = walk.blocks[block], walk.blocks[block + 1]
-        tiles, singles, source = walk.tiles[t0:t1], walk.singles[s0:s1], x[b].reshape(-1)
+        tiles, singles, source = walk.tiles[t0:t1], walk.singles[s0:s1], reshape(x[b], x[b].size)
         h0, h1 = block * walk.rows, min((block + 1) * walk.rows, OH)
         for p in range(len(panels)):
             panel, o0, o1 = panels[p], p * height, min((p + 1) * height, O)
             if kept:
-                first, pixels = 0, y[b, o0:o1].reshape(o1 - o0, -1, L)
+                first, pixels = 0, reshape(y[b, o0:o1], (o1 - o0, OH * OW, L))
                 rows = y[b, o0:o1, h0:h1]
             else:
-                first, pixels = h0 * OW, scratch.reshape(height, -1, L)[: o1 - o0]
-                rows = scratch[: o1 - o0, : h1 - h0]
+                first, pixels = h0 * OW, reshape(held, (height, walk.rows * OW, L))[: o1 - o0]
+                rows = held[: o1 - o0, : h1 - h0]
             if height == MANY:
                 sum_over_taps(MANY, PLACES_OF_MANY, panel, offsets, column, tiles, source, first, pixels)
                 sum_over_taps(MANY, 1, panel, offsets, column, singles, source, first, pixels)

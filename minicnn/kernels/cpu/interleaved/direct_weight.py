@@ -16,6 +16,7 @@ from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gra
 from minicnn.kernels.cpu.interleaved.layout import LANES
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.scratch import reshape, zeros
 from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, tile
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
@@ -105,13 +106,13 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
     panels, blocks, rows = (O + DOWN - 1) // DOWN, sweep.blocks, max(TERMS // OW, 1)
     sums = vectors((panels, DOWN, K))
     made = vectors((DOWN, OH, OW if finished else 0))
-    around = vectors((1, C, sweep.size[2] if sweep.padded else 0)).reshape(-1)
+    around = zeros(C * sweep.size[2] * L if sweep.padded else 0, x.dtype)
     for job in range(begin, end):
         chunk, block = job // blocks, job % blocks
         first, last = block * panels // blocks, (block + 1) * panels // blocks
         sums[first:last] = 0
         for b in range(chunk * B // chunks, (chunk + 1) * B // chunks):
-            source = x[b].reshape(-1)
+            source = reshape(x[b], x[b].size)
             if sweep.padded:
                 pad(x[b], sweep.padding, sweep.size, around)
                 source = around
@@ -122,7 +123,7 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
                     lines = made[: o1 - o0]
                     given = dout[b, o0:o1], y[b, o0:o1], index[b, o0:o1]
                     rows_gradient(*given, how, lines, dbias[b, o0:o1], 0, o1 - o0)
-                lines = lines.reshape(o1 - o0, -1, L)
+                lines = reshape(lines, (o1 - o0, OH * OW, L))
                 for h in range(0, OH, rows):
                     stop = min(h + rows, OH)
                     for k in range(0, K, TAPS):

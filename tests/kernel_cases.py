@@ -42,14 +42,15 @@ def for_python(inner: Any) -> Any:
     return numba.njit(lambda *arguments: inner(*arguments), **OPTIONS)
 
 
-def in_parts(count: int) -> Callable:
-    """A function that takes the place of `run`, and does the jobs in so many parts (0: each alone)."""
+def in_parts(parts: int | None) -> Callable:
+    """A function that takes the place of `run`, and does the jobs in so many parts, or each job alone."""
 
     def run_in_parts(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
-        words, parts = np.zeros(WORDS, np.int64), count or jobs
+        words, n = np.zeros(WORDS, np.int64), parts or jobs
         part = launcher(kernel)(address(words), 0, jobs, 1, *arguments)
-        for t in range(parts):
-            do_part(part, address(words), t * jobs // parts, (t + 1) * jobs // parts)
+        for t in range(n):
+            do_part(part, address(words), t * jobs // n, (t + 1) * jobs // n)
+        assert not words[:2].any(), "an error in a part"
 
     return run_in_parts
 
@@ -64,10 +65,8 @@ def layouts(shape: tuple[int, ...], dtype: type = np.float32) -> Iterator[tuple[
     last = len(shape) - 1
     yield "Fortran order", np.asfortranarray(numbers(*shape, dtype=dtype, seed=1))
     yield "channels last", np.moveaxis(numbers(shape[0], *shape[2:], shape[1], dtype=dtype, seed=2), last, 1)
-    yield (
-        "every other",
-        numbers(*(2 * n for n in shape), dtype=dtype, seed=3)[(slice(None, None, 2),) * len(shape)],
-    )
+    every_other = (slice(None, None, 2),) * len(shape)
+    yield "every other", numbers(*(2 * n for n in shape), dtype=dtype, seed=3)[every_other]
     yield "backwards", numbers(*shape, dtype=dtype, seed=4)[..., ::-1]
     yield "broadcast", np.broadcast_to(numbers(*shape[1:], dtype=dtype, seed=5), shape)
     yield "one number", np.broadcast_to(numbers(1, dtype=dtype, seed=6), shape)

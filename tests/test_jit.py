@@ -104,6 +104,7 @@ def test_compiling_is_announced_once_and_never_from_the_cache(tmp_path):
     assert first.stdout.split()[0].startswith(str(tmp_path))
     assert first.stdout.split()[1:] == ["6.0", "1.0"]
     assert compilations(first.stderr) == ["gemm.product", "activation.rectify"]  # not the functions they call
+    assert "minicnn: compiling gemm.product float64 (once, then cached)" in first.stderr
     assert compilations(second.stderr) == []
 
 

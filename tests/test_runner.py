@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +140,39 @@ def test_threads_share_the_jobs_whatever_the_arguments(tmp_path):
             "[[2, 3, 3]]",
         ]
     assert "compiling" not in done.stderr
+
+
+NAMESAKES = """
+import sys
+import numpy as np
+from minicnn.kernels.cpu import runner
+sys.path.insert(0, sys.argv[1])
+import one, two
+for kernel in (one.fill, two.fill, one.again):
+    a = np.zeros(1)
+    runner.run(kernel, 1, 1, a)
+    print(int(a[0]))
+"""
+KERNEL = """
+from minicnn.kernels.cpu.jit import kernel
+@kernel
+def fill(a, begin, end):
+    a[:] = {}
+again = fill
+@kernel
+def fill(a, begin, end):
+    a[:] = {}
+again, fill = fill, again
+"""
+
+
+def test_the_cache_knows_kernels_of_one_name_apart_and_notices_edits(tmp_path):
+    for numbers in ((1, 2, 3), (1, 2, 3), (1, 5, 6), (10, 5, 6)):
+        Path(tmp_path, "one.py").write_text(KERNEL.format(numbers[0], numbers[2]))
+        Path(tmp_path, "two.py").write_text(KERNEL.format(numbers[1], 0))
+        done = run(NAMESAKES, str(tmp_path), NUMBA_CACHE_DIR=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+        assert done.returncode == 0, done.stderr
+        assert [int(line) for line in done.stdout.split()] == list(numbers)
 
 
 FORK = """

@@ -53,6 +53,12 @@ def test_other_shapes_are_the_same_numbers(dtype):
         for_python(shaped)(np.asfortranarray(a), 24)
 
 
+@pytest.mark.parametrize("n", [-1, 1 << 61])
+def test_sizes_that_cannot_be_are_an_error(n):
+    with pytest.raises(ValueError, match="a size is negative, or there are too many numbers"):
+        for_python(made)(n, np.ones(1, np.float32))
+
+
 def test_more_memory_than_there_is_is_an_error():
     with pytest.raises(MemoryError):
         for_python(made)(1 << 55, np.ones(1, np.float32))

@@ -227,7 +227,7 @@ def turn(A, out, begin, end):
 @kernel
 def two_products(A, B, C, rows, first, D, E, F, more_rows, begin, end):
     """Some of the tiles of C = A B, the `first` jobs, and of F = D E."""
-    none = A[0, :0]
+    none = zeros(0, A.dtype)
     product(A, B, False, none, C, rows, begin, min(end, first))
     product(D, E, False, none, F, more_rows, max(begin - first, 0), end - first)
 

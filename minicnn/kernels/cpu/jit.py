@@ -26,7 +26,7 @@ import numba
 from numba.core import config, event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.types import unliteral
+from numba.core.types import Array, unliteral
 
 try:
     import fcntl
@@ -153,7 +153,8 @@ def inner(function: Callable, **options: Any) -> Any:
 
     Else it would be optimized and made machine code by itself, then again inside each caller, and written to
     a file: a quarter of the time that compiling takes. And Numba would compile it anew for each number that
-    stands in a call; only one that says `literally` wants that.
+    stands in a call; only one that says `literally` wants that. An error that it raises has a fixed message:
+    numbers in it would need more of Python.
     """
     compiled = numba.njit(function, **(INNER | options))
     if config.DISABLE_JIT:
@@ -170,7 +171,7 @@ def inner(function: Callable, **options: Any) -> Any:
     return compiled
 
 
-kernel: Any = inner  # whose one caller is what `run` makes for it
+kernel: Any = inner  # `run` makes it a caller (runner.launch)
 pasted: Any = partial(jit, inline="always")
 
 
@@ -191,7 +192,8 @@ class Progress(event.Listener):
             if kernel.__module__.startswith(__package__):
                 kept = "then cached" if FOLDER else "no cache folder is writable"
                 name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
-                dtype = next((ty.dtype for ty in happened.data["args"] if hasattr(ty, "dtype")), "")
+                tys = [t for ty in happened.data["args"] for t in getattr(ty, "types", [ty])]
+                dtype = next((ty.dtype for ty in tys if isinstance(ty, Array)), "")
                 print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
         self.depth += 1
 

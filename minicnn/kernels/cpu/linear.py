@@ -10,7 +10,6 @@ sums up the bias's, and turns the matrix for the weight's; then threads share bo
 import numpy as np
 from numba import literally
 
-from minicnn.kernels import threads
 from minicnn.kernels.cpu import elementary
 from minicnn.kernels.cpu.activation import activated
 from minicnn.kernels.cpu.elementary import whole_registers
@@ -33,7 +32,7 @@ from minicnn.kernels.cpu.graph import again
 from minicnn.kernels.cpu.interleaved.finish import NONE, RELU, SIGMOID, TANH, activate_row, slope
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.memory import result
-from minicnn.kernels.cpu.runner import PRODUCTS, run
+from minicnn.kernels.cpu.runner import PRODUCTS, run, threads_for
 from minicnn.kernels.cpu.scratch import zeros
 from minicnn.kernels.cpu.simd import BYTES, hsum, lanes, load, load_part, noinline, store_part, stretch, tile
 from minicnn.kernels.cpu.transpose import transpose
@@ -185,11 +184,12 @@ def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, activatio
     y = result((len(x), O), x.dtype)
     shift = y.reshape(-1)[:0] if bias is None else np.ascontiguousarray(bias)
     (jobs, rows), panels = jobs_of(x, O), -(-O // (NV * BYTES // x.itemsize))
+    numbers, strips = x.size * O // PRODUCTS, -(-len(x) // MR)
     if panels < JOBS:  # each thread copies all: rows of x and y it has in its cache from other layers
-        rows = -(-len(x) // (MR * threads.count)) * MR
+        rows = -(-strips // threads_for(strips, numbers)) * MR
         jobs = panels * -(-len(x) // rows)
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    run(product, jobs, x.size * O // PRODUCTS, x, weight, True, shift, y, rows)
+    run(product, jobs, numbers, x, weight, True, shift, y, rows)
     return y
 
 

@@ -109,7 +109,9 @@ def launch_with(typing, kernel, room, share, jobs, count, arguments):
 
     def emit(context, builder, sig, values):
         module, convention = builder.module, context.call_conv
-        _, room, share, jobs, count, arguments = values
+        whole = zip(values[1:5], sig.args[1:5], strict=True)
+        room, share, jobs, count = (context.cast(builder, n, ty, types.int64) for n, ty in whole)
+        arguments = values[5]
 
         # what the parts share: the error of one that failed, and the kernel's arguments
         no_error = ir.LiteralStructType([ir.IntType(32), POINTER])
@@ -166,9 +168,14 @@ def launch(room, share, jobs, count, *arguments):
 
 @functools.cache
 def launcher(kernel: Any) -> Callable:
-    """`launch` around a kernel, compiled for the types of its arguments."""
-    around = FunctionType(launch.__code__, {"launch_with": launch_with, "kernel": kernel})
-    for name in ("__module__", "__qualname__", "__name__"):  # under which it is cached and announced
+    """`launch` around a kernel, compiled for the types of its arguments.
+
+    Numba's cache takes it for the kernel itself, from its names and the place where it stands.
+    """
+    place = kernel.py_func.__code__
+    code = launch.__code__.replace(co_filename=place.co_filename, co_firstlineno=place.co_firstlineno)
+    around = FunctionType(code, {"launch_with": launch_with, "kernel": kernel})
+    for name in ("__module__", "__qualname__", "__name__"):
         setattr(around, name, getattr(kernel, name))
     return jit(around)
 
@@ -187,6 +194,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=note_fork)
 
 
+def threads_for(jobs: int, numbers: int) -> int:
+    """How many threads `run` would have, if no other of the program had the cores."""
+    return 1 if forked or numbers < SHARE else min(threads.count, POOL, jobs)
+
+
 def run(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
     """kernel(*arguments, begin, end) for parts of range(jobs), on all threads if that is worth it.
 
@@ -197,12 +209,13 @@ def run(kernel: Any, jobs: int, numbers: int, *arguments: Any) -> None:
     numbers : how many numbers the jobs go through together.
     arguments : arrays, numbers and tuples.
     """
-    if recorder is not None:
-        recorder(kernel, jobs, numbers, arguments)
+    note = recorder
+    if note is not None:
+        note(kernel, jobs, numbers, arguments)
     if config.DISABLE_JIT:
         kernel(*arguments, 0, jobs)
         return
-    count = 1 if forked or numbers < SHARE else min(threads.count, POOL, jobs)
+    count = threads_for(jobs, numbers)
     together = count > 1 and LOCK.acquire(blocking=False)  # else other threads of the program have the cores
     try:
         launcher(kernel)(0, address_of_share() if together else 0, jobs, count, *arguments)

@@ -39,21 +39,31 @@ def reshaped(a: Any, shape: Any) -> Any:
     return array_of(shape, a).copy(readonly=not a.mutable) if a.layout == "C" else None
 
 
-def sizes_and_strides(context: Any, builder: Any, array: Any, ty: Any, shape: Any) -> tuple[list, list]:
-    """What is in a shape, a number or several; and bytes from one of each to the next, before all of them."""
+def sizes_and_strides(context: Any, builder: Any, array: Any, ty: Any, shape: Any) -> tuple[list, list, Any]:
+    """What is in a shape, a number or several; all bytes, and those from one of each to the next.
+
+    And whether this cannot be: a size is negative, or the bytes are too many to be counted.
+    """
     several = isinstance(ty, types.BaseTuple)
     sizes, tys = (cgutils.unpack_tuple(builder, shape), ty.types) if several else ([shape], [ty])
     sizes = [context.cast(builder, n, t, types.intp) for n, t in zip(sizes, tys, strict=True)]
     itemsize = context.get_abi_sizeof(context.get_data_type(array.dtype))
-    strides = [context.get_constant(types.intp, itemsize)]
+    strides, wrong = [context.get_constant(types.intp, itemsize)], cgutils.false_bit
     for n in reversed(sizes):
-        strides.insert(0, builder.mul(strides[0], n))
-    return sizes, strides
+        product = builder.smul_with_overflow(strides[0], n)
+        strides.insert(0, builder.extract_value(product, 0))
+        negative = builder.icmp_signed("<", n, n.type(0))
+        wrong = builder.or_(wrong, builder.or_(negative, builder.extract_value(product, 1)))
+    return sizes, strides, wrong
 
 
 def emit_array(fill: Callable) -> Callable:
     def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        sizes, (size, *strides) = sizes_and_strides(context, builder, sig.return_type, sig.args[0], args[0])
+        shape = sig.args[0], args[0]
+        sizes, (size, *strides), wrong = sizes_and_strides(context, builder, sig.return_type, *shape)
+        with cgutils.if_unlikely(builder, wrong):
+            error = ValueError, ("a kernel's array: a size is negative, or there are too many numbers",)
+            context.call_conv.return_user_exc(builder, *error)
         memory = context.nrt.meminfo_alloc_aligned(builder, size, BYTES)
         data = context.nrt.meminfo_data(builder, memory)
         fill(builder, data, size)
@@ -66,7 +76,7 @@ def emit_array(fill: Callable) -> Callable:
 
 
 def emit_reshape(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    sizes, (_, *strides) = sizes_and_strides(context, builder, sig.return_type, sig.args[1], args[1])
+    sizes, (_, *strides), _ = sizes_and_strides(context, builder, sig.return_type, sig.args[1], args[1])
     a = context.make_array(sig.args[0])(context, builder, args[0])
     array = context.make_array(sig.return_type)(context, builder)
     populate_array(array, a.data, sizes, strides, strides[-1], a.meminfo)

@@ -88,7 +88,7 @@ def correlate(x, weight, turned, bias, walk, how, kept, y, out, index, begin, en
         for p in range(len(panels)):
             panel, o0, o1 = panels[p], p * height, min((p + 1) * height, O)
             if kept:
-                first, pixels = 0, reshape(y[b, o0:o1], (o1 - o0, OH * OW, L))
+                first, pixels = 0, reshape(y[b, o0:o1], (o1 - o0, y.shape[2] * y.shape[3], L))
                 rows = y[b, o0:o1, h0:h1]
             else:
                 first, pixels = h0 * OW, reshape(held, (height, walk.rows * OW, L))[: o1 - o0]

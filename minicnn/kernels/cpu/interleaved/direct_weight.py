@@ -123,7 +123,7 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
                     lines = made[: o1 - o0]
                     given = dout[b, o0:o1], y[b, o0:o1], index[b, o0:o1]
                     rows_gradient(*given, how, lines, dbias[b, o0:o1], 0, o1 - o0)
-                lines = reshape(lines, (o1 - o0, OH * OW, L))
+                lines = reshape(lines, (o1 - o0, lines.shape[1] * lines.shape[2], L))
                 for h in range(0, OH, rows):
                     stop = min(h + rows, OH)
                     for k in range(0, K, TAPS):

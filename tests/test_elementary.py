@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from minicnn.kernels.cpu import elementary, jit
+from minicnn.kernels.cpu import curves, elementary, jit, runner, simd
 
 # name -> the function in float64, the largest error in ulp that elementary.py states, and where it applies
 FUNCTIONS = {
@@ -117,3 +117,21 @@ def test_loops_run_in_vectors(name):
 
     (code,) = loop.inspect_llvm().values()
     assert re.search(r"fmul [a-z ]*<\d+ x float>", code)
+
+
+def test_kernels_fill_whole_registers_where_they_are_launched(monkeypatch):
+    """The wish is a function's: inlined into another, its loop would follow that one's."""
+    monkeypatch.setattr(jit, "FOLDER", None)  # what comes from the cache cannot be looked at
+    launch = runner.launcher.__wrapped__(curves.exponential)
+    x = np.linspace(-1, 1, 64, dtype=np.float32)
+    y = np.empty_like(x)
+    launch(0, 0, 64, 1, x, y)
+    np.testing.assert_allclose(y, np.exp(x), rtol=1e-6)
+    code = "".join(launch.inspect_llvm().values())
+    wish = f'"prefer-vector-width"="{8 * simd.BYTES}"'
+    wishes = [number for number, group in re.findall(r"attributes (#\d+) = {([^}]*)}", code) if wish in group]
+    functions = re.findall(r"^define [^\n]*\)([^\n]*){\n(.*?)^}", code, re.MULTILINE | re.DOTALL)
+    whole = f"fmul contract <{simd.BYTES // 4} x float>"
+    loops = [header.split() for header, body in functions if whole in body]
+    assert loops
+    assert all(set(wishes) & set(header) for header in loops)

@@ -31,11 +31,15 @@ inlined: Any = partial(inner, **EXACT)
 
 
 def whole_registers():
-    """Called in a kernel: let LLVM fill its registers, though it spares those of 512 bits by itself."""
+    """Called in a kernel: let LLVM fill its registers, though it spares those of 512 bits by itself.
+
+    It is compiled apart from its callers then, which might not ask for that.
+    """
 
 
 def emit_whole_registers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     set.add(builder.function.attributes, f'"prefer-vector-width"="{BYTES * 8}"')  # `add` knows no such ones
+    builder.function.attributes.add("noinline")
     return context.get_dummy_value()
 
 

@@ -49,6 +49,9 @@ def test_other_shapes_are_the_same_numbers(dtype):
         np.testing.assert_array_equal(got, expected, strict=True)
     got = expected = None
     assert sys.getrefcount(a) == before
+    for wrong in (0, -24, 23, 25):
+        with pytest.raises(ValueError, match="the other shape has not as many numbers"):
+            for_python(shaped)(a, wrong)
     with pytest.raises(numba.TypingError):  # what does not lie row after row would need a copy
         for_python(shaped)(np.asfortranarray(a), 24)
 

@@ -4,7 +4,7 @@
     zeros(shape, dtype)         zeros, in such memory
     reshape(a, shape)           an array's numbers, which lie row after row, in another shape of the same size
 
-NumPy's own, which look at many ways to be called, take Numba several times as long to compile.
+NumPy's own take Numba longer to compile.
 """
 
 from collections.abc import Callable
@@ -76,8 +76,13 @@ def emit_array(fill: Callable) -> Callable:
 
 
 def emit_reshape(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    sizes, (_, *strides), _ = sizes_and_strides(context, builder, sig.return_type, sig.args[1], args[1])
+    shape = sig.args[1], args[1]
+    sizes, (size, *strides), wrong = sizes_and_strides(context, builder, sig.return_type, *shape)
     a = context.make_array(sig.args[0])(context, builder, args[0])
+    wrong = builder.or_(wrong, builder.icmp_signed("!=", size, builder.mul(a.nitems, a.itemsize)))
+    with cgutils.if_unlikely(builder, wrong):
+        error = ValueError, ("a kernel's array: the other shape has not as many numbers",)
+        context.call_conv.return_user_exc(builder, *error)
     array = context.make_array(sig.return_type)(context, builder)
     populate_array(array, a.data, sizes, strides, strides[-1], a.meminfo)
     return impl_ret_borrowed(context, builder, sig.return_type, array._getvalue())

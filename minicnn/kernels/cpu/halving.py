@@ -6,27 +6,30 @@ The general way (pool.py) brings the taps of all windows into rows first, which 
 import numpy as np
 
 from minicnn.kernels.cpu.jit import kernel
-from minicnn.kernels.cpu.scratch import scratch
+from minicnn.kernels.cpu.scratch import reshape, scratch
 from minicnn.kernels.cpu.simd import stretch
 
 
 @kernel
-def largest(x, base, OW, y, index, begin, end):
-    """y and index (P, OH*OW): the largest number in each cell of x (P, H, W), and its place there.
+def largest(x, base, y, index, begin, end):
+    """y and index (N, C, OH, OW): the largest number in each cell of x (N, C, H, W), and its place there.
 
-    base (OH*OW) is where the cells begin in the plane; some of the P planes.
+    base (OH, OW) is where the cells begin in the plane; some of the N*C planes.
     """
-    W, cells = np.int32(x.shape[2]), base.size
+    (N, C, H, W), (OH, OW), cells = x.shape, base.shape, base.size
+    planes, start = reshape(x, (N * C, H, W)), reshape(base, cells)
+    bests, places = reshape(y, (N * C, cells)), reshape(index, (N * C, cells))
+    W = np.int32(W)
     taps = scratch((4, cells), x.dtype)
     a, b, c, d = taps[0], taps[1], taps[2], taps[3]  # the four numbers of a cell
     for p in range(begin, end):
-        for i in range(cells // OW):
+        for i in range(OH):
             for down in range(2):
-                row = x[p, 2 * i + down]
+                row = planes[p, 2 * i + down]
                 left, right = stretch(OW, taps, 2 * down, i * OW), stretch(OW, taps, 2 * down + 1, i * OW)
                 for j in range(OW):
                     left[j], right[j] = row[2 * j], row[2 * j + 1]
-        best, where = y[p], index[p]
+        best, where = bests[p], places[p]
         for j in range(cells):  # no branch, so that this runs in vectors; a NaN is larger than any number
             upper_right = (b[j] > a[j]) | (b[j] != b[j])
             upper = b[j] if upper_right else a[j]
@@ -34,7 +37,7 @@ def largest(x, base, OW, y, index, begin, end):
             lower = d[j] if lower_right else c[j]
             below = (lower > upper) | (lower != lower)
             best[j] = lower if below else upper
-            where[j] = base[j] + (W + np.int32(lower_right) if below else np.int32(upper_right))
+            where[j] = start[j] + (W + np.int32(lower_right) if below else np.int32(upper_right))
 
 
 @kernel

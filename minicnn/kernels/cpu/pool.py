@@ -159,9 +159,7 @@ def max_pool2d(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     shape = (N, C, *base.shape)
     x, y, index = np.ascontiguousarray(x), result(shape, x.dtype), result(shape, np.int32)
     if halved:
-        rows = (N * C, base.size)
-        found = y.reshape(rows), index.reshape(rows)
-        run(halving.largest, N * C, x.size, planes(x), base.reshape(-1), base.shape[1], *found)
+        run(halving.largest, N * C, x.size, x, base, y, index)
     else:
         run(largest, N * C, x.size, x, y, index, base, *settings)
     return y, index

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import kernel_cases
 from kernel_cases import assert_near, numbers, run
 from minicnn.kernels.cpu import winograd as plain
-from minicnn.kernels.cpu.interleaved import winograd, winograd_tiles
+from minicnn.kernels.cpu.interleaved import conv, winograd, winograd_products, winograd_tiles
 from minicnn.kernels.cpu.interleaved.finish import MAX, MEAN, NONE, RELU, TANH
 from minicnn.kernels.cpu.interleaved.layout import LANES, interleave, separate
 from minicnn.kernels.geometry import Window
@@ -113,6 +113,21 @@ def test_what_follows(how):
         assert_near(separate(kept), (torch.tanh if how[0] == TANH else torch.relu)(y).numpy())
 
 
+@pytest.mark.parametrize("how", FINISHED)
+def test_its_gradients(how):
+    """Also where rows and columns that no window holds have none, and pixels that only those look at."""
+    x, weight, bias, _ = arguments(2, 17, 13, 12, 19, (0, 0, 0, 0))
+    weight /= 36
+    given = [torch.tensor(a, requires_grad=True) for a in (x, weight, bias)]
+    result = FINISHED[how](torch.conv2d(*given))
+    dout, inside, window = numbers(*result.shape), interleave(x), Window((3, 3))
+    result.backward(torch.tensor(dout))
+    kept = conv.conv2d(inside, weight, bias, window, how, True)
+    got = conv.conv2d_gradients(interleave(dout), kept, how, inside, weight, inside.shape, window)
+    for gradient, of in zip((separate(got[0]), *got[1:]), given, strict=True):
+        assert_near(gradient, of.grad.numpy())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite(value):
     """In x or dy or weight: None, as a tile would spread them."""
@@ -150,12 +165,27 @@ def test_choice():
         assert winograd.gradients(dy, x, weight, x.shape, window) is None
 
 
-def test_patches_are_made_by_the_transposed_matrix():
-    formula = getattr(winograd_tiles.spread_4, "py_func", winograd_tiles.spread_4)
-    result = np.zeros((6, 6))
-    for i, unit in enumerate(np.eye(6)):
+def of_tiles(name, columns):
+    """The matrix (6, columns) that a formula of winograd_tiles.py multiplies by."""
+    formula = getattr(winograd_tiles, name)
+    formula, result = getattr(formula, "py_func", formula), np.zeros((6, columns))
+    for i, unit in enumerate(np.eye(columns)):
         formula(unit[None], result[:, i:], 0)
-    np.testing.assert_allclose(result, matrix("input", 4, 6, 6).T, atol=0)
+    return result
+
+
+def test_patches_are_made_by_the_transposed_matrix():
+    np.testing.assert_allclose(of_tiles("spread_4", 6), matrix("input", 4, 6, 6).T, atol=0)
+    without = np.delete(of_tiles("spread_pair", 6), [2, 3], 0)
+    np.testing.assert_allclose(without, of_tiles("input_pair", 4).T, atol=0)
+    np.testing.assert_allclose(of_tiles("gradient_pair", 2), of_tiles("output_pair", 6)[:2].T, atol=0)
+
+
+def test_a_pair_takes_the_filters_of_four():
+    """A' [(G g) * (B' d)] is the sum of g[k] d[i+k] without two of the points, too."""
+    G, B, A = matrix("filter", 4, 6, 3), of_tiles("input_pair", 4), of_tiles("output_pair", 6)[:2]
+    for i, k, j in np.ndindex(2, 3, 4):
+        assert np.sum(A[i] * G[:, k] * B[:, j]) == pytest.approx(float(i + k == j), abs=1e-6)
 
 
 THREADS = """
@@ -193,13 +223,13 @@ def test_the_number_of_threads_changes_no_bit():
 def test_tiles_stay_in_registers(width):
     E, U = (np.ones((2, *shape, LANES), np.float32) for shape in ((3, 33), (1, 33)))
     if width is None:
-        function, given = winograd_tiles.outer_products, (E, E, E, 32, 16, 3, False)
+        function, given = winograd_products.outer_products, (E, E, E, 32, 16, (1, 3, 0, 0), False)
     else:
-        function, given = winograd_tiles.product, (width, U, E, E, 33, 16, 0, 0, width)
+        function, given = winograd_products.product, (width, U, E, E, 33, 16, 0, (1, 3, 0, 0))
     function = compiled(function.py_func)
     function(*given)
     loop = innermost_loop("\n".join(function.inspect_asm().values()))
-    assert sum("vfm" in line for line in loop) >= winograd_tiles.MR * (width or winograd_tiles.NV)
+    assert sum("vfm" in line for line in loop) >= winograd_products.MR * (width or winograd_products.NV)
     assert spills(loop) == []
 
 

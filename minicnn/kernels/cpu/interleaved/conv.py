@@ -6,7 +6,7 @@ Winograd's tiles spread a number that is not finite, and give None then, too.
 import numpy as np
 
 from minicnn.kernels.cpu.interleaved import direct, direct_weight, winograd
-from minicnn.kernels.cpu.interleaved.finish import How, gradient
+from minicnn.kernels.cpu.interleaved.finish import How, gradient, looked_at
 from minicnn.kernels.geometry import Window
 
 Kept = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
@@ -42,7 +42,8 @@ def conv2d_gradients(
     x, weight : the same; None where dweight, or dx, is not wanted
     """
     dout, x = np.ascontiguousarray(dout), None if x is None else np.ascontiguousarray(x)
-    (B, C, _, _, L), O, size = x_shape, dout.shape[1], window.output_size(*x_shape[2:4])
+    (B, C, H, W, L), O = x_shape, dout.shape[1]
+    size = looked_at(window.output_size(H, W), how)
     if x is not None and weight is None and not winograd.suits(C, O, *size, window):
         return None, *direct_weight.parameter_gradients(dout, *kept, how, x, window)
     dy, dbias = gradient(dout, *kept, how, (B, O, *size, L))

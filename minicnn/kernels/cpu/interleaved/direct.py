@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numba import literally
 
-from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
+from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps, looked_at
 from minicnn.kernels.cpu.interleaved.layout import empty
 from minicnn.kernels.cpu.interleaved.walk import Walk, backward_axis, forward_axis, walk_of
 from minicnn.kernels.cpu.jit import inner, kernel
@@ -124,10 +124,9 @@ def run_correlate(
 @lru_cache(256)
 def forward_walk(x_shape: tuple[int, ...], O: int, window: Window, how: How, kept: bool) -> Walk:
     """To all rows and columns; or, if they are not kept, to those that the pooling looks at."""
-    (B, C, H, W, _), (_, _, PH, PW) = x_shape, how
-    OH, OW = window.output_size(H, W)
-    if not kept:
-        OH, OW = OH // PH * PH, OW // PW * PW
+    (B, C, H, W, _), (_, _, PH, _) = x_shape, how
+    size = window.output_size(H, W)
+    OH, OW = size if kept else looked_at(size, how)
     height, places = (MANY, PLACES_OF_MANY) if O >= MANY else (FEW, PLACES_OF_FEW)
     rows = min(-(-OH * B // JOBS), BLOCK // (height * OW))
     rows = max(-(-rows // PH), 1) * PH

@@ -121,6 +121,12 @@ def keeps(how: How) -> bool:
     return pool == NONE or (pool == MEAN and activation != NONE)
 
 
+def looked_at(size: tuple[int, int], how: How) -> tuple[int, int]:
+    """How many rows and columns of so many fill windows of the pooling; the others have no gradient."""
+    (OH, OW), (_, _, PH, PW) = size, how
+    return OH // PH * PH, OW // PW * PW
+
+
 @pasted
 def slope(dy, y, activation):
     """A vector of dy, times the slope of the activation where its result was y."""

@@ -18,25 +18,22 @@ import numpy as np
 
 from minicnn.kernels.cpu import winograd
 from minicnn.kernels.cpu.graph import all_set
-from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps
+from minicnn.kernels.cpu.interleaved.finish import MAX, NONE, How, finish_rows, keeps, looked_at
 from minicnn.kernels.cpu.interleaved.layout import empty
+from minicnn.kernels.cpu.interleaved.winograd_products import MR, NV, outer_products, products, turn
 from minicnn.kernels.cpu.interleaved.winograd_tiles import (
-    MR,
-    NV,
+    PAIR,
     PATCH,
     STEP,
     add_patches,
     filter_gradients,
     gradient_tiles,
     input_tiles,
-    outer_products,
     output_tiles,
     places,
-    products,
     transform_filters,
-    turn,
 )
-from minicnn.kernels.cpu.jit import kernel
+from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
 from minicnn.kernels.cpu.simd import BYTES, hsum, load, load_part, store
 from minicnn.kernels.cpu.winograd_transforms import L, vectors
@@ -82,6 +79,15 @@ def transformed(weight: np.ndarray, turned: bool) -> np.ndarray:
     return U
 
 
+@inner
+def block_of(size, row, block_rows):
+    """The block of tiles of OH x OW results from tile row `row` on (see winograd_tiles.py)."""
+    OH, OW = size
+    left, across = -(-OH // STEP) - row, -(-OW // STEP)
+    short, narrow = 0 < OH % STEP <= PAIR, 0 < OW % STEP <= PAIR
+    return min(block_rows, left), across, 1 if short and left <= block_rows else 0, 1 if narrow else 0
+
+
 @kernel
 def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, finite, begin, end):
     """y (B, O, OH, OW, L), out and index (B, O, QH, QW, L) from x (B, C, H, W, L), U and bias (O).
@@ -95,15 +101,15 @@ def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, fin
     half, scratch = vectors((1, PATCH, across * STEP + 2))[0], vectors((at_once * L, block_rows * STEP, OW))
     for job in range(begin, end):
         b, row = job // blocks, job % blocks * block_rows
-        rows, first = min(block_rows, down - row), row * STEP
-        last, total = min(first + rows * STEP, OH), np.float32(0)
-        input_tiles(x[b], row, rows, across, top, left, half, V)
+        tiles, first = block_of((OH, OW), row, block_rows), row * STEP
+        last, total = min(first + tiles[0] * STEP, OH), np.float32(0)
+        input_tiles(x[b], row, tiles, top, left, half, V)
         for panel in range(0, len(U), at_once):
             count = min(at_once * L, O - panel * L)
-            products(U, V, M, C, count, panel, rows * across)
+            products(U, V, M, C, count, panel, tiles)
             channels = slice(panel * L, panel * L + count)
             part = y[b, channels, first:last] if len(y) > 0 else scratch[:count, : last - first]
-            total += output_tiles(M, rows, across, half, bias[channels], part)
+            total += output_tiles(M, tiles, half, bias[channels], part)
             pooled = slice(first // PH, last // PH)
             finish_rows(part, how, out[b, channels, pooled], index[b, channels, pooled])
         finite[job] = total == 0
@@ -120,25 +126,24 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
     blocks, filters = partial.shape[1], -(-O // MR) * MR
     D, M = places(block_rows * across, filters), places(block_rows * across, at_once * L)
     V, sums = places(block_rows * across, blocks * L), places(blocks, filters)
-    half = vectors((1, PATCH, across * STEP + 2))[0]
+    half = vectors((1, PATCH, max(across * STEP, W) + 2))[0]
     for chunk in range(begin, end):
         total, first = np.float32(0), chunk * B // chunks
         for b in range(first, (chunk + 1) * B // chunks):
             carry = vectors((C, 2, W))
             for row in range(0, down, block_rows):
-                rows = min(block_rows, down - row)
-                gradient_tiles(dy[b], row, rows, across, 0, 0, half, D)
+                tiles = block_of((OH, OW), row, block_rows)
+                gradient_tiles(dy[b], row, tiles, 0, 0, half, D)
                 for panel in range(0, len(U), at_once):
                     count = min(at_once * L, C - panel * L)
                     channels = slice(panel * L, panel * L + count)
-                    products(U, D, M, O, count, panel, rows * across)
-                    total += add_patches(
-                        M, row, rows, across, top, left, down - 1, half, carry[channels], dx[b, channels]
-                    )
+                    products(U, D, M, O, count, panel, tiles)
+                    part = dx[b, channels]
+                    total += add_patches(M, row, tiles, top, left, down - 1, half, carry[channels], part)
                 if len(partial) > 0:
-                    input_tiles(x[b], row, rows, across, top, left, half, V)
-                    turn(V, C, rows * across)
-                    outer_products(V, D, sums, C, O, rows * across, b > first or row > 0)
+                    input_tiles(x[b], row, tiles, top, left, half, V)
+                    turn(V, C, tiles)
+                    outer_products(V, D, sums, C, O, tiles, b > first or row > 0)
         if len(partial) > 0:
             filter_gradients(sums, partial[chunk])
         finite[chunk] = total == 0
@@ -180,8 +185,9 @@ def forward(
     out (B, O, QH, QW, L); y (B, O, OH, OW, L) if `keeps(how)`; index, as out, with maximum pooling. None if
     a number is not finite, or where this does not suit.
     """
-    (B, C, H, W, _), O = x.shape, len(weight)
-    (OH, OW), (_, pool, PH, PW) = window.output_size(H, W), how
+    (B, C, H, W, _), O, (_, pool, PH, PW) = x.shape, len(weight), how
+    size = window.output_size(H, W)
+    OH, OW = size if keeps(how) else looked_at(size, how)
     if not suits(C, O, OH, OW, window):
         return None
     y = empty((B if keeps(how) else 0, O, OH, OW, L))

@@ -1,4 +1,4 @@
-"""Interleaved pictures to and from the tiles of Winograd's F(4x4, 3x3), and the products of these.
+"""Interleaved pictures to and from the tiles of Winograd's F(4x4, 3x3).
 
 The matrices are those of ../winograd_transforms.py, where a vector holds L channels of a pixel; here it holds
 a channel of L pictures, which makes no difference to them. What they make of patches of 6 x 6 pixels lies as
@@ -12,18 +12,21 @@ The gradient of a picture takes the same way back, through the transposed matric
 and as patches overlap by two rows and columns, what they give is added up. So it has as many tiles as the
 convolution; as a convolution with turned filters, 11x11 numbers of dY beside a border of zeros would make 16
 tiles of 13x13 instead of 9.
+
+Where the last tile of a row or column would give one or two results, it is made to give two: from a patch of
+4, by the points 0, 1, -1 and infinity alone. The filters are the same, and it has no numbers in rows, or
+columns, 3 and 4 of the places. A block of tiles is (rows, across, short, narrow): whether its last row, and
+the last of each row, are such pairs.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import literally
 
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.scratch import scratch
-from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, load_part, noinline, splat, store, tile
-from minicnn.kernels.cpu.transpose import STAGES, shuffle
+from minicnn.kernels.cpu.simd import hsum, load, load_part, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
     L,
     filter_4,
@@ -35,8 +38,9 @@ from minicnn.kernels.cpu.winograd_transforms import (
 )
 
 STEP, PATCH = 4, 6  # pixels from tile to tile, and across the patches they come from
-MR, NV = 8 if REGISTERS == 32 else 4, 2  # a tile of a product: MR rows of NV, or 3, vectors
-DEPTH = 64  # channels, or pictures of tiles, summed in one go: longer sums round more
+PAIR = 2  # results of a tile with less
+
+Block = tuple[int, int, int, int]
 
 
 @inner
@@ -53,22 +57,84 @@ def spread_4(v, d, r):
     d[5, r] = v5
 
 
-def to_places(formula: Callable, n: int) -> Any:
-    """A kernel that transforms rows of tiles, n x n vectors STEP apart, to E (places, tiles, C, L).
+@inner
+def input_pair(d, v, r):
+    """v = B' d for a patch of 4; what v has in rows 3 and 4 stays."""
+    d0, d1, d2, d3 = d[r, 0], d[r, 1], d[r, 2], d[r, 3]
+    v[0, r] = d0 - d2
+    v[1, r] = (d1 + d2) * 1.5
+    v[2, r] = (d1 - d2) * 1.5
+    v[5, r] = d3 - d1
+
+
+@inner
+def output_pair(m, y, r):
+    """y = A' m, two results, without rows 3 and 4 of m"""
+    m0, m1, m2, m5 = m[r, 0], m[r, 1], m[r, 2], m[r, 5]
+    y[0, r] = m0 + (m1 + m2)
+    y[1, r] = (m1 - m2) + m5
+
+
+@inner
+def gradient_pair(y, m, r):
+    """m = A y for two results"""
+    y0, y1 = y[r, 0], y[r, 1]
+    m[0, r] = y0
+    m[1, r] = y0 + y1
+    m[2, r] = y0 - y1
+    m[5, r] = y1
+
+
+@inner
+def spread_pair(v, d, r):
+    """d = B v for a patch of 4, whose last two numbers come to rows 4 and 5, as those of a whole patch."""
+    v0, v1, v2, v5 = v[r, 0], v[r, 1], v[r, 2], v[r, 5]
+    d[0, r] = v0
+    d[1, r] = (v1 + v2) * 1.5 - v5
+    d[4, r] = (v1 - v2) * 1.5 - v0
+    d[5, r] = v5
+
+
+@inner
+def missing(k, pair):
+    """Whether a tile has no numbers in row, or column, k of the places."""
+    return pair and (k == 3 or k == 4)
+
+
+@inner
+def number(block, t, s):
+    """Where tile s of row t lies: a short row first, a narrow column last, so `span` is without gaps."""
+    rows, across, short, narrow = block
+    inside = across - narrow
+    return (t + short) % rows * inside + s if s < inside else rows * inside + t
+
+
+@inner
+def span(block, place):
+    """The first and the last but one of the tiles that have a place, as they lie."""
+    rows, across, short, narrow = block
+    without_row, without_column = missing(place // PATCH, short), missing(place % PATCH, narrow)
+    first = across - narrow if without_row else 0
+    beside = 0 if without_column else narrow * (rows - short if without_row else rows)
+    return first, rows * (across - narrow) + beside
+
+
+def to_places(formula: Callable, pair: Callable, n: int) -> Any:
+    """A kernel that transforms a block of tiles, n x n vectors STEP apart, to E (places, tiles, C, L).
 
     They are those of x (C, H, W, L) from tile row `row` on, where tile row 0 begins at (-top, -left); what is
     outside of x is zero. half (PATCH, columns, L) is a scratch: as tiles overlap, whole columns come first.
     """
 
     @inner
-    def kernel(x, row, rows, across, top, left, half, E):
-        C, H, W, _ = x.shape
+    def kernel(x, row, block, top, left, half, E):
+        (C, H, W, _), (rows, across, short, narrow) = x.shape, block
         source, result = tile(1, n, x), tile(PATCH, 1, x)
         for c in range(C):
             for t in range(rows):
-                i = (row + t) * STEP - top
+                i, low = (row + t) * STEP - top, short and t == rows - 1
                 whole = 0 <= i <= H - n
-                for w in range(across * STEP + n - STEP):
+                for w in range((across - narrow) * STEP + narrow * PAIR + n - STEP):
                     inside = 0 <= w - left < W
                     if inside and whole:
                         for r in range(n):
@@ -78,42 +144,61 @@ def to_places(formula: Callable, n: int) -> Any:
                         for r in range(n):
                             filled = L if inside and 0 <= i + r < H else 0
                             source[0, r] = load_part(filled, x, c, min(max(i + r, 0), H - 1), j, 0)
-                    formula(source, result, 0)
+                    if low:
+                        pair(source, result, 0)
+                    else:
+                        formula(source, result, 0)
                     for r in range(PATCH):
                         store(half, r, w, 0, result[r, 0])
                 for r in range(PATCH):
-                    for s in range(across):
-                        for k in range(n):
-                            source[0, k] = load(half, r, s * STEP + k, 0)
-                        formula(source, result, 0)
-                        for k in range(PATCH):
-                            store(E, r * PATCH + k, t * across + s, c, 0, result[k, 0])
+                    if not missing(r, low):
+                        for s in range(across):
+                            slim = narrow and s == across - 1
+                            for k in range(n):
+                                source[0, k] = load(half, r, s * STEP + k, 0)
+                            if slim:
+                                pair(source, result, 0)
+                            else:
+                                formula(source, result, 0)
+                            for k in range(PATCH):
+                                if not missing(k, slim):
+                                    store(E, r * PATCH + k, number(block, t, s), c, 0, result[k, 0])
 
     return kernel
 
 
 @inner
-def output_tiles(E, rows, across, half, bias, y):
-    """y (O, R, OW, L) = rows of tiles of E (places, tiles, O, L), and bias (O).
+def output_tiles(E, block, half, bias, y):
+    """y (O, R, OW, L) = a block of tiles of E (places, tiles, O, L), and bias (O).
 
     It returns 0, or NaN if a number is not finite.
     """
-    O, R, OW, _ = y.shape
+    (O, R, OW, _), (rows, across, short, narrow) = y.shape, block
     source, result = tile(1, PATCH, E), tile(STEP, 1, E)
     finite = load_part(0, E, 0, 0, 0, 0)
     for o in range(O):
         for t in range(rows):
+            low = short and t == rows - 1
             for r in range(PATCH):
-                for s in range(across):
-                    for k in range(PATCH):
-                        source[0, k] = load(E, r * PATCH + k, t * across + s, o, 0)
-                    output_4(source, result, 0)
-                    for k in range(STEP):
-                        store(half, r, s * STEP + k, 0, result[k, 0])
+                if not missing(r, low):
+                    for s in range(across):
+                        slim = narrow and s == across - 1
+                        for k in range(PATCH):
+                            if not missing(k, slim):
+                                source[0, k] = load(E, r * PATCH + k, number(block, t, s), o, 0)
+                        if slim:
+                            output_pair(source, result, 0)
+                        else:
+                            output_4(source, result, 0)
+                        for k in range(STEP):
+                            store(half, r, s * STEP + k, 0, result[k, 0])
             for w in range(OW):
                 for r in range(PATCH):
                     source[0, r] = load(half, r, w, 0)
-                output_4(source, result, 0)
+                if low:
+                    output_pair(source, result, 0)
+                else:
+                    output_4(source, result, 0)
                 for r in range(STEP):
                     if t * STEP + r < R:
                         v = result[r, 0] + bias[o]
@@ -123,54 +208,70 @@ def output_tiles(E, rows, across, half, bias, y):
 
 
 @inner
-def add_patches(E, row, rows, across, top, left, last, half, carry, dx):
-    """dx (C, H, W, L) = the sum of the patches of E (places, tiles, C, L), some rows; returns 0 or NaN, too.
+def add_patches(E, row, block, top, left, last, half, carry, dx):
+    """dx (C, H, W, L) = the sum of the patches of E (places, tiles, C, L), a block; returns 0 or NaN, too.
 
     They are those that `input_tiles` cuts. carry (C, 2, W, L) takes what they add to the next row of tiles.
+    half is zero beyond their columns, as is dx below the `last` row of them all.
     """
-    C, H, W, _ = dx.shape
+    (C, H, W, _), (rows, across, short, narrow) = dx.shape, block
     source, result = tile(1, PATCH, E), tile(PATCH, 1, E)
     zero = load_part(0, E, 0, 0, 0, 0)
-    finite = zero
+    finite, end = zero, (across - narrow) * STEP + narrow * PAIR
     for c in range(C):
         for t in range(rows):
+            low = short and t == rows - 1
             for r in range(PATCH):
-                before, beside = zero, zero
-                for s in range(across):
-                    for k in range(PATCH):
-                        source[0, k] = load(E, r * PATCH + k, t * across + s, c, 0)
-                    spread_4(source, result, 0)
-                    store(half, r, s * STEP, 0, result[0, 0] + before)
-                    store(half, r, s * STEP + 1, 0, result[1, 0] + beside)
-                    for k in range(2, STEP):
-                        store(half, r, s * STEP + k, 0, result[k, 0])
-                    before, beside = result[STEP, 0], result[STEP + 1, 0]
-                store(half, r, across * STEP, 0, before)
-                store(half, r, across * STEP + 1, 0, beside)
+                if not missing(r, low):
+                    before, beside = zero, zero
+                    for s in range(across):
+                        slim = narrow and s == across - 1
+                        for k in range(PATCH):
+                            if not missing(k, slim):
+                                source[0, k] = load(E, r * PATCH + k, number(block, t, s), c, 0)
+                        if slim:
+                            spread_pair(source, result, 0)
+                        else:
+                            spread_4(source, result, 0)
+                        store(half, r, s * STEP, 0, result[0, 0] + before)
+                        store(half, r, s * STEP + 1, 0, result[1, 0] + beside)
+                        for k in range(2, STEP):
+                            store(half, r, s * STEP + k, 0, result[k, 0])
+                        before, beside = result[STEP, 0], result[STEP + 1, 0]
+                    store(half, r, end, 0, before)
+                    store(half, r, end + 1, 0, beside)
             i = (row + t) * STEP - top
-            complete = PATCH if row + t == last else STEP
+            stop = PATCH if row + t == last else STEP  # what comes after it, the next row of tiles completes
             for w in range(W):
                 for r in range(PATCH):
                     source[0, r] = load(half, r, left + w, 0)
-                spread_4(source, result, 0)
+                if low:
+                    spread_pair(source, result, 0)
+                else:
+                    spread_4(source, result, 0)
                 for r in range(2):
                     result[r, 0] += load(carry, c, r, w, 0)
                     store(carry, c, r, w, 0, result[STEP + r, 0])
                 for r in range(PATCH):
-                    if r < complete and 0 <= i + r < H:
+                    h = i + r - (PAIR if low and r >= STEP else 0)
+                    if r < stop and 0 <= h < H and not (low and PAIR <= r < STEP):
                         finite += result[r, 0] * 0.0
-                        store(dx, c, i + r, w, 0, result[r, 0])
+                        store(dx, c, h, w, 0, result[r, 0])
+            if row + t == last:
+                for h in range(i + (STEP if low else PATCH), H):
+                    for w in range(W):
+                        store(dx, c, h, w, 0, zero)
     return hsum(finite)
 
 
-input_tiles = to_places(input_4, PATCH)
-gradient_tiles = to_places(gradient_4, STEP)
+input_tiles = to_places(input_4, input_pair, PATCH)
+gradient_tiles = to_places(gradient_4, gradient_pair, STEP)
 
 
 @inner
 def places(tiles, channels):
     """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache."""
-    return scratch((PATCH * PATCH, max(tiles, NV) | 1, channels | 1, L), np.float32)
+    return scratch((PATCH * PATCH, (tiles + 1) | 1, channels | 1, L), np.float32)
 
 
 @kernel
@@ -223,71 +324,3 @@ def filter_gradients(U, taps):
                 filter_gradient_4(source, result, 0)
                 for s in range(3):
                     store(taps, b, o, r * 3 + s, 0, result[s, 0])
-
-
-@inner
-def product(width, U, V, M, C, O, panel, first, last):
-    """M[:, first:last, :O] = U[panel:] V[:, first:last, :C], MR channels and some tiles at once."""
-    noinline()
-    for e in range(len(V)):
-        for o in range(0, O, MR):
-            for p in range(first, last, width):
-                for begin in range(0, C, DEPTH):
-                    acc = tile(MR, literally(width), V)
-                    for k in range(begin, min(begin + DEPTH, C)):
-                        for r in range(MR):
-                            u = splat(U, panel + o // L, e, k, o % L + r)
-                            for c in range(width):
-                                acc[r, c] += u * load(V, e, p + c, k, 0)
-                    for r in range(MR):
-                        for c in range(width):
-                            if begin > 0:
-                                acc[r, c] += load(M, e, p + c, o + r, 0)
-                            store(M, e, p + c, o + r, 0, acc[r, c])
-
-
-@inner
-def products(U, V, M, C, O, panel, tiles):
-    """The same for all tiles: by two, and before that by three, if their number is odd."""
-    odd = 3 if tiles % 2 == 1 and tiles > 1 else 0
-    if odd:
-        product(3, U, V, M, C, O, panel, 0, odd)
-    product(2, U, V, M, C, O, panel, odd, tiles)
-
-
-@inner
-def turn(V, C, tiles):
-    """Each block of L channels, a vector of L pictures for each, to L pictures, a vector of L channels."""
-    noinline()
-    block, other = tile(L, 1, V), tile(L, 1, V)
-    for e in range(len(V)):
-        for p in range(tiles):
-            for first in range(0, C, L):
-                for i in range(L):
-                    block[i, 0] = load_part(L if first + i < C else 0, V, e, p, first + i, 0)
-                for _ in range(STAGES):
-                    shuffle(block, other)
-                for i in range(L):
-                    store(V, e, p, first + i, 0, block[i, 0])
-
-
-@inner
-def outer_products(V, M, U, C, O, tiles, more):
-    """U (places, blocks of C, O, L) (+)= M (places, tiles, O, L) times turned V, summed over pictures."""
-    noinline()
-    for e in range(len(V)):
-        for block in range(0, C, NV * L):
-            for o in range(0, O, MR):
-                for begin in range(0, tiles, DEPTH // L):
-                    acc = tile(MR, NV, V)
-                    for p in range(begin, min(begin + DEPTH // L, tiles)):
-                        for k in range(L):
-                            for r in range(MR):
-                                v = splat(M, e, p, o + r, k)
-                                for c in range(NV):
-                                    acc[r, c] += v * load(V, e, p, block + c * L + k, 0)
-                    for r in range(MR):
-                        for c in range(NV):
-                            if more or begin > 0:
-                                acc[r, c] += load(U, e, block // L + c, o + r, 0)
-                            store(U, e, block // L + c, o + r, 0, acc[r, c])

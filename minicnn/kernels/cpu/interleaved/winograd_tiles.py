@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.kernels.cpu.jit import inner, kernel
+from minicnn.kernels.cpu.prefetch import prefetch
 from minicnn.kernels.cpu.scratch import scratch
 from minicnn.kernels.cpu.simd import hsum, load, load_part, store, tile
 from minicnn.kernels.cpu.winograd_transforms import (
@@ -106,7 +107,9 @@ def number(block, t, s):
     """Where tile s of row t lies: a short row first, a narrow column last, so `span` is without gaps."""
     rows, across, short, narrow = block
     inside = across - narrow
-    return (t + short) % rows * inside + s if s < inside else rows * inside + t
+    if s == inside:
+        return rows * inside + t
+    return s if short and t == rows - 1 else (t + short) * inside + s
 
 
 @inner
@@ -139,6 +142,7 @@ def to_places(formula: Callable, pair: Callable, n: int) -> Any:
                     if inside and whole:
                         for r in range(n):
                             source[0, r] = load(x, c, i + r, w - left, 0)
+                            prefetch(x, c + 1, i + r, w - left, 0)
                     else:
                         j = min(max(w - left, 0), W - 1)
                         for r in range(n):
@@ -221,27 +225,26 @@ def add_patches(E, row, block, top, left, last, half, carry, dx):
     for c in range(C):
         for t in range(rows):
             low = short and t == rows - 1
-            for r in range(PATCH):
-                if not missing(r, low):
-                    before, beside = zero, zero
-                    for s in range(across):
-                        slim = narrow and s == across - 1
-                        for k in range(PATCH):
-                            if not missing(k, slim):
-                                source[0, k] = load(E, r * PATCH + k, number(block, t, s), c, 0)
-                        if slim:
-                            spread_pair(source, result, 0)
-                        else:
-                            spread_4(source, result, 0)
-                        store(half, r, s * STEP, 0, result[0, 0] + before)
-                        store(half, r, s * STEP + 1, 0, result[1, 0] + beside)
-                        for k in range(2, STEP):
-                            store(half, r, s * STEP + k, 0, result[k, 0])
-                        before, beside = result[STEP, 0], result[STEP + 1, 0]
-                    store(half, r, end, 0, before)
-                    store(half, r, end + 1, 0, beside)
+            for r in range(PATCH):  # a short row leaves two of them as they were, and looks at neither
+                before, beside = zero, zero
+                for s in range(across):
+                    slim = narrow and s == across - 1
+                    for k in range(PATCH):
+                        if not missing(k, slim):
+                            source[0, k] = load(E, r * PATCH + k, number(block, t, s), c, 0)
+                    if slim:
+                        spread_pair(source, result, 0)
+                    else:
+                        spread_4(source, result, 0)
+                    store(half, r, s * STEP, 0, result[0, 0] + before)
+                    store(half, r, s * STEP + 1, 0, result[1, 0] + beside)
+                    for k in range(2, STEP):
+                        store(half, r, s * STEP + k, 0, result[k, 0])
+                    before, beside = result[STEP, 0], result[STEP + 1, 0]
+                store(half, r, end, 0, before)
+                store(half, r, end + 1, 0, beside)
             i = (row + t) * STEP - top
-            stop = PATCH if row + t == last else STEP  # what comes after it, the next row of tiles completes
+            complete = PATCH if row + t == last and not low else STEP  # the next row of tiles adds to others
             for w in range(W):
                 for r in range(PATCH):
                     source[0, r] = load(half, r, left + w, 0)
@@ -249,16 +252,17 @@ def add_patches(E, row, block, top, left, last, half, carry, dx):
                     spread_pair(source, result, 0)
                 else:
                     spread_4(source, result, 0)
-                for r in range(2):
+                for r in range(PAIR):
                     result[r, 0] += load(carry, c, r, w, 0)
                     store(carry, c, r, w, 0, result[STEP + r, 0])
+                    if low:
+                        result[PAIR + r, 0] = result[STEP + r, 0]
                 for r in range(PATCH):
-                    h = i + r - (PAIR if low and r >= STEP else 0)
-                    if r < stop and 0 <= h < H and not (low and PAIR <= r < STEP):
+                    if r < complete and 0 <= i + r < H:
                         finite += result[r, 0] * 0.0
-                        store(dx, c, h, w, 0, result[r, 0])
+                        store(dx, c, i + r, w, 0, result[r, 0])
             if row + t == last:
-                for h in range(i + (STEP if low else PATCH), H):
+                for h in range(i + complete, H):
                     for w in range(W):
                         store(dx, c, h, w, 0, zero)
     return hsum(finite)

@@ -164,3 +164,34 @@ def test_what_is_wanted_outside_is_as_the_program_has_it():
         pooled, rectified = compiled(x)
     np.testing.assert_allclose(pooled.detach().numpy(), F.max_pool2d(conv(x), 2).detach().numpy(), atol=1e-6)
     np.testing.assert_array_equal(rectified.detach().numpy(), np.maximum(pooled.detach().numpy(), 0))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (models.lenet5, (2 * LANES, 1, 32, 32)),
+        (models.simplecnn, (2 * LANES, 1, 28, 28)),
+        (models.resnet18, (2, 3, 32, 32)),
+    ],
+)
+def test_pictures_are_not_copied_to_lie_otherwise(make, shape, compiled, monkeypatch):
+    """Neither those of a step nor their gradients; a picture whose channels lie together is, once."""
+    copied, contiguous = [], np.ascontiguousarray
+
+    def counted(a, *args):
+        result = contiguous(a, *args)
+        if result.shape[0] in (shape[0], shape[0] // LANES) and not np.shares_memory(result, a):
+            copied.append(result.shape)
+        return result
+
+    model = make()
+    run = mc.compile(model) if compiled else model
+    x, target = mc.zeros(*shape), mc.zeros(shape[0], dtype=mc.int64)
+    monkeypatch.setattr(np, "ascontiguousarray", counted)
+    for _ in range(3):
+        F.cross_entropy(run(x), target).backward()
+    assert copied == []
+    together = mc.zeros(shape[0], 3, 4, 8).permute(0, 3, 1, 2)
+    F.conv2d(together, mc.ones(8, 8, 3, 3))
+    assert copied == [(shape[0], 8, 3, 4)]

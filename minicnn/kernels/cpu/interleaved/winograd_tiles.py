@@ -41,8 +41,6 @@ from minicnn.kernels.cpu.winograd_transforms import (
 STEP, PATCH = 4, 6  # pixels from tile to tile, and across the patches they come from
 PAIR = 2  # results of a tile with less
 
-Block = tuple[int, int, int, int]
-
 
 @inner
 def spread_4(v, d, r):

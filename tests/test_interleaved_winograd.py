@@ -95,7 +95,7 @@ FINISHED = {
     (RELU, MAX, 2, 2): lambda y: torch.max_pool2d(torch.relu(y), 2),
     (TANH, MEAN, 2, 2): lambda y: torch.nn.functional.avg_pool2d(torch.tanh(y), 2),
     (RELU, MEAN, 3, 2): lambda y: torch.nn.functional.avg_pool2d(torch.relu(y), (3, 2)),
-    (NONE, MAX, 5, 1): lambda y: torch.max_pool2d(y, (5, 1)),
+    (NONE, MAX, 5, 7): lambda y: torch.max_pool2d(y, (5, 7)),
     (RELU, NONE, 1, 1): torch.relu,
 }
 
@@ -126,6 +126,29 @@ def test_its_gradients(how):
     got = conv.conv2d_gradients(interleave(dout), kept, how, inside, weight, inside.shape, window)
     for gradient, of in zip((separate(got[0]), *got[1:]), given, strict=True):
         assert_near(gradient, of.grad.numpy())
+
+
+@pytest.mark.parametrize("what", ["x", "weight"])
+@pytest.mark.parametrize("choice", ["f4", False])
+def test_not_finite_where_no_window_looks(what, choice):
+    """The result is finite, but a gradient is 0 times NaN: as PyTorch's."""
+    plain.choice, window, how = choice, Window((3, 3)), (RELU, MAX, 2, 2)
+    x, weight, bias, _ = arguments(1, 16, 13, 13, 16, (0, 0, 0, 0))
+    if what == "x":
+        x[3, 5, 12, 4] = np.nan
+    inside = interleave(x)
+    kept = conv.conv2d(inside, weight, bias, window, how, True)
+    assert np.isfinite(kept[0]).all()
+    given = [torch.tensor(a, requires_grad=True) for a in (x, weight, bias)]
+    result = FINISHED[how](torch.conv2d(*given))
+    dout = numbers(*result.shape)
+    if what == "weight":  # spoilt between the two passes, or there would be nothing but NaN
+        weight[2, 7, 1, 1] = np.nan
+        given[1].data[2, 7, 1, 1] = np.nan
+    result.backward(torch.tensor(dout))
+    got = conv.conv2d_gradients(interleave(dout), kept, how, inside, weight, inside.shape, window)
+    for gradient, of in zip((separate(got[0]), *got[1:]), given, strict=True):
+        assert np.array_equal(np.isfinite(gradient), np.isfinite(of.grad.numpy()))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

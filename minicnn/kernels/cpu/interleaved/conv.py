@@ -1,6 +1,7 @@
 """Convolution of interleaved pictures with what follows it: by Winograd's filtering, or directly.
 
-Winograd's tiles spread a number that is not finite, and give None then, too.
+Winograd's tiles spread a number that is not finite, and give None then, too. Without such numbers the rows
+that no pooling looks at have a gradient of 0 and give nothing: 0 times NaN would be NaN.
 """
 
 import numpy as np
@@ -43,12 +44,15 @@ def conv2d_gradients(
     """
     dout, x = np.ascontiguousarray(dout), None if x is None else np.ascontiguousarray(x)
     (B, C, H, W, L), O = x_shape, dout.shape[1]
-    size = looked_at(window.output_size(H, W), how)
-    if x is not None and weight is None and not winograd.suits(C, O, *size, window):
+    size = window.output_size(H, W)
+    seen = looked_at(size, how)
+    if winograd.suits(C, O, *seen, window):
+        dy, dbias = gradient(dout, *kept, how, (B, O, *seen, L))
+        found = winograd.gradients(dy, x, weight, x_shape, window)
+        if found is not None:
+            return *found, dbias
+    elif x is not None and weight is None:
         return None, *direct_weight.parameter_gradients(dout, *kept, how, x, window)
     dy, dbias = gradient(dout, *kept, how, (B, O, *size, L))
-    found = winograd.gradients(dy, x, weight, x_shape, window)
-    if found is None:
-        dx = None if weight is None else direct.input_gradient(dy, weight, x_shape, window)
-        found = dx, None if x is None else direct_weight.weight_gradient(dy, x, window)
-    return *found, dbias
+    dx = None if weight is None else direct.input_gradient(dy, weight, x_shape, window)
+    return dx, None if x is None else direct_weight.weight_gradient(dy, x, window), dbias

@@ -12,16 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
-from minicnn.kernels.cpu.interleaved.finish import (
-    CURVES,
-    MAX,
-    How,
-    add_up,
-    gradient,
-    looked_at,
-    rows_gradient,
-    sums_of,
-)
+from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gradient, rows_gradient, sums_of
 from minicnn.kernels.cpu.interleaved.layout import LANES
 from minicnn.kernels.cpu.jit import inner, kernel
 from minicnn.kernels.cpu.runner import PRODUCTS, run
@@ -191,7 +182,7 @@ def parameter_gradients(
     dweight : (O, C, KH, KW)
     dbias : (O)
     """
-    (activation, pool, _, _), size = how, looked_at(window.output_size(*x.shape[2:4]), how)
+    (activation, pool, _, _), size = how, window.output_size(*x.shape[2:4])
     if how == PLAIN or (pool == MAX and activation in CURVES):  # nothing to make, or not plane by plane
         dy, dbias = gradient(dout, out, y, index, how, (*dout.shape[:2], *size, LANES))
         return weight_gradient(dy, x, window), dbias

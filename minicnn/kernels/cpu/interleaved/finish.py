@@ -122,7 +122,7 @@ def keeps(how: How) -> bool:
 
 
 def looked_at(size: tuple[int, int], how: How) -> tuple[int, int]:
-    """How many rows and columns of so many fill windows of the pooling; the others have no gradient."""
+    """How many rows and columns of so many fill windows of the pooling; the gradient of the others is 0."""
     (OH, OW), (_, _, PH, PW) = size, how
     return OH // PH * PH, OW // PW * PW
 
@@ -215,6 +215,8 @@ def gradient(
     shape: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
     """dy (B, O, OH, OW, L) of that shape, the gradient of a convolution's result; and dbias (O), its sums.
+
+    The shape may leave out rows and columns that are not `looked_at`.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ product of matrices, whose numbers are vectors of L pictures here:
 
     M[e] (O, tiles) = U[e] (O, C) V[e] (C, tiles)          V: transformed input, U: transformed filters
 
+for all tiles that have the place: tiles of two rows or columns, at the end, have not all (winograd_tiles.py).
+
 A block of tiles is one or more rows of tiles of a group of pictures: as many as leave V and M in an L2 cache.
 
 The largest errors are those of ../winograd.py, and so is what happens to numbers that are not finite: the
@@ -115,11 +117,24 @@ def convolve(x, U, bias, how, y, out, index, top, left, block_rows, at_once, fin
         finite[job] = total == 0
 
 
+@inner
+def not_seen(x, first_row, first_column):
+    """0, or NaN if a number of x (C, H, W, L) from that row or that column on is not finite."""
+    finite = load_part(0, x, 0, 0, 0, 0)
+    C, H, W, _ = x.shape
+    for c in range(C):
+        for h in range(H):
+            for w in range(first_column if h < first_row else 0, W):
+                finite += load(x, c, h, w, 0) * 0.0
+    return hsum(finite)
+
+
 @kernel
 def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite, begin, end):
     """dx (B, C, H, W, L), and partial (chunks, blocks of C, O, 9, L), the weight gradients of chunks of B.
 
-    They come from dy (B, O, OH, OW, L), and are not wanted if they have no pictures, or chunks.
+    They come from dy (B, O, OH, OW, L), and are not wanted if they have no pictures, or chunks. dy may lack
+    its last rows and columns, where they are 0. What only these meet in x is looked at: 0 times NaN is NaN.
     """
     (B, O, OH, OW, _), (_, C, _, W, _), chunks = dy.shape, dx.shape, len(finite)
     down, across = -(-OH // STEP), -(-OW // STEP)
@@ -144,6 +159,8 @@ def differentiate(dy, x, U, dx, partial, top, left, block_rows, at_once, finite,
                     input_tiles(x[b], row, tiles, top, left, half, V)
                     turn(V, C, tiles)
                     outer_products(V, D, sums, C, O, tiles, b > first or row > 0)
+            if len(partial) > 0:
+                total += not_seen(x[b], OH + 2 - top, OW + 2 - left)
         if len(partial) > 0:
             filter_gradients(sums, partial[chunk])
         finite[chunk] = total == 0
@@ -217,7 +234,7 @@ def gradients(
 
     Parameters
     ----------
-    dy : (B, O, OH, OW, L)
+    dy : (B, O, OH, OW, L); the last rows and columns may be missing, and count as 0
     x, weight, x_shape, window : of the convolution
 
     Returns

@@ -39,7 +39,7 @@ from minicnn.kernels.cpu.winograd_transforms import (
 )
 
 STEP, PATCH = 4, 6  # pixels from tile to tile, and across the patches they come from
-PAIR = 2  # results of a tile with less
+PAIR = 2  # results of a last tile that needs no more
 
 
 @inner
@@ -58,7 +58,7 @@ def spread_4(v, d, r):
 
 @inner
 def input_pair(d, v, r):
-    """v = B' d for a patch of 4; what v has in rows 3 and 4 stays."""
+    """v = B' d for a patch of 4; what v has in rows 3 and 4 stays. Filters of F(4x4) have 1/3 for 1/2."""
     d0, d1, d2, d3 = d[r, 0], d[r, 1], d[r, 2], d[r, 3]
     v[0, r] = d0 - d2
     v[1, r] = (d1 + d2) * 1.5
@@ -112,7 +112,7 @@ def number(block, t, s):
 
 @inner
 def span(block, place):
-    """The first and the last but one of the tiles that have a place, as they lie."""
+    """The first of the tiles that have a place, as they lie, and the one after the last."""
     rows, across, short, narrow = block
     without_row, without_column = missing(place // PATCH, short), missing(place % PATCH, narrow)
     first = across - narrow if without_row else 0
@@ -214,7 +214,7 @@ def add_patches(E, row, block, top, left, last, half, carry, dx):
     """dx (C, H, W, L) = the sum of the patches of E (places, tiles, C, L), a block; returns 0 or NaN, too.
 
     They are those that `input_tiles` cuts. carry (C, 2, W, L) takes what they add to the next row of tiles.
-    half is zero beyond their columns, as is dx below the `last` row of them all.
+    Beyond their columns half must be zero. Below the `last` row of tiles dx becomes zero.
     """
     (C, H, W, _), (rows, across, short, narrow) = dx.shape, block
     source, result = tile(1, PATCH, E), tile(PATCH, 1, E)
@@ -223,7 +223,7 @@ def add_patches(E, row, block, top, left, last, half, carry, dx):
     for c in range(C):
         for t in range(rows):
             low = short and t == rows - 1
-            for r in range(PATCH):  # a short row leaves two of them as they were, and looks at neither
+            for r in range(PATCH):  # 3 and 4 of a short row are left over from before, and of no use
                 before, beside = zero, zero
                 for s in range(across):
                     slim = narrow and s == across - 1
@@ -272,8 +272,11 @@ gradient_tiles = to_places(gradient_4, gradient_pair, STEP)
 
 @inner
 def places(tiles, channels):
-    """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache."""
-    return scratch((PATCH * PATCH, (tiles + 1) | 1, channels | 1, L), np.float32)
+    """Room for E (places, tiles, channels, L), its strides odd: even ones would share places in the cache.
+
+    A tile alone is multiplied with its neighbour.
+    """
+    return scratch((PATCH * PATCH, max(tiles, 2) | 1, channels | 1, L), np.float32)
 
 
 @kernel

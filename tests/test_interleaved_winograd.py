@@ -245,10 +245,11 @@ def test_the_number_of_threads_changes_no_bit():
 @pytest.mark.parametrize("width", [2, 3, None])
 def test_tiles_stay_in_registers(width):
     E, U = (np.ones((2, *shape, LANES), np.float32) for shape in ((3, 33), (1, 33)))
+    block = (1, width or 3, 0, 0)
     if width is None:
-        function, given = winograd_products.outer_products, (E, E, E, 32, 16, (1, 3, 0, 0), False)
+        function, given = winograd_products.outer_products, (E, E, E, 32, 16, block, False)
     else:
-        function, given = winograd_products.product, (width, U, E, E, 33, 16, 0, (1, 3, 0, 0))
+        function, given = winograd_products.product, (width, U, E, E, 33, 16, 0, block)
     function = compiled(function.py_func)
     function(*given)
     loop = innermost_loop("\n".join(function.inspect_asm().values()))

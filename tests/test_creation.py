@@ -189,6 +189,21 @@ def test_memory_that_requires_grad_is_not_handed_over():
     assert mc.ones(2).__dlpack_device__() == (1, 0)
 
 
+def test_memory_begins_where_a_line_of_the_cache_does():
+    shapes = (3,), (5, 7), (1, 1, 3), (), (0, 4), (129, 65)
+    made = [mc.empty(shape, dtype=dtype) for shape in shapes for dtype in (mc.float32, mc.int8, mc.float64)]
+    model = mc.nn.Sequential(mc.nn.Conv2d(3, 5, 3), mc.nn.Flatten(), mc.nn.Linear(5, 7, dtype=mc.float64))
+    optimizer = mc.optim.Adam(model.parameters())
+    for param in model.parameters():
+        param.grad = mc.ones_like(param)
+    optimizer.step()
+    states = [state[key] for state in optimizer.state.values() for key in ("exp_avg", "exp_avg_sq")]
+    for tensor in (*made, *model.parameters(), *states):
+        assert tensor.detach().numpy().ctypes.data % 64 == 0
+    assert [tensor.shape for tensor in made[::3]] == list(shapes)
+    assert len(states) == 8
+
+
 @BOTH
 def test_inference_mode(m):
     x = m.ones(2, requires_grad=True)

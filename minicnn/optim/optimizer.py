@@ -9,7 +9,7 @@ import numpy as np
 
 from minicnn.autograd import enable_grad, note_write
 from minicnn.capture import Recording, recording
-from minicnn.device import array_module, check_same, move
+from minicnn.device import check_same, device_of, move, room
 from minicnn.tape import looked
 from minicnn.tensor import Tensor
 
@@ -301,7 +301,9 @@ def alike(arrays: Arrays, grads: Arrays, states: States) -> Iterator[tuple[Array
 
 def zeros_like(param: Any) -> Tensor:
     """A state of a parameter's array, at first 0."""
-    return Tensor(array_module(param).zeros(param.shape, param.dtype))
+    array = room("zeros_like", device_of(param), param.shape, param.dtype)
+    array.fill(0)
+    return Tensor(array)
 
 
 def arrays_of(states: States, key: str) -> Arrays:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.autograd import quiet
-from minicnn.device import CPU, constant, device_of, host, is_array, module_at, move, placed
+from minicnn.device import CPU, constant, device_of, host, is_array, module_at, move, placed, room
 from minicnn.tensor.arithmetic import DEFAULT
 from minicnn.tensor.shape import sizes
 from minicnn.tensor.tensor import Tensor
@@ -107,8 +107,7 @@ def empty(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **shape: Any
 ) -> Tensor:
     """Whatever was in the memory."""
-    xp = module_at("empty", device)
-    return Tensor(xp.empty(*shape_and_dtype("empty", size, dtype, shape)), requires_grad)
+    return Tensor(room("empty", device, *shape_and_dtype("empty", size, dtype, shape)), requires_grad)
 
 
 def full(

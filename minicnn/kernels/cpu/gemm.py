@@ -41,7 +41,7 @@ MR, NV = (8, 3) if REGISTERS == 32 else (4, 3)  # a tile of C: MR rows of NV vec
 CHAIN = 256  # products that are added up one by one: a longer sum rounds more
 AHEAD = 16  # rows of a panel between what is multiplied and what is fetched
 DEPTH = 1024  # rows of B in a panel
-PANELS, SHALLOW = 8, 4096  # panels at a time: so many, but so many rows of B together at most
+PANELS, SHALLOW = 8, 2048  # panels at a time: so many, but so many rows of B together at most
 JOBS, ROWS = 8, 256  # so few jobs are made more, of fewer rows of A, but so many at least
 
 

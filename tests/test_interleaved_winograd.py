@@ -247,7 +247,7 @@ def test_tiles_stay_in_registers(width):
     E, U = (np.ones((2, *shape, LANES), np.float32) for shape in ((3, 33), (1, 33)))
     block = (1, width or 3, 0, 0)
     if width is None:
-        function, given = winograd_products.outer_products, (E, E, E, 32, 16, block, False)
+        function, given = winograd_products.outer_products, (E, E, E, 2 * LANES, 16, block, False)
     else:
         function, given = winograd_products.product, (width, U, E, E, 33, 16, 0, block)
     function = compiled(function.py_func)

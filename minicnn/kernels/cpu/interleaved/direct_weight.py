@@ -2,14 +2,16 @@
 
     dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, one a picture,
-are added up when all pictures have been through it.
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw): a wide one or a tall one,
+by which of them the channels and taps leave less unused. Its lanes, one a picture, are added up when all
+pictures have been through it.
 """
 
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numba import literally
 
 from minicnn.kernels.cpu.interleaved.direct import JOBS, PLAIN
 from minicnn.kernels.cpu.interleaved.finish import CURVES, MAX, How, add_up, gradient, rows_gradient, sums_of
@@ -21,7 +23,7 @@ from minicnn.kernels.cpu.simd import REGISTERS, hsum, load, noinline, store, til
 from minicnn.kernels.cpu.winograd_transforms import vectors
 from minicnn.kernels.geometry import Window
 
-DOWN, TAPS = (3, 9) if REGISTERS == 32 else (2, 5)  # a tile: channels of dy, taps
+WIDE, TALL = ((3, 9), (4, 6)) if REGISTERS == 32 else ((2, 5), (3, 4))  # tiles: channels of dy, taps
 TERMS = 256  # places summed in one go: longer sums round more
 
 
@@ -31,6 +33,7 @@ class Sweep(NamedTuple):
     Attributes
     ----------
     places : OH, OW
+    tile : WIDE or TALL
     padded : whether the picture is copied, with zeros around it
     padding : rows above and columns left of it
     size : rows, columns and vectors of a channel of the copy
@@ -40,6 +43,7 @@ class Sweep(NamedTuple):
     """
 
     places: tuple[int, int]
+    tile: tuple[int, int]
     padded: bool
     padding: tuple[int, int]
     size: tuple[int, int, int]
@@ -54,7 +58,9 @@ def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], 
     """From dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
     (OH, OW), (_, C, H, W, _), (SH, SW), (top, _, left, _) = places, x_shape, window.stride, window.padding
     (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
-    size, padded, panels = (H, W, H * W), any(window.padding), -(-O // DOWN)
+    # numbers in the tiles that cover all
+    tile = min(WIDE, TALL, key=lambda t: -(-O // t[0]) * t[0] * -(-C * KH * KW // t[1]) * t[1])
+    size, padded, panels = (H, W, H * W), any(window.padding), -(-O // tile[0])
     chunks = max(min(B, JOBS // panels), 1)
     if padded:
         rows, columns = (OH - 1) * SH + tall, (OW - 1) * SW + wide
@@ -63,9 +69,10 @@ def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], 
     _, columns, plane = size
     lines = np.arange(C)[:, None] * plane + np.arange(KH) * DH * columns
     offsets = (lines[..., None] + np.arange(KW) * DW).ravel() * LANES
-    offsets = np.resize(offsets, -(-offsets.size // TAPS) * TAPS)
+    offsets = np.resize(offsets, -(-offsets.size // tile[1]) * tile[1])
     steps = SH * columns * LANES, SW * LANES
-    return Sweep(places, padded, (top, left), size, offsets, steps, chunks, min(panels, -(-JOBS // chunks)))
+    blocks = min(panels, -(-JOBS // chunks))
+    return Sweep(places, tile, padded, (top, left), size, offsets, steps, chunks, blocks)
 
 
 @inner
@@ -80,19 +87,22 @@ def pad(x, padding, size, padded):
 
 
 @inner
-def sum_over_rows(lines, OW, begin, end, source, offsets, k, steps, sums):
-    """sums (DOWN, K, L)[:, k : k + TAPS] += rows of lines (O, OH * OW, L), O <= DOWN, times the source."""
+def sum_over_rows(height, taps, lines, part, source, offsets, k, steps, sums):
+    """sums (height, K, L)[:, k : k + taps] += part of lines (O, OH * OW, L), O <= height, times the source.
+
+    The part is some rows: OW, the first, and where they end.
+    """
     noinline()
-    O, (down, across) = len(lines), steps
-    acc = tile(DOWN, TAPS, source)
+    O, (OW, begin, end), (down, across) = len(lines), part, steps
+    acc = tile(literally(height), literally(taps), source)
     for h in range(begin, end):
         for w in range(OW):
-            for c in range(TAPS):
+            for c in range(taps):
                 v = load(source, offsets[k + c] + h * down + w * across)
-                for r in range(DOWN):
+                for r in range(height):
                     acc[r, c] += v * load(lines, min(r, O - 1), h * OW + w, 0)
-    for r in range(DOWN):
-        for c in range(TAPS):
+    for r in range(height):
+        for c in range(taps):
             store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
 
 
@@ -103,9 +113,11 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
     If rows were finished, a tile's channels of dy are made of dout, y and index here; else dout is dy.
     """
     (B, O, _, _, L), (OH, OW), (chunks, _, K), C = dout.shape, sweep.places, partial.shape, x.shape[1]
-    panels, blocks, rows = (O + DOWN - 1) // DOWN, sweep.blocks, max(TERMS // OW, 1)
-    sums = vectors((panels, DOWN, K))
-    made = vectors((DOWN, OH, OW if finished else 0))
+    (height, taps), blocks, rows = sweep.tile, sweep.blocks, max(TERMS // OW, 1)
+    offsets, steps = sweep.offsets, sweep.steps
+    panels = (O + height - 1) // height
+    sums = vectors((panels, height, K))
+    made = vectors((height, OH, OW if finished else 0))
     around = zeros(C * sweep.size[2] * L if sweep.padded else 0, x.dtype)
     for job in range(begin, end):
         chunk, block = job // blocks, job % blocks
@@ -117,7 +129,7 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
                 pad(x[b], sweep.padding, sweep.size, around)
                 source = around
             for p in range(first, last):
-                o0, o1 = p * DOWN, min((p + 1) * DOWN, O)
+                o0, o1 = p * height, min((p + 1) * height, O)
                 lines = dout[b, o0:o1]
                 if finished:
                     lines = made[: o1 - o0]
@@ -125,13 +137,16 @@ def correlate_gradients(dout, y, index, how, finished, x, sweep, partial, dbias,
                     rows_gradient(*given, how, lines, dbias[b, o0:o1], 0, o1 - o0)
                 lines = reshape(lines, (o1 - o0, lines.shape[1] * lines.shape[2], L))
                 for h in range(0, OH, rows):
-                    stop = min(h + rows, OH)
-                    for k in range(0, K, TAPS):
-                        sum_over_rows(lines, OW, h, stop, source, sweep.offsets, k, sweep.steps, sums[p])
+                    part = OW, h, min(h + rows, OH)
+                    for k in range(0, K, taps):
+                        if sweep.tile == WIDE:
+                            sum_over_rows(WIDE[0], WIDE[1], lines, part, source, offsets, k, steps, sums[p])
+                        else:
+                            sum_over_rows(TALL[0], TALL[1], lines, part, source, offsets, k, steps, sums[p])
         for p in range(first, last):
-            for r in range(min(DOWN, O - p * DOWN)):
+            for r in range(min(height, O - p * height)):
                 for k in range(K):
-                    partial[chunk, p * DOWN + r, k] = hsum(load(sums, p, r, k, 0))
+                    partial[chunk, p * height + r, k] = hsum(load(sums, p, r, k, 0))
 
 
 def run_gradients(

@@ -213,14 +213,14 @@ def sum_over_places(panel, strip, offsets, step, rows, OW, sums, k):
     for h in range(rows):
         at = h * step
         for w in range(0, last, L):
-            for c in range(WIDE):
-                v = load(strip, offsets[k + c] + at + w)
-                for r in range(FEW):
-                    acc[r, c] += load(panel, h, w // L, r, 0) * v
-        for c in range(WIDE):
-            v = load_part(OW - last, strip, offsets[k + c] + at + last)
             for r in range(FEW):
-                acc[r, c] += load(panel, h, last // L, r, 0) * v
+                v = load(panel, h, w // L, r, 0)
+                for c in range(WIDE):
+                    acc[r, c] += v * load(strip, offsets[k + c] + at + w)
+        for r in range(FEW):
+            v = load(panel, h, last // L, r, 0)
+            for c in range(WIDE):
+                acc[r, c] += v * load_part(OW - last, strip, offsets[k + c] + at + last)
     for r in range(FEW):
         for c in range(WIDE):
             store(sums, r, k + c, 0, load(sums, r, k + c, 0) + acc[r, c])
@@ -234,10 +234,10 @@ def sum_over_pixels(cols, pixels, strip, offsets, step, OW, sums, k, o):
     acc = tile(TAPS, literally(cols), strip)
     for h in range(pixels.shape[0] // OW):
         for w in range(OW):
-            for c in range(cols):
-                g = load(pixels, h * OW + w, o + c * L)
-                for r in range(TAPS):
-                    acc[r, c] += splat(strip, offsets[k + r] + h * step + w) * g
+            for r in range(TAPS):
+                v = splat(strip, offsets[k + r] + h * step + w)
+                for c in range(cols):
+                    acc[r, c] += v * load(pixels, h * OW + w, o + c * L)
     for r in range(TAPS):
         for c in range(cols):
             store(sums, k + r, o + c * L, load(sums, k + r, o + c * L) + acc[r, c])

@@ -101,8 +101,9 @@ def test_constant_statistics_that_move_before_the_way_back():
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-4 * abs(wanted).max())
 
 
-def test_running_statistics_of_numbers_that_are_not_finite():
-    model = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32, momentum=None), nn.ReLU())
+def test_statistics_and_random_numbers_after_some_that_are_not_finite():
+    norm = nn.BatchNorm2d(32, momentum=None)
+    model = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), norm, nn.ReLU(), nn.Dropout(0.3))
     compiled, x = compiled_with(model, (40, 32, 20, 20))
     assert captured(compiled).forward.flags
     x[0, 0, 0, 0] = float("inf")
@@ -110,8 +111,9 @@ def test_running_statistics_of_numbers_that_are_not_finite():
     for way in (plan.captured, None):
         plan.captured = way
         before = [b.numpy().copy() for b in model.buffers()]
-        compiled(x)
-        found.append([b.numpy().copy() for b in model.buffers()])
+        mc.manual_seed(0)
+        out = compiled(x).detach().numpy()
+        found.append([out, mc.rand(3).numpy(), *[b.numpy().copy() for b in model.buffers()]])
         for b, kept in zip(model.buffers(), before, strict=True):
             b.numpy()[...] = kept
     for ours, wanted in zip(*found, strict=True):

@@ -38,6 +38,7 @@ from minicnn.plan.interleaved_pool import (
 from minicnn.plan.interleaving import Interleave, InterleavedConv2d, Separate
 from minicnn.plan.replayed import Replayed, walk_back
 from minicnn.plan.step import Apart, Slot, filled, slots_in
+from minicnn.random import generator
 from minicnn.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Captured:
         graph.finish()
         self.forward, self.winograd, self.parameters = graph, cpu.winograd, parameters
         self.moving = moving(plan)
+        self.draws = any(step.function is ops.Dropout for step in plan.steps)
         del values
         graph.forget(self.inputs)
         # where large arguments stand, to which nobody else refers, such as a node: others are copied
@@ -133,6 +135,7 @@ class Captured:
             if entry is not None:
                 self.forward.move(entry, own)
         before = [x.copy() for x in self.moving] if self.forward.flags else []
+        drawn = generator().bit_generator.state if self.forward.flags and self.draws else None
         token = errors.set(IGNORED)
         try:
             done = self.forward.replay()
@@ -143,6 +146,8 @@ class Captured:
             return self.wrapped(plan, given)
         for x, kept in zip(self.moving, before, strict=False):
             x[...] = kept
+        if drawn is not None:
+            generator().bit_generator.state = drawn
         return None
 
     def wrapped(self, plan: "Plan", given: Sequence[Tensor]) -> Any:

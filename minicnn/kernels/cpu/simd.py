@@ -8,7 +8,8 @@
     splat(a, i, j)                          a[i, j] in every lane
     stretch(n, a, i, j)                     an array of the n numbers that memory holds from a[i, j] on
     v + w, v - w, v * w, v * 0.5, hsum(v)   lane by lane; the sum of all lanes
-    maximum(v, w), hmax(v)                  lane by lane; the largest of all. A NaN may get lost
+    maximum(v, w)                           lane by lane; w where either is NaN
+    hmax(v)                                 the largest of all lanes. A NaN may get lost
     acc = tile(ROWS, COLS, a)               a block of vectors, all zero, read and written as acc[r, c]
 
 Each operation is first a plain Python function on NumPy arrays. That is its meaning, and what runs under

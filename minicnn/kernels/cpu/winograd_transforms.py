@@ -245,13 +245,12 @@ def write_block(grid, r, s, bias, b, floor, picture, h, w):
     noinline()
     C, _, W = picture.shape
     t, other = tile(L, 1, grid), tile(L, 1, grid)
-    offset = load(bias, b, 0)
+    offset, lowest = load(bias, b, 0), load_part(0, bias, b, 0) + floor
     finite = offset * 0.0
-    lowest = finite + floor
     for i in range(L):
         v = load(grid, r, s + i, 0) + offset
         finite += v * 0.0
-        t[i, 0] = maximum(v, lowest)
+        t[i, 0] = maximum(lowest, v)  # v, if it is NaN
     for _ in range(STAGES):
         shuffle(t, other)
     for i in range(L):

@@ -324,7 +324,9 @@ def copied(number: Any, key: str, value: Any, p: Tensor) -> Any:
         raise ValueError(
             f"load_state_dict: {key} of parameter {number} has shape {value.shape}, expected {p.shape}"
         )
-    return Tensor(move(value.array.astype(p.dtype, order="C"), p.device))
+    array = room("load_state_dict", p.device, p.shape, p.dtype)
+    array[...] = move(value.array.astype(p.dtype, copy=False), p.device)
+    return Tensor(array)
 
 
 def check_range(name: str, group: dict[str, Any], *settings: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minicnn import autograd
-from minicnn.device import check_same, host, move, placed
+from minicnn.device import check_same, device_of, host, move, placed, room
 from minicnn.tape import looked
 from minicnn.tensor.apply import Variable
 from minicnn.tensor.conversion import Conversion
@@ -94,7 +94,9 @@ class Gradients(Conversion):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if self.node is not None:
             raise RuntimeError("deepcopy: only leaves can be copied with their gradient; use detach() first")
-        out = Variable.wrap(self.array.copy())
+        array = room("deepcopy", device_of(self.array), self.array.shape, self.array.dtype)
+        array[...] = self.array
+        out = Variable.wrap(array)
         out.__class__, out.tracked = type(self), self.tracked  # type: ignore[assignment]
         out._grad = copy.deepcopy(self._grad, memo)
         out.__dict__.update(copy.deepcopy(self.__dict__, memo))

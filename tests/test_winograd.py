@@ -216,8 +216,12 @@ def test_automatic_choice(monkeypatch):
             (1, 64, 64, 7),  # four tiles do not pay
             (64, 3, 64, 56),  # nor do three channels
             (64, 64, 3, 56),
+            (8, 16, 32, 14),
+            (8, 24, 24, 14),
+            (8, 16, 16, 14),  # nor two times sixteen
+            (8, 8, 64, 14),
         )
-    ] == [4, 2, 2, 0, 0, 0]
+    ] == [4, 2, 2, 0, 0, 0, 4, 4, 0, 0]
 
 
 @X86

@@ -5,7 +5,7 @@
 | a product of matrices for each picture | pointwise.py | 1x1 filters, stride 1 |
 | plane by plane | depthwise.py | depthwise: a filter for each channel |
 | straight from the picture | direct.py | few channels or few filters (in a group); weight gradients |
-| Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 32 channels on |
+| Winograd's minimal filtering | winograd.py | 3x3 filters, stride 1, from 16 channels on |
 | a product of matrices for each tap | tap_by_tap.py | other filters, strides, dilations of many channels |
 | im2col and a product of matrices, in bands | im2col_gemm.py | everything |
 

@@ -41,8 +41,8 @@ MR, NV = (8, 3) if REGISTERS == 32 else (4, 3)  # a tile of C: MR rows of NV vec
 CHAIN = 256  # products that are added up one by one: a longer sum rounds more
 AHEAD = 16  # rows of a panel between what is multiplied and what is fetched
 DEPTH = 1024  # rows of B in a panel
-PANELS, SHALLOW = 8, 2048  # panels at a time: so many, but so many rows of B together at most
-JOBS, ROWS = 8, 256  # so few jobs are made more, of fewer rows of A, but so many at least
+PANELS, SHALLOW = 8, 2048  # the most panels at a time, and the most rows of B in all of these
+JOBS, ROWS = 8, 256  # fewer jobs than that are cut into more, but never to fewer rows of A than that
 
 
 @inner
@@ -75,7 +75,7 @@ def whole_tiles(A, panels, down, across, C, j, n, more):
 
 @inner
 def tiles(A, panels, down, across, C, j, n, more):
-    """The same for any tiles."""
+    """The same where tiles may reach past the last row or column: each load and store has to look."""
     noinline()
     L, (M, K) = lanes(C), A.shape
     for i in range(0, M, MR):
@@ -209,10 +209,10 @@ def product(A, B, turned, bias, C, rows, begin, end):
     (M, N), K = C.shape, A.shape[1]
     panels, nothing = room_for_panels(B, K, N), zeros(max(M, N), C.dtype)
     added, width = bias if bias.size > 0 else nothing, panels.shape[2]
-    across, job = (N + width - 1) // width, begin
+    side_by_side, job = (N + width - 1) // width, begin
     while job < end:
-        i, j = job // across * rows, job % across * width
-        count = min(len(panels), across - job % across, end - job)
+        i, j = job // side_by_side * rows, job % side_by_side * width
+        count = min(len(panels), side_by_side - job % side_by_side, end - job)
         some, n = C[i : i + rows], min(count * width, N - j)
         columns(A[i : i + rows], B, turned, panels, nothing, added, some, j, n)
         job += count

@@ -193,8 +193,8 @@ class Progress(event.Listener):
                 kept = "then cached" if FOLDER else "no cache folder is writable"
                 name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
                 tys = [t for ty in happened.data["args"] for t in getattr(ty, "types", [ty])]
-                dtype = next((ty.dtype for ty in tys if isinstance(ty, Array)), "")
-                print(f"minicnn: compiling {name} {dtype} (once, {kept})", file=sys.stderr, flush=True)
+                dtype = next((f" {ty.dtype}" for ty in tys if isinstance(ty, Array)), "")
+                print(f"minicnn: compiling {name}{dtype} (once, {kept})", file=sys.stderr, flush=True)
         self.depth += 1
 
     def on_end(self, happened: event.Event) -> None:

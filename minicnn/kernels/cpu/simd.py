@@ -16,8 +16,9 @@ Each operation is first a plain Python function on NumPy arrays. That is its mea
 NUMBA_DISABLE_JIT=1, where a debugger can follow it. Then `define` tells Numba which LLVM instruction stands
 for it. More of them are in masks.py and weave.py.
 
-A tile lives in registers once the loops over it are unrolled. So loop over it with ``range`` of module
-constants, keep ROWS * COLS + COLS + 1 <= REGISTERS, and never return it.
+A tile lives in registers once the loops over it are unrolled, beside one number of the outer loop and all of
+the inner one. So loop over it with ``range`` of module constants, the smaller inside, never return it, and
+keep ROWS * COLS + min(ROWS, COLS) + 1 <= REGISTERS.
 """
 
 import operator

@@ -72,7 +72,8 @@ def tile_size(N: int, C: int, O: int, OH: int, OW: int, window: Window) -> int:
         return 2 if choice == "f2" else 4
     tiles = {m: N * -(-OH // m) * -(-OW // m) for m in (2, 4)}
     m = 2 if 16 * tiles[2] <= 36 * tiles[4] else 4
-    return m if min(C, O) >= 32 and min(C, O) * tiles[m] >= 1024 else 0
+    few, many = sorted((C, O))
+    return m if few >= 16 and few * many >= 512 and few * tiles[m] >= 1024 else 0
 
 
 @inner

@@ -2,9 +2,9 @@
 
     dweight[o, c, kh, kw] = sum of dy[o, h, w] x[c, h SH + kh DH - PT, w SW + kw DW - PL]
 
-for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw): a wide one or a tall one,
-by which of them the channels and taps leave less unused. Its lanes, one a picture, are added up when all
-pictures have been through it.
+for all places (h, w). A tile holds some channels of dy times some taps (c, kh, kw). Its lanes, one a picture,
+are added up when all pictures have been through it. There are wide tiles and tall ones: 16 channels and 150
+taps are 100 tiles of 4 x 6, while of 3 x 9 they are 102, which hold a seventh more.
 """
 
 from functools import lru_cache
@@ -57,13 +57,13 @@ class Sweep(NamedTuple):
 def sweep_of(B: int, O: int, places: tuple[int, int], x_shape: tuple[int, ...], window: Window) -> Sweep:
     """From dy (B, O, OH, OW, L) and x (B, C, H, W, L)."""
     (OH, OW), (_, C, H, W, _), (SH, SW), (top, _, left, _) = places, x_shape, window.stride, window.padding
-    (KH, KW), (DH, DW), (tall, wide) = window.kernel, window.dilation, window.extent()
-    # numbers in the tiles that cover all
+    (KH, KW), (DH, DW), extent = window.kernel, window.dilation, window.extent()
+    # that of which all tiles together are smallest
     tile = min(WIDE, TALL, key=lambda t: -(-O // t[0]) * t[0] * -(-C * KH * KW // t[1]) * t[1])
     size, padded, panels = (H, W, H * W), any(window.padding), -(-O // tile[0])
     chunks = max(min(B, JOBS // panels), 1)
     if padded:
-        rows, columns = (OH - 1) * SH + tall, (OW - 1) * SW + wide
+        rows, columns = (OH - 1) * SH + extent[0], (OW - 1) * SW + extent[1]
         size = rows, columns, rows * columns | 1  # odd, or channels would share places in the cache
         chunks = min(B, JOBS)  # each block of channels has to pad the pictures again
     _, columns, plane = size

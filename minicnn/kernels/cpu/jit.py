@@ -200,6 +200,9 @@ class Progress(event.Listener):
     def on_end(self, happened: event.Event) -> None:
         self.depth -= 1
         if self.depth == 0 and self.collects:
+            if gc.get_freeze_count() == 0:  # all objects become old ones, which are rarely looked through
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
